@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+# catena_module(<name> DEPENDS <modules> [LINK <libraries>] [TEST_DEPENDS <modules>])
+#
+# One folder src/catena/<name> becomes
+#   catena_<name>     static library of every *.cc that is not a test, benchmark, fuzzer or main.cc
+#   <name>_test       all *_test.cc beside them, registered with ctest case by case
+#   <name>_bench      all *_bench.cc                     (built on demand: `make bench-<name>`)
+#   <stem>_fuzz       one program per <stem>_fuzz.cc     (built on demand: `make fuzz`)
+#   catena            the product, from main.cc
+# DEPENDS are the only modules it may include; tools/tidy.py reads the same line. LINK names
+# third_party:: targets without their prefix. TEST_DEPENDS adds modules for the tests alone.
+#
+# catena_test(<name> SOURCES <files> DEPENDS <modules>) makes one test program of files that
+# belong to no module (tests/).
+
+include(GoogleTest)
+find_package(Threads REQUIRED)
+
+function(catena_link target visibility)
+  cmake_parse_arguments(arg "" "" "DEPENDS;LINK" ${ARGN})
+  foreach(module IN LISTS arg_DEPENDS)
+    set_property(GLOBAL APPEND PROPERTY catena_edges "${target}:${module}")
+    if(module IN_LIST catena_selected)
+      target_link_libraries(${target} ${visibility} catena_${module})
+    endif()
+  endforeach()
+  foreach(library IN LISTS arg_LINK)
+    if(TARGET third_party::${library})
+      target_link_libraries(${target} ${visibility} third_party::${library})
+    else()
+      message(FATAL_ERROR "${target}: LINK ${library} is not in cmake/dependencies.cmake")
+    endif()
+  endforeach()
+endfunction()
+
+# A module may be built before the ones it depends on exist, but never released that way.
+function(catena_check_dependencies)
+  get_property(edges GLOBAL PROPERTY catena_edges)
+  foreach(edge IN LISTS edges)
+    string(REPLACE ":" ";" pair "${edge}")
+    list(GET pair 0 target)
+    list(GET pair 1 module)
+    if(NOT module IN_LIST catena_selected)
+      set(message "${target} depends on module ${module}, which is not built: add it")
+      if(CATENA_COMPLETE)
+        message(FATAL_ERROR "${message}")
+      endif()
+      message(WARNING "${message} to CATENA_MODULES or write src/catena/${module}")
+    endif()
+  endforeach()
+endfunction()
+
+function(catena_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+  # Tests read golden files of the source tree; products never know where they were built.
+  target_compile_definitions(${name} PRIVATE CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  catena_link(${name} PRIVATE DEPENDS ${arg_DEPENDS} LINK ${arg_LINK} gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
+                       PROPERTIES TIMEOUT 600
+                       ENVIRONMENT "CATENA_BIN=${CMAKE_BINARY_DIR}/bin/catena")
+endfunction()
+
+function(catena_program name)
+  add_executable(${name} main.cc)
+  target_link_libraries(${name} PRIVATE catena_cli)
+  # The shared library travels with the program, so that the pair can be moved together.
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin"
+    BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN/../lib")
+  add_custom_command(TARGET ${name} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E make_directory "${CMAKE_BINARY_DIR}/lib"
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different
+            "$<TARGET_FILE:third_party::duckdb>" "${CMAKE_BINARY_DIR}/lib")
+endfunction()
+
+function(catena_fuzzer source module)
+  get_filename_component(name "${source}" NAME_WE)
+  if(CATENA_LIBFUZZER)
+    add_executable(${name} EXCLUDE_FROM_ALL "${source}")
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer,address)
+  else()
+    add_executable(${name} EXCLUDE_FROM_ALL "${source}" "${CMAKE_SOURCE_DIR}/tools/fuzz_driver.cc")
+  endif()
+  target_link_libraries(${name} PRIVATE catena_${module})
+  set_property(GLOBAL APPEND PROPERTY catena_fuzzers ${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+endfunction()
+
+function(catena_module name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;LINK;TEST_DEPENDS;TEST_LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(tests ${sources})
+  set(benches ${sources})
+  set(fuzzers ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_test|_bench|_fuzz|/main)\\.cc$")
+
+  set(visibility PUBLIC)
+  if(sources)
+    add_library(catena_${name} STATIC ${sources})
+  else()
+    add_library(catena_${name} INTERFACE)
+    set(visibility INTERFACE)
+  endif()
+  target_include_directories(catena_${name} ${visibility}
+    "${CMAKE_SOURCE_DIR}/src" "${CMAKE_BINARY_DIR}/generated")
+  target_link_libraries(catena_${name} ${visibility} Threads::Threads)
+  catena_link(catena_${name} ${visibility} DEPENDS ${arg_DEPENDS} LINK ${arg_LINK})
+
+  if(tests)
+    catena_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${arg_TEST_DEPENDS}
+                LINK gmock ${arg_TEST_LINK})
+  endif()
+  if(benches)
+    add_executable(${name}_bench EXCLUDE_FROM_ALL ${benches})
+    catena_link(${name}_bench PRIVATE DEPENDS ${name} ${arg_TEST_DEPENDS} LINK benchmark_main)
+  endif()
+  foreach(source IN LISTS fuzzers)
+    catena_fuzzer("${source}" ${name})
+  endforeach()
+  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/main.cc")
+    catena_program(catena)
+  endif()
+endfunction()
