@@ -34,3 +34,8 @@ if(CATENA_COVERAGE)
   add_compile_options(--coverage)
   add_link_options(--coverage)
 endif()
+
+# libFuzzer needs to see the branches of the code it drives.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CATENA_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

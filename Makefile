@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. Every target sets up what it needs by itself on a bare Debian 12.
+
+BENCH_BUILD := build/release
+FUZZ_SECONDS ?= 60
+CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check fuzz format clean
+
+help: ## this list
+	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
+
+setup: ## install apt packages, DuckDB and .venv (quick when nothing changed)
+	@tools/setup.sh
+
+build: setup ## build/release/bin/catena and .venv
+	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build --preset release
+
+demo: build ## the fraud chain, end to end, from files and a live topic
+	@.venv/bin/python examples/fraud/demo.py --report build/demo/report.json
+
+test: build ## every test; ends with "N passed, M failed"
+	@.venv/bin/python tools/run_tests.py --build build/release
+
+check: setup ## before a commit: format, tidy, dev build, unit tests
+	@clang-format --dry-run --Werror $(CPP_FILES)
+	@.venv/bin/python tools/tidy.py
+	@cmake --preset dev >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build --preset dev
+	@ctest --preset dev --parallel $$(nproc)
+
+bench-%: setup ## run the benchmarks of one module: make bench-aggregate
+	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build --preset release --target $*_bench
+	@$(BENCH_BUILD)/src/catena/$*/$*_bench
+
+fuzz: setup ## run every fuzzer for FUZZ_SECONDS=60
+	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build --preset fuzz
+	@tools/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
+
+format: ## rewrite C++ sources in the house format
+	@clang-format -i $(CPP_FILES)
+
+clean: ## remove build/ and .venv (downloads stay cached)
+	rm -rf build .venv

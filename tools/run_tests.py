@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs every suite and adds them up.
+
+    suites   tidy (one test per house rule), ctest, pytest
+    output   each suite's own output, one line per suite, then `N passed, M failed`
+    exit     0 only when something passed in every suite and nothing failed anywhere
+    reports  JUnit XML of each suite under build/test
+"""
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PYTEST_FOLDERS = ("tools", "python", "examples", "tests")
+
+
+@dataclass(frozen=True)
+class Tally:
+    suite: str
+    passed: int
+    failed: int
+    skipped: int = 0
+
+
+def count_junit(suite: str, report: pathlib.Path, exit_code: int) -> Tally:
+    """Counts test cases, whatever tool wrote them; a suite that wrote nothing has failed."""
+    if not report.exists():
+        return Tally(suite, 0, 1)
+    passed = failed = skipped = 0
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        states = {child.tag for child in case} | {case.get("status", "run")}
+        if states & {"failure", "error", "fail"}:
+            failed += 1
+        elif states & {"skipped", "notrun", "disabled"}:
+            skipped += 1
+        else:
+            passed += 1
+    # A tool that failed without naming a test (it crashed, or found no tests) is one failure.
+    if failed == 0 and (exit_code != 0 or passed == 0):
+        failed = 1
+    return Tally(suite, passed, failed, skipped)
+
+
+def run_suite(suite: str, command: list[str], report: pathlib.Path, env: dict) -> Tally:
+    print(f"== {suite}: {' '.join(command)}", flush=True)
+    report.unlink(missing_ok=True)
+    exit_code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
+    return count_junit(suite, report, exit_code)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Run every suite of catena.")
+    arguments.add_argument("--build", default="build/release", help="CMake build directory")
+    build = (ROOT / arguments.parse_args().build).resolve()
+    reports = ROOT / "build" / "test"
+    reports.mkdir(parents=True, exist_ok=True)
+    env = os.environ | {"CATENA_BIN": str(build / "bin" / "catena"),
+                        "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
+
+    def report(suite: str) -> pathlib.Path:
+        return reports / f"{suite}.xml"
+
+    folders = [folder for folder in PYTEST_FOLDERS if (ROOT / folder).is_dir()]
+    jobs = str(os.cpu_count() or 1)
+    tallies = [
+        run_suite("tidy", [sys.executable, "tools/tidy.py", "--junit", str(report("tidy"))],
+                  report("tidy"), env),
+        run_suite("ctest", ["ctest", "--test-dir", str(build), "--parallel", jobs, "--progress",
+                            "--output-on-failure", "--no-tests=error",
+                            "--output-junit", str(report("ctest"))], report("ctest"), env),
+        run_suite("pytest", [sys.executable, "-m", "pytest", "-q", *folders,
+                             f"--junitxml={report('pytest')}"], report("pytest"), env),
+    ]
+    print()
+    for tally in tallies:
+        skipped = f", {tally.skipped} skipped" if tally.skipped else ""
+        print(f"{tally.suite:8} {tally.passed} passed, {tally.failed} failed{skipped}")
+    failed = sum(tally.failed for tally in tallies)
+    print(f"{sum(tally.passed for tally in tallies)} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, the venv.
+#
+#   effect   apt packages (needs root or sudo, only when one is missing); build/third_party;
+#            .venv; downloads are kept in $CATENA_CACHE (default ~/.cache/catena)
+#   again    a step whose inputs did not change is skipped by its stamp under build/setup
+#   errors   the first failing step ends the script with one line that says what to do
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly STAMPS=build/setup
+readonly CACHE="${CATENA_CACHE:-$HOME/.cache/catena}"
+
+readonly APT_PACKAGES=(
+  ca-certificates curl pkg-config
+  cmake ninja-build g++ ccache mold clang-format
+  python3 python3-venv
+  librocksdb-dev libhiredis-dev librdkafka-dev libsimdjson-dev
+  nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev
+  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
+  libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
+)
+
+# The library from npm and the header from the Python source package are of one DuckDB version.
+readonly DUCKDB_VERSION=1.5.6
+readonly DUCKDB_NPM_PACKAGE="@duckdb/node-bindings-linux-x64@${DUCKDB_VERSION}-r.1"
+readonly DUCKDB_NPM_FILE="duckdb-node-bindings-linux-x64-${DUCKDB_VERSION}-r.1.tgz"
+readonly DUCKDB_PYPI_FILE="duckdb-${DUCKDB_VERSION}.tar.gz"
+
+say() { echo "setup: $*"; }
+fail() { echo "setup: $*" >&2; exit 1; }
+
+# Runs a command quietly; its output matters only when it fails.
+quietly() {
+  local log="$STAMPS/last.log"
+  "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "failed: $*; whole output in $log"; }
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    quietly env DEBIAN_FRONTEND=noninteractive "$@"
+  elif command -v sudo >/dev/null; then
+    quietly sudo env DEBIAN_FRONTEND=noninteractive "$@"
+  else
+    fail "needs root for: $*; run it as root once, then \`make setup\` again"
+  fi
+}
+
+readonly INSTALLED=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+installed() { grep -qxF "$1" <<<"$INSTALLED"; }
+
+# Fresh package lists, at most once a run.
+apt_lists() {
+  if [ -z "${apt_lists_done:-}" ]; then as_root apt-get update -q; apt_lists_done=1; fi
+}
+
+available() { [ -n "$(apt-cache madison "$1" 2>/dev/null)" ]; }
+
+boost_package() {
+  if available libboost1.81-dev; then echo libboost1.81-dev; else echo libboost-dev; fi
+}
+
+setup_apt() {
+  local missing=() package
+  for package in "${APT_PACKAGES[@]}"; do
+    installed "$package" || missing+=("$package")
+  done
+  command -v npm >/dev/null || missing+=(nodejs npm)
+  if ! installed libboost1.81-dev && ! installed libboost-dev; then
+    apt_lists
+    missing+=("$(boost_package)")
+  fi
+  if [ ${#missing[@]} -eq 0 ]; then say "apt: nothing missing"; return; fi
+  say "apt: installing ${missing[*]}"
+  apt_lists
+  as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+verify() { sha256sum --check --strict --status <(grep " $2\$" tools/checksums.sha256 |
+                                                   sed "s|  .*|  $1|"); }
+
+# cached <file> <command...>: leaves $CACHE/<file>, made by the command in a scratch folder.
+cached() {
+  local file="$1"; shift
+  if [ -f "$CACHE/$file" ] && verify "$CACHE/$file" "$file"; then return; fi
+  local scratch
+  scratch="$(mktemp -d "$CACHE/fetch.XXXXXX")"
+  say "download: $file"
+  (cd "$scratch" && "$@") >"$STAMPS/last.log" 2>&1 ||
+    { tail -n 40 "$STAMPS/last.log" >&2; rm -rf "$scratch"; fail "cannot download $file: $*"; }
+  verify "$scratch/$file" "$file" ||
+    { rm -rf "$scratch"; fail "$file is not the file pinned in tools/checksums.sha256"; }
+  mv "$scratch/$file" "$CACHE/$file"
+  rm -rf "$scratch"
+}
+
+setup_duckdb() {
+  local target=build/third_party/duckdb scratch
+  mkdir -p "$CACHE"
+  cached "$DUCKDB_NPM_FILE" npm pack --silent "$DUCKDB_NPM_PACKAGE"
+  cached "$DUCKDB_PYPI_FILE" "$PWD/.venv/bin/python" -m pip download --no-deps --no-binary duckdb \
+    "duckdb==$DUCKDB_VERSION"
+  scratch="$(mktemp -d build/third_party.XXXXXX)"
+  tar -xzf "$CACHE/$DUCKDB_NPM_FILE" -C "$scratch" --strip-components=1 package/libduckdb.so
+  tar -xzf "$CACHE/$DUCKDB_PYPI_FILE" -C "$scratch" --strip-components=5 \
+    "duckdb-$DUCKDB_VERSION/external/duckdb/src/include/duckdb.h"
+  verify "$scratch/libduckdb.so" libduckdb.so || fail "libduckdb.so is not the pinned one"
+  verify "$scratch/duckdb.h" duckdb.h || fail "duckdb.h is not the pinned one"
+  mkdir -p "$target/lib" "$target/include"
+  mv "$scratch/libduckdb.so" "$target/lib/"
+  mv "$scratch/duckdb.h" "$target/include/"
+  chmod 755 "$target/lib/libduckdb.so"
+  rmdir "$scratch"
+  say "duckdb: $DUCKDB_VERSION in $target"
+}
+
+setup_python() {
+  quietly .venv/bin/python -m pip install -e './python[dev]'
+  say "python: .venv has $(.venv/bin/python --version) and ./python[dev]"
+}
+
+# step <name> <inputs as text>: runs setup_<name> unless its stamp holds the same inputs.
+step() {
+  local name="$1" inputs="$2"
+  if [ "$(cat "$STAMPS/$name" 2>/dev/null)" = "$inputs" ]; then say "$name: up to date"; return; fi
+  rm -f "$STAMPS/$name"
+  "setup_$name"
+  printf '%s\n' "$inputs" >"$STAMPS/$name"
+}
+
+mkdir -p "$STAMPS"
+exec 9>"$STAMPS/lock"
+flock 9  # Two makes at once would both write .venv.
+
+setup_apt  # Asks dpkg every time: build/ may have moved to another machine.
+
+# Debian's own interpreter: the venv package that apt just installed belongs to it.
+[ -x .venv/bin/python ] || { quietly /usr/bin/python3 -m venv .venv; rm -f "$STAMPS/python"; }
+
+[ -f build/third_party/duckdb/lib/libduckdb.so ] || rm -f "$STAMPS/duckdb"
+step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
+
+[ -f python/pyproject.toml ] || { say "python: no python/pyproject.toml yet"; exit 0; }
+step python "$(sha256sum python/pyproject.toml)"
