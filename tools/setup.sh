@@ -48,7 +48,8 @@ as_root() {
   fi
 }
 
-readonly INSTALLED=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+readonly INSTALLED=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' |
+                       sed -n 's/^installed //p')
 installed() { grep -qxF "$1" <<<"$INSTALLED"; }
 
 # Fresh package lists, at most once a run.
@@ -142,5 +143,4 @@ setup_apt  # Asks dpkg every time: build/ may have moved to another machine.
 [ -f build/third_party/duckdb/lib/libduckdb.so ] || rm -f "$STAMPS/duckdb"
 step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
 
-[ -f python/pyproject.toml ] || { say "python: no python/pyproject.toml yet"; exit 0; }
 step python "$(sha256sum python/pyproject.toml)"
