@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace catena {
+
+Result<std::string> ReadFile(const std::string& path) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    const int code = errno;
+    const std::string message = "cannot read file: " + path + ": " + std::strerror(code);
+    return code == ENOENT ? NotFound(message) : Unavailable(message);
+  }
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  if (in.bad() || bytes.bad()) return Unavailable("cannot read file: " + path);
+  return std::move(bytes).str();
+}
+
+Status ReplaceFile(const std::string& path, std::string_view bytes) {
+  static std::atomic<uint64_t> counter{0};
+  const std::string beside =
+      path + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  {
+    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    out.flush();
+    if (!out) return Unavailable("cannot write file: " + beside + ": " + std::strerror(errno));
+  }
+  if (std::rename(beside.c_str(), path.c_str()) != 0) {
+    return Unavailable("cannot replace file: " + path + ": " + std::strerror(errno));
+  }
+  return Status();
+}
+
+Result<FileLock> FileLock::Acquire(const std::string& path, bool wait) {
+  const int descriptor = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  if (descriptor < 0) {
+    return Unavailable("cannot open lock file: " + path + ": " + std::strerror(errno));
+  }
+  if (flock(descriptor, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0) {
+    const int code = errno;
+    close(descriptor);
+    return Unavailable("locked by another process: " + path + ": " + std::strerror(code));
+  }
+  return FileLock(descriptor);
+}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+}  // namespace catena

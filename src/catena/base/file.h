@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole files: read one, replace one, lock one.
+//
+//   errors  kNotFound when the path does not exist, kUnavailable for any other refusal of the
+//           operating system, always with the path and the system's words
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "catena/base/result.h"
+
+namespace catena {
+
+Result<std::string> ReadFile(const std::string& path);
+
+// Readers see the old bytes or the new ones, never a mixture: writes beside, then renames.
+Status ReplaceFile(const std::string& path, std::string_view bytes);
+
+// An exclusive advisory lock on `path` (created when absent), held until destruction.
+class FileLock {
+ public:
+  // kUnavailable at once when another process or object holds it and `wait` is false.
+  static Result<FileLock> Acquire(const std::string& path, bool wait);
+  FileLock(FileLock&& other) noexcept : descriptor_(other.descriptor_) { other.descriptor_ = -1; }
+  FileLock& operator=(FileLock&& other) noexcept;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+}  // namespace catena

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads Chronon's thrift simple-JSON into the structs of this folder.
+#include <algorithm>
+
+#include "catena/conf/conf.h"
+#include "catena/conf/dialect.h"
+#include "catena/conf/output_names.h"
+
+namespace catena::conf {
+namespace {
+
+constexpr size_t kNameBytesMax = 256;
+
+// One pass over a conf: collects every violation with its path instead of stopping at the first.
+class Reader {
+ public:
+  Reader(const Json& root, std::map<std::string, std::string> translations)
+      : dialect_(DialectOf(root)), translations_(std::move(translations)) {}
+
+  std::shared_ptr<const GroupBy> ReadGroupBy(const Json& json, const std::string& path);
+  std::shared_ptr<const Join> ReadJoin(const Json& json, const std::string& path);
+
+  Status status(const std::string& file) const {
+    if (problems_.empty()) return Status();
+    std::string message;
+    for (const std::string& problem : problems_) message += (message.empty() ? "" : "\n") + problem;
+    return InvalidConf(message).WithContext(file.empty() ? "conf" : file);
+  }
+
+ private:
+  void Complain(const std::string& path, const std::string& what) {
+    problems_.push_back((path.empty() ? "" : path + ": ") + what);
+  }
+  // The member, or null when it is absent, JSON null, or of another kind (a violation).
+  const Json* Member(const Json& json, const char* name, Json::value_t kind,
+                     const std::string& path);
+  std::string Text(const Json& json, const char* name, const std::string& path);
+  bool Flag(const Json& json, const char* name, const std::string& path);
+  int64_t Integer(const Json& json, const char* name, int64_t absent, const std::string& path);
+  const Json::array_t& Array(const Json& json, const char* name, const std::string& path);
+  std::vector<std::string> Texts(const Json& json, const char* name, const std::string& path);
+  std::map<std::string, std::string> TextMap(const Json& json, const char* name,
+                                             const std::string& path);
+
+  Expression ReadExpression(const std::string& spark) const;
+  MetaData ReadMetaData(const Json& json, const std::string& path);
+  Query ReadQuery(const Json& json, const std::string& path);
+  void ReadSourceInto(const Json& json, const std::string& path, std::vector<Source>* sources);
+  Aggregation ReadAggregation(const Json& json, const std::string& path);
+  Window ReadWindow(const Json& json, const std::string& path);
+  std::vector<Derivation> ReadDerivations(const Json& json, const std::string& path);
+  void CheckOutputs(const GroupBy& group_by, const std::string& path);
+
+  Dialect dialect_;
+  std::map<std::string, std::string> translations_;
+  std::vector<std::string> problems_;
+};
+
+const char* KindName(Json::value_t kind) {
+  switch (kind) {
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::string:
+      return "a string";
+    default:
+      return "a number";
+  }
+}
+
+const Json* Reader::Member(const Json& json, const char* name, Json::value_t kind,
+                           const std::string& path) {
+  const auto at = json.find(name);
+  if (at == json.end() || at->is_null()) return nullptr;
+  if (at->type() != kind) {
+    Complain(path + "." + name, std::string("must be ") + KindName(kind));
+    return nullptr;
+  }
+  return &*at;
+}
+
+std::string Reader::Text(const Json& json, const char* name, const std::string& path) {
+  const Json* member = Member(json, name, Json::value_t::string, path);
+  return member == nullptr ? "" : member->get<std::string>();
+}
+
+bool Reader::Flag(const Json& json, const char* name, const std::string& path) {
+  const auto at = json.find(name);
+  if (at == json.end() || at->is_null()) return false;
+  if (at->is_boolean()) return at->get<bool>();
+  if (at->is_number_integer()) return at->get<int64_t>() != 0;
+  Complain(path + "." + name, "must be true, false, 0 or 1");
+  return false;
+}
+
+int64_t Reader::Integer(const Json& json, const char* name, int64_t absent,
+                        const std::string& path) {
+  const auto at = json.find(name);
+  if (at == json.end() || at->is_null()) return absent;
+  if (at->is_number_integer()) return at->get<int64_t>();
+  Complain(path + "." + name, "must be a whole number");
+  return absent;
+}
+
+const Json::array_t& Reader::Array(const Json& json, const char* name, const std::string& path) {
+  static const Json::array_t kNone;
+  const Json* member = Member(json, name, Json::value_t::array, path);
+  return member == nullptr ? kNone : member->get_ref<const Json::array_t&>();
+}
+
+std::vector<std::string> Reader::Texts(const Json& json, const char* name,
+                                       const std::string& path) {
+  std::vector<std::string> texts;
+  for (const Json& element : Array(json, name, path)) {
+    if (!element.is_string()) {
+      Complain(path + "." + name, "must hold strings only");
+      continue;
+    }
+    texts.push_back(element.get<std::string>());
+  }
+  return texts;
+}
+
+std::map<std::string, std::string> Reader::TextMap(const Json& json, const char* name,
+                                                   const std::string& path) {
+  std::map<std::string, std::string> texts;
+  const Json* member = Member(json, name, Json::value_t::object, path);
+  if (member == nullptr) return texts;
+  for (const auto& [key, value] : member->items()) {
+    if (!value.is_string()) {
+      Complain(path + "." + name + "." + key, "must be a string");
+      continue;
+    }
+    texts[key] = value.get<std::string>();
+  }
+  return texts;
+}
+
+Expression Reader::ReadExpression(const std::string& spark) const {
+  if (spark.empty()) return Expression{};
+  const auto at = translations_.find(spark);
+  if (at != translations_.end()) return Expression{spark, at->second};
+  if (!IsPlainColumn(spark)) return Expression{spark, ""};
+  const std::string name = spark.front() == '`' ? spark.substr(1, spark.size() - 2) : spark;
+  return Expression{spark, "\"" + name + "\""};
+}
+
+MetaData Reader::ReadMetaData(const Json& json, const std::string& path) {
+  MetaData metadata;
+  const Json* member = Member(json, "metaData", Json::value_t::object, path);
+  if (member == nullptr) {
+    Complain(path, "has no metaData");
+    return metadata;
+  }
+  const std::string here = path + ".metaData";
+  metadata.name = Text(*member, "name", here);
+  metadata.team = Text(*member, "team", here);
+  metadata.output_namespace = Text(*member, "outputNamespace", here);
+  metadata.online = Flag(*member, "online", here);
+  metadata.production = Flag(*member, "production", here);
+  const bool clean = std::all_of(metadata.name.begin(), metadata.name.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_./-").find(c) != std::string_view::npos;
+  });
+  if (metadata.name.empty() || metadata.name.size() > kNameBytesMax || !clean ||
+      metadata.name.find("..") != std::string::npos) {
+    Complain(here + ".name", "must be 1 to 256 characters of A-Z a-z 0-9 _ . / -, without \"..\"");
+  }
+  if (const std::string custom = Text(*member, "customJson", here); !custom.empty()) {
+    auto parsed = ParseJson(custom, here + ".customJson");
+    if (parsed.ok()) metadata.custom_json = std::move(*parsed);
+  }
+  for (const auto& [key, value] : TextMap(*member, "tableProperties", here)) {
+    metadata.table_properties[key] = value;
+  }
+  return metadata;
+}
+
+Query Reader::ReadQuery(const Json& json, const std::string& path) {
+  Query query;
+  const Json* member = Member(json, "query", Json::value_t::object, path);
+  if (member == nullptr) return query;
+  const std::string here = path + ".query";
+  query.has_selects = member->contains("selects") && !(*member)["selects"].is_null();
+  for (const auto& [name, spark] : TextMap(*member, "selects", here)) {
+    query.selects.emplace_back(name, ReadExpression(spark));
+  }
+  for (const std::string& spark : Texts(*member, "wheres", here)) {
+    query.wheres.push_back(ReadExpression(spark));
+  }
+  query.start_partition = Text(*member, "startPartition", here);
+  query.end_partition = Text(*member, "endPartition", here);
+  for (const std::string& date : {query.start_partition, query.end_partition}) {
+    if (!date.empty() && !ParseDate(date).ok()) {
+      Complain(here, "a partition must be YYYY-MM-DD: \"" + date + "\"");
+    }
+  }
+  query.time_column = ReadExpression(Text(*member, "timeColumn", here));
+  query.mutation_time_column = ReadExpression(Text(*member, "mutationTimeColumn", here));
+  query.reversal_column = ReadExpression(Text(*member, "reversalColumn", here));
+  return query;
+}
+
+// Chronon names a topic by itself or with settings behind slashes; both stay one string here.
+void Reader::ReadSourceInto(const Json& json, const std::string& path,
+                            std::vector<Source>* sources) {
+  if (!json.is_object()) return Complain(path, "must be an object");
+  const Json* events = Member(json, "events", Json::value_t::object, path);
+  const Json* entities = Member(json, "entities", Json::value_t::object, path);
+  const Json* chain = Member(json, "joinSource", Json::value_t::object, path);
+  if ((events != nullptr) + (entities != nullptr) + (chain != nullptr) != 1) {
+    return Complain(path, "must hold exactly one of events, entities, joinSource");
+  }
+  if (events != nullptr) {
+    const std::string here = path + ".events";
+    EventSource source{Text(*events, "table", here), Text(*events, "topic", here),
+                       ReadQuery(*events, here), Flag(*events, "isCumulative", here)};
+    if (source.table.empty()) Complain(here, "has no table");
+    sources->emplace_back(std::move(source));
+  } else if (entities != nullptr) {
+    const std::string here = path + ".entities";
+    EntitySource source{Text(*entities, "snapshotTable", here),
+                        Text(*entities, "mutationTable", here),
+                        Text(*entities, "mutationTopic", here), ReadQuery(*entities, here)};
+    if (source.snapshot_table.empty()) Complain(here, "has no snapshotTable");
+    sources->emplace_back(std::move(source));
+  } else {
+    const std::string here = path + ".joinSource";
+    const Json* join = Member(*chain, "join", Json::value_t::object, here);
+    if (join == nullptr) return Complain(here, "has no join");
+    sources->emplace_back(JoinSource{ReadJoin(*join, here + ".join"), ReadQuery(*chain, here)});
+  }
+}
+
+Window Reader::ReadWindow(const Json& json, const std::string& path) {
+  Window window;
+  if (!json.is_object()) {
+    Complain(path, "must be an object");
+    return window;
+  }
+  const int64_t length = Integer(json, "length", 0, path);
+  const int64_t unit = Integer(json, "timeUnit", 1, path);
+  if (length <= 0 || length > 1000000) Complain(path + ".length", "must be from 1 to 1,000,000");
+  if (unit < 0 || unit > 2) {
+    Complain(path + ".timeUnit", "must be 0 (hours), 1 (days) or 2 (minutes)");
+    return window;
+  }
+  window.length = static_cast<int32_t>(length);
+  window.unit = static_cast<TimeUnit>(unit);
+  return window;
+}
+
+Aggregation Reader::ReadAggregation(const Json& json, const std::string& path) {
+  Aggregation aggregation;
+  if (!json.is_object()) {
+    Complain(path, "must be an object");
+    return aggregation;
+  }
+  aggregation.input_column = Text(json, "inputColumn", path);
+  if (aggregation.input_column.empty()) Complain(path, "has no inputColumn");
+  auto operation = OperationOf(Integer(json, "operation", 3, path), dialect_);
+  if (operation.ok()) {
+    aggregation.operation = *operation;
+  } else {
+    Complain(path + ".operation", operation.error().message);
+  }
+  aggregation.arguments = TextMap(json, "argMap", path);
+  const auto& windows = Array(json, "windows", path);
+  for (size_t i = 0; i < windows.size(); ++i) {
+    aggregation.windows.push_back(
+        ReadWindow(windows[i], path + ".windows[" + std::to_string(i) + "]"));
+  }
+  aggregation.buckets = Texts(json, "buckets", path);
+  aggregation.element_wise = Flag(json, "elementWise", path);
+  return aggregation;
+}
+
+std::vector<Derivation> Reader::ReadDerivations(const Json& json, const std::string& path) {
+  std::vector<Derivation> derivations;
+  const auto& elements = Array(json, "derivations", path);
+  for (size_t i = 0; i < elements.size(); ++i) {
+    const std::string here = path + ".derivations[" + std::to_string(i) + "]";
+    if (!elements[i].is_object()) {
+      Complain(here, "must be an object");
+      continue;
+    }
+    const std::string spark = Text(elements[i], "expression", here);
+    derivations.push_back(Derivation{Text(elements[i], "name", here), ReadExpression(spark)});
+  }
+  return derivations;
+}
+
+void Reader::CheckOutputs(const GroupBy& group_by, const std::string& path) {
+  std::vector<std::string> names;
+  for (const AggregationOutput& output : OutputsOf(group_by)) names.push_back(output.name);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice != names.end()) {
+    Complain(path + ".aggregations",
+             "two aggregations have the same output name; give one of them another input column "
+             "name in the selects: " + *twice);
+  }
+}
+
+std::shared_ptr<const GroupBy> Reader::ReadGroupBy(const Json& json, const std::string& path) {
+  auto group_by = std::make_shared<GroupBy>();
+  group_by->metadata = ReadMetaData(json, path);
+  const auto& sources = Array(json, "sources", path);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    ReadSourceInto(sources[i], path + ".sources[" + std::to_string(i) + "]", &group_by->sources);
+  }
+  if (sources.empty()) Complain(path, "has no sources");
+  group_by->key_columns = Texts(json, "keyColumns", path);
+  if (group_by->key_columns.empty()) Complain(path, "has no keyColumns");
+  const auto& aggregations = Array(json, "aggregations", path);
+  for (size_t i = 0; i < aggregations.size(); ++i) {
+    group_by->aggregations.push_back(
+        ReadAggregation(aggregations[i], path + ".aggregations[" + std::to_string(i) + "]"));
+  }
+  group_by->derivations = ReadDerivations(json, path);
+  const bool streams = StreamingSource(*group_by) != nullptr;
+  const int64_t accuracy = Integer(json, "accuracy", streams ? 0 : 1, path);
+  if (accuracy < 0 || accuracy > 1) {
+    Complain(path + ".accuracy", "must be 0 (TEMPORAL) or 1 (SNAPSHOT)");
+  } else {
+    group_by->accuracy = static_cast<Accuracy>(accuracy);
+  }
+  group_by->backfill_start_date = Text(json, "backfillStartDate", path);
+  CheckOutputs(*group_by, path);
+  return group_by;
+}
+
+std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string& path) {
+  auto join = std::make_shared<Join>();
+  join->metadata = ReadMetaData(json, path);
+  std::vector<Source> left;
+  if (const Json* member = Member(json, "left", Json::value_t::object, path)) {
+    ReadSourceInto(*member, path + ".left", &left);
+  }
+  if (left.empty()) {
+    Complain(path, "has no left");
+  } else {
+    join->left = std::move(left[0]);
+  }
+  const auto& parts = Array(json, "joinParts", path);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string here = path + ".joinParts[" + std::to_string(i) + "]";
+    const Json* group_by =
+        parts[i].is_object() ? Member(parts[i], "groupBy", Json::value_t::object, here) : nullptr;
+    if (group_by == nullptr) {
+      Complain(here, "has no groupBy");
+      continue;
+    }
+    JoinPart part;
+    part.group_by = ReadGroupBy(*group_by, here + ".groupBy");
+    for (const auto& [from, to] : TextMap(parts[i], "keyMapping", here)) {
+      part.key_mapping.emplace_back(from, to);
+    }
+    part.prefix = Text(parts[i], "prefix", here);
+    join->join_parts.push_back(std::move(part));
+  }
+  join->derivations = ReadDerivations(json, path);
+  join->row_ids = Texts(json, "rowIds", path);
+  for (const auto& [name, into] : {std::pair{"bootstrapParts", &join->bootstrap_parts},
+                                   std::pair{"onlineExternalParts", &join->online_external_parts},
+                                   std::pair{"labelPart", &join->label_part}}) {
+    if (json.contains(name)) *into = json[name];
+  }
+  return join;
+}
+
+Status ReadSchemas(const Json& extra, const std::string& path,
+                   std::map<std::string, types::Schema>* schemas) {
+  if (!extra.contains("schemas")) return Status();
+  for (const auto& [table, columns] : extra["schemas"].items()) {
+    types::Schema schema;
+    for (const Json& column : columns) {
+      if (!column.is_array() || column.size() != 2 || !column[0].is_string() ||
+          !column[1].is_string()) {
+        return InvalidConf(path + ": catena.schemas." + table + ": write [[\"column\",\"TYPE\"]]");
+      }
+      auto type = types::ParseType(column[1].get<std::string>());
+      if (!type.ok()) {
+        return type.error().WithContext(path + ": catena.schemas." + table);
+      }
+      schema.fields.push_back(types::Field{column[0].get<std::string>(), *type});
+    }
+    (*schemas)[table] = std::move(schema);
+  }
+  return Status();
+}
+
+}  // namespace
+
+Result<Conf> ParseConf(const Json& json, const std::string& path) {
+  if (!json.is_object()) return InvalidConf(path + ": a conf must be a JSON object");
+  Conf conf;
+  conf.path = path;
+  std::map<std::string, std::string> translations;
+  if (json.contains("catena")) {
+    const Json& extra = json["catena"];
+    if (!extra.is_object()) return InvalidConf(path + ": catena must be an object");
+    for (const auto& [spark, duckdb] : extra.value("sql", Json::object()).items()) {
+      if (duckdb.is_string()) translations[spark] = duckdb.get<std::string>();
+    }
+    for (const Json& sentence : extra.value("inferred", Json::array())) {
+      if (sentence.is_string()) conf.inferred.push_back(sentence.get<std::string>());
+    }
+    CATENA_RETURN_IF_ERROR(ReadSchemas(extra, path, &conf.schemas));
+  }
+  Reader reader(json, std::move(translations));
+  if (json.contains("joinParts") || json.contains("left")) {
+    conf.definition = reader.ReadJoin(json, "");
+  } else if (json.contains("sources")) {
+    conf.definition = reader.ReadGroupBy(json, "");
+  } else {
+    return InvalidConf(path + ": is neither a GroupBy (no `sources`) nor a Join (no `left`)");
+  }
+  CATENA_RETURN_IF_ERROR(reader.status(path));
+  return conf;
+}
+
+Result<Conf> ReadConf(const std::string& path) {
+  CATENA_TRY(Json json, ReadJsonFile(path));
+  try {
+    return ParseConf(json, path);
+  } catch (const Json::exception& error) {
+    return InvalidConf(path + ": malformed conf: " + error.what());
+  }
+}
+
+}  // namespace catena::conf

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// KVStore: where features wait to be fetched.
+//
+// A dataset maps a key to timestamped values. Batch uploads replace, tiles and streamed rows
+// accumulate until the dataset's horizon passes them. Keys and values are opaque bytes; what they
+// mean is the caller's business. One implementation per file in this folder; OpenKVStore() picks
+// one by the scheme of a URL.
+//
+//   threads   every call may run concurrently with every other
+//   order     after Apply returns OK, every later read sees it; values of one key come in
+//             (time, sequence) order
+//   atomic    one MultiGet reads one state of the store: all of a WriteBatch or nothing of it
+//   retries   a put is idempotent per (dataset, key, time, sequence): replaying a micro-batch is safe
+//   errors    kUnavailable: write or read again; kCorruption: stop and keep the evidence
+//   contract  kv/conformance_test.cc runs the same tests against every implementation
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/result.h"
+#include "catena/base/time.h"
+
+namespace catena::kv {
+
+// Values of one key with after <= time < before.
+struct GetRequest {
+  std::string_view dataset;
+  std::string_view key;
+  Timestamp after = Timestamp::min();
+  Timestamp before = Timestamp::max();
+  // The newest `limit` values only, still in time order; 0 is no limit.
+  size_t limit = 0;
+};
+
+struct TimedValue {
+  Timestamp time;
+  uint64_t sequence = 0;  // Tells values of one instant apart: a row's source order; 0 for tiles.
+  std::string value;
+};
+
+struct Put {
+  std::string dataset;
+  std::string key;
+  TimedValue value;
+};
+
+// A small named value of a dataset: offsets, watermarks, the list of live generations.
+struct Mark {
+  std::string dataset;
+  std::string name;
+  std::string value;
+};
+
+struct WriteBatch {
+  std::vector<Put> puts;
+  std::vector<Mark> marks;
+};
+
+class KVStore {
+ public:
+  virtual ~KVStore() = default;
+
+  // One answer per request, in request order. An absent key or dataset is an empty answer, not an
+  // error; one failed request does not fail its neighbours.
+  virtual std::vector<Result<std::vector<TimedValue>>> MultiGet(
+      std::span<const GetRequest> requests) = 0;
+
+  // Absent is nullopt.
+  virtual Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                                     std::string_view name) = 0;
+  // Every mark of a dataset whose name starts with `prefix`, by name.
+  virtual Result<std::vector<Mark>> ListMarks(std::string_view dataset,
+                                              std::string_view prefix) = 0;
+
+  // Stores every put and every mark of the batch, or nothing. `durable` returns only when the
+  // write survives a crash of the machine; otherwise it survives a crash of the process at once
+  // and of the machine within a second.
+  virtual Status Apply(const WriteBatch& batch, bool durable = false) = 0;
+
+  // Values of the dataset older than `horizon` may be forgotten from now on, at leisure. Never
+  // moves backwards. Not persisted: whoever owns the rule says it again after a restart.
+  virtual Status SetHorizon(std::string_view dataset, Timestamp horizon) = 0;
+
+  // Calls `visit` with every (key, value) of a dataset in (key, time, sequence) order until it
+  // returns false. For state listings, conservation checks and tests, not for serving.
+  virtual Status Scan(std::string_view dataset,
+                      const std::function<bool(std::string_view key, const TimedValue&)>& visit) = 0;
+
+  // Names of the datasets that hold anything, sorted; and the bytes a dataset takes, estimated.
+  virtual Result<std::vector<std::string>> ListDatasets() = 0;
+  virtual Result<uint64_t> ApproximateBytes(std::string_view dataset) = 0;
+
+  // Returns when everything applied so far survives a crash of the machine.
+  virtual Status Sync() = 0;
+};
+
+enum class OpenMode : uint8_t {
+  kOwn,      // Writes; the one owner of an embedded store. kUnavailable while another process owns it.
+  kJoin,     // Goes through the owner when there is one, else owns: what a one-shot writer wants.
+  kReadOnly, // Goes through the owner when there is one that answers, else reads without owning.
+};
+
+// `url` is "memory:", "rocksdb:PATH" (absolute or relative path). kInvalidConf on an unknown
+// scheme, listing the known ones. An owner of a "rocksdb:" store answers other processes on a
+// socket in its folder until it is destroyed (store_server.h).
+Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mode);
+
+}  // namespace catena::kv

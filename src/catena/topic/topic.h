@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// TopicReader, TopicWriter: ordered, partitioned, replayable records in motion.
+//
+// A topic has a fixed number of partitions; a partition is an append-only sequence of records,
+// numbered from 0 by offset. Each record carries the time at which it was appended.
+//
+//   threads   a reader or writer object belongs to one thread; any number of objects may work on
+//             one topic, in any process
+//   order     within a partition by offset; none between partitions
+//   errors    kNotFound: no such topic, with the command that makes one; kCorruption: bytes before
+//             the end of a partition do not check, with partition and offset; a torn tail (a
+//             writer died mid-append) is not an error, it is the end
+//   contract  topic/conformance_test.cc runs the same tests against every implementation
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/clock.h"
+#include "catena/base/result.h"
+#include "catena/base/time.h"
+
+namespace catena::topic {
+
+using TopicPartition = int32_t;
+using Offset = int64_t;
+
+struct Record {
+  TopicPartition partition = 0;
+  Offset offset = 0;
+  Timestamp append_time;
+  std::string key;
+  std::string value;
+};
+
+class TopicReader {
+ public:
+  virtual ~TopicReader() = default;
+
+  virtual TopicPartition partitions() const = 0;
+  // The next Poll of `partition` answers records from `offset` on. Polling needs no Seek first: a
+  // partition starts at its earliest record.
+  virtual Status Seek(TopicPartition partition, Offset offset) = 0;
+  // Appends to `into` up to `records_max` records of `partition`, never waiting; none at its end.
+  virtual Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) = 0;
+  // The offset that the next appended record will get. Cheap enough for every micro-batch.
+  virtual Result<Offset> EndOffset(TopicPartition partition) = 0;
+  // The earliest offset still kept.
+  virtual Result<Offset> BeginOffset(TopicPartition partition) = 0;
+  // The first offset whose append time is at or after `time`; the end offset when there is none.
+  virtual Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) = 0;
+  // Blocks until some partition has grown past what was polled, or `wait` passed.
+  virtual Status Wait(Millis wait) = 0;
+};
+
+struct OutRecord {
+  std::string key;    // Records of one key go to one partition, by HashBytes(key) % partitions.
+  std::string value;
+  Timestamp append_time = Timestamp::min();  // min(): the clock's now.
+};
+
+class TopicWriter {
+ public:
+  virtual ~TopicWriter() = default;
+
+  virtual TopicPartition partitions() const = 0;
+  // All records are visible to readers when it returns; answers the offset of each. A crash during
+  // the call leaves a prefix of them, per partition.
+  virtual Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
+      const std::vector<OutRecord>& records) = 0;
+};
+
+// Where a topic of a conf lives. `name` may be a bare name or a URL: `file:///dir/name`,
+// `kafka://name/host=h/port=p`, `memory:name`; a bare name takes `default_url` ("file:///dir").
+struct TopicAddress {
+  std::string scheme;     // "file", "memory", "kafka".
+  std::string root;       // Folder or broker.
+  std::string name;       // [A-Za-z0-9._-]{1,249}.
+};
+Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url);
+
+Status CreateTopic(const TopicAddress& address, TopicPartition partitions);  // OK when it exists alike.
+Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address);
+Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
+                                                     const Clock& clock);
+
+}  // namespace catena::topic
