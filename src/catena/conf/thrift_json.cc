@@ -400,7 +400,8 @@ Result<Conf> ParseConf(const Json& json, const std::string& path) {
   if (json.contains("catena")) {
     const Json& extra = json["catena"];
     if (!extra.is_object()) return InvalidConf(path + ": catena must be an object");
-    for (const auto& [spark, duckdb] : extra.value("sql", Json::object()).items()) {
+    const Json sql = extra.value("sql", Json::object());
+    for (const auto& [spark, duckdb] : sql.items()) {
       if (duckdb.is_string()) translations[spark] = duckdb.get<std::string>();
     }
     for (const Json& sentence : extra.value("inferred", Json::array())) {
