@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// IR, IrPool: owners of IR rows.
+//
+//   IR       one IR row, empty at birth; move-only
+//   IrPool   many IR rows in slabs, all destroyed with it; addresses never move
+//   threads  like any container; the RowAggregator is copied in (a shared pointer)
+
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catena/aggregate/row_aggregator.h"
+
+namespace catena::aggregate {
+
+class IR {
+ public:
+  explicit IR(RowAggregator rows);
+  IR(IR&& other) noexcept : rows_(other.rows_), data_(other.data_) { other.data_ = nullptr; }
+  IR& operator=(IR&& other) noexcept;
+  IR(const IR&) = delete;
+  IR& operator=(const IR&) = delete;
+  ~IR();
+
+  // A deep copy.
+  IR Clone() const;
+  std::byte* data() { return data_; }
+  const std::byte* data() const { return data_; }
+  const RowAggregator& rows() const { return rows_; }
+
+ private:
+  RowAggregator rows_;
+  std::byte* data_ = nullptr;  // Null only after a move.
+};
+
+class IrPool {
+ public:
+  explicit IrPool(RowAggregator rows, size_t irs_per_slab = 256);
+  IrPool(IrPool&&) noexcept = default;
+  IrPool& operator=(IrPool&& other) noexcept;
+  IrPool(const IrPool&) = delete;
+  IrPool& operator=(const IrPool&) = delete;
+  ~IrPool();
+
+  // An empty IR row, valid as long as the pool (or until Clear).
+  std::byte* New();
+  size_t size() const { return size_; }
+  std::byte* at(size_t i) { return slabs_[i / per_slab_].get() + i % per_slab_ * stride_; }
+  const std::byte* at(size_t i) const {
+    return slabs_[i / per_slab_].get() + i % per_slab_ * stride_;
+  }
+  // Destroys every IR row; keeps the memory for the next ones.
+  void Clear();
+  const RowAggregator& rows() const { return rows_; }
+
+ private:
+  struct FreeSlab {
+    void operator()(std::byte* slab) const noexcept;
+  };
+  RowAggregator rows_;
+  size_t per_slab_;
+  size_t stride_;
+  size_t size_ = 0;
+  std::vector<std::unique_ptr<std::byte[], FreeSlab>> slabs_;
+};
+
+}  // namespace catena::aggregate

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// IR rows as bytes, and back.
+//
+// One version byte, one bit per base aggregation (set: not empty), then the non-empty slots in
+// order, each as its operation encodes it. Bytes do not say which aggregations they hold: a stored
+// dataset is bound to one GroupBy by its name and semantic hash.
+// STORED FORMAT: golden bytes in ir_codec_test.cc.
+//
+//   canonical  equal states are equal bytes, whatever order of updates and merges led there
+//   errors     bytes that Encode would not write are kCorruption; the IR row then holds some valid
+//              state, to be reset or destroyed
+//   source     format of our own
+
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "catena/aggregate/ir.h"
+
+namespace catena::aggregate {
+
+inline constexpr uint8_t kIrVersion = 1;
+
+void EncodeIr(const RowAggregator& rows, const std::byte* ir, std::string* out);
+
+// All of `bytes` is one IR row. `ir` is initialised; what it held is replaced.
+Status DecodeIr(const RowAggregator& rows, std::string_view bytes, std::byte* ir);
+Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes);
+
+// One IR row from where the reader stands, which is left behind it.
+Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir);
+
+}  // namespace catena::aggregate

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel: one operation bound to one input type; the columnar loops that every mode of catena runs.
+//
+// An operation folds the values of one input column into an intermediate representation, its IR.
+// A kernel works on slots: memory of layout() that holds one IR. Every call handles a whole batch,
+// so dispatch is paid once per (aggregation, batch) and never per row. Operations are written as
+// plain structs (operation_kernel.h turns one into a Kernel) and listed in operation_catalog.h.
+//
+//   input    rows of one column with event times (milliseconds) and source orders, by row of the
+//            batch; a null value never reaches an operation
+//   output   one value an IR; null when the IR is empty, and when the value is NaN or infinite
+//   algebra  Merge is associative and commutative; an initialised slot is its identity. Remove is
+//            the inverse of Merge and offered only where it is exact
+//   order    ties in event time are decided by source order; two rows of one fold must not share
+//            both (callers with several sources put the source into the order's high bits)
+//   errors   none after binding, except Decode: stored bytes are not trusted
+//   threads  a Kernel is immutable; slots belong to the caller
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/bytes.h"
+#include "catena/base/result.h"
+#include "catena/types/column.h"
+
+namespace catena::aggregate {
+
+// One input column and where its rows stand in time. All arrays are indexed by row of the batch.
+struct KernelInput {
+  const types::Column* column = nullptr;
+  std::span<const int64_t> event_times;
+  std::span<const uint64_t> source_orders;
+};
+
+struct IrLayout {
+  size_t bytes = 0;
+  size_t alignment = 1;  // At most kIrAlignment.
+};
+
+// Every IR row starts at a multiple of this.
+inline constexpr size_t kIrAlignment = 16;
+
+// A window of a sweep: its length, or unwindowed.
+struct SweepWindow {
+  bool windowed = false;
+  int64_t length = 0;  // Milliseconds; meaningful when windowed.
+};
+
+// Groups of events and queries that belong together (window/sawtooth.h explains the layout).
+struct SweepInput {
+  KernelInput events;
+  std::span<const uint32_t> event_rows;    // By group; within one by (event time, source order).
+  std::span<const uint32_t> event_begin;   // Groups + 1.
+  std::span<const int64_t> query_times;    // Milliseconds, by output row.
+  std::span<const uint32_t> query_rows;    // By group; within one by query time.
+  std::span<const uint32_t> query_begin;   // Groups + 1.
+  size_t output_rows = 0;
+};
+
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+
+  virtual IrLayout layout() const = 0;
+  virtual const types::DataType& output_type() const = 0;
+  // True when Remove and RemoveRows answer exactly what a fold without those rows would.
+  virtual bool removable() const = 0;
+
+  virtual void Init(std::byte* slot) const noexcept = 0;
+  virtual void Destroy(std::byte* slot) const noexcept = 0;
+  // Deep. `into` is initialised; its state is replaced.
+  virtual void Copy(std::byte* into, const std::byte* from) const noexcept = 0;
+  virtual bool IsEmpty(const std::byte* slot) const noexcept = 0;
+
+  // rows[i] into the slot at irs[i] + offset.
+  virtual void UpdateEach(const KernelInput& input, std::span<const uint32_t> rows,
+                          std::span<std::byte* const> irs, size_t offset) const noexcept = 0;
+  // Every row into one slot.
+  virtual void UpdateOne(const KernelInput& input, std::span<const uint32_t> rows,
+                         std::byte* slot) const noexcept = 0;
+  virtual void Merge(std::byte* into, const std::byte* from) const noexcept = 0;
+
+  // Only when removable().
+  virtual void RemoveRows(const KernelInput& input, std::span<const uint32_t> rows,
+                          std::byte* slot) const noexcept = 0;
+  virtual void Remove(std::byte* from, const std::byte* part) const noexcept = 0;
+
+  // Appends one value per IR, of the slot at irs[i] + offset, to a column of output_type().
+  virtual void Finalize(std::span<const std::byte* const> irs, size_t offset,
+                        types::Column* into) const noexcept = 0;
+  // Answers every query of `input` for every window: one column of output_rows values a window,
+  // null where no query asked.
+  virtual std::vector<std::shared_ptr<types::Column>> Sweep(
+      const SweepInput& input, std::span<const SweepWindow> windows) const noexcept = 0;
+
+  // Canonical: equal states are equal bytes. Never called for an empty slot.
+  virtual void Encode(const std::byte* slot, std::string* out) const noexcept = 0;
+  // Into an empty slot. kCorruption when the bytes are no state that Encode would write; the slot
+  // then holds some valid state.
+  virtual Status Decode(ByteReader* reader, std::byte* slot) const noexcept = 0;
+};
+
+using KernelPtr = std::shared_ptr<const Kernel>;
+
+// What an operation is asked to bind to.
+struct BindRequest {
+  types::DataType input;
+  const std::map<std::string, std::string>* arguments = nullptr;  // Never null when binding.
+};
+
+// One line of the catalog.
+struct OperationEntry {
+  std::string_view name;     // As conf::OperationName spells it.
+  std::string_view summary;  // One sentence for `catena operations` and the docs.
+  std::string_view inputs;   // The types it takes, in words, for messages.
+  // Null when it does not take that input type; kInvalidConf when an argument is wrong.
+  Result<KernelPtr> (*bind)(const BindRequest& request);
+};
+
+}  // namespace catena::aggregate

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of operations: name -> operation, bound to an input type.
+//
+// To add an operation: one file in operations/ that defines its OperationEntry, and one line in the
+// list at the top of operation_catalog.cc.
+//
+//   errors   BindOperation: kUnsupported names an operation that is not in the table, kInvalidConf
+//            an input type it does not take (and those it does) or a wrong argument
+//   threads  immutable
+
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "catena/aggregate/operation.h"
+#include "catena/conf/aggregation.h"
+
+namespace catena::aggregate {
+
+// In the order of the table.
+std::span<const OperationEntry* const> Operations();
+
+// Null when the table has no such operation.
+const OperationEntry* FindOperation(std::string_view name);
+
+Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request);
+
+}  // namespace catena::aggregate

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// OnlineWindows: uploaded batch IR + streamed tiles + raw rows -> every window of one query.
+//
+// The caller brings what needed_tiles() and raw_begin() name and adds it in any order; each part
+// lands only in the windows that it belongs to, so a part too many does no harm.
+//
+//     upload (or prefix, for unwindowed)   tiles                      raw rows
+//     ..............................| start |...........................|  query
+//                                 from                           raw_begin()
+//
+//   input    instants in milliseconds; each tile and each raw row at most once
+//   output   one row of outputs; exactly the events with WindowTail(q, w) <= t < q that were added
+//   null     an empty window
+//   errors   none: whether parts are missing is the caller's knowledge, told as incomplete counts
+//   threads  one thread; bound to one query of one key
+//   source   Chronon SawtoothOnlineAggregator, without its two faults: a tile never leaks what lies
+//            after the query, and the tail is inclusive as offline
+
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "catena/aggregate/ir.h"
+#include "catena/aggregate/window/cover.h"
+#include "catena/aggregate/window/upload_ir.h"
+#include "catena/aggregate/windowed_aggregator.h"
+
+namespace catena::aggregate {
+
+// From where on tiles and raw rows answer; both on the five-minute grid.
+struct OnlineStart {
+  // Windows: events before it are in the upload. kBeginning: there is no upload.
+  Timestamp windowed = kBeginning;
+  // The unwindowed output: events before it are in the upload or in the key's prefix.
+  Timestamp unwindowed = kBeginning;
+};
+
+class OnlineWindows {
+ public:
+  OnlineWindows(const WindowedAggregator& windowed, Timestamp query, OnlineStart start = {});
+
+  Timestamp query() const { return query_; }
+  // Every tile that some window wants, largest layers first; one scan or multi-get.
+  const std::vector<TileRange>& needed_tiles() const { return needed_tiles_; }
+  // Raw rows are wanted in [raw_begin(), query()).
+  Timestamp raw_begin() const { return raw_begin_; }
+
+  // `upload.batch_end()` is at or before the query. The unwindowed part is taken only when
+  // start.unwindowed is the batch end, that is, when no prefix stands for it.
+  void AddUpload(const UploadIr& upload);
+  // The fold of everything before start.unwindowed; only the unwindowed output takes it.
+  void AddPrefix(const std::byte* ir, uint64_t incomplete);
+  // The tile of `layer` that starts at `start`. False when no window wants it.
+  bool AddTile(Layer layer, Timestamp start, const std::byte* ir, uint64_t incomplete);
+  // Events before start.windowed that the upload missed: the fold of [begin, begin + 5 minutes).
+  // Lands in every window that holds it. False when none does.
+  bool AddCorrection(Timestamp begin, const std::byte* ir, uint64_t incomplete);
+  // Rows of the key; those outside [raw_begin(), query()) are not counted. The incomplete count of
+  // raw rows is added when at least one of them is inside.
+  void AddRows(const types::Batch& batch, std::span<const int64_t> event_times,
+               std::span<const uint64_t> source_orders, uint64_t incomplete);
+
+  // Sum of the incomplete counts of what landed; 0: everything that was added is whole.
+  uint64_t incomplete() const { return incomplete_; }
+
+  // Appends one row; columns are typed as windowed.output_schema(). May be called again after more
+  // parts were added.
+  void AppendTo(std::span<types::Column* const> columns) const;
+  void AppendTo(types::BatchBuilder* builder) const;
+
+ private:
+  Timestamp TailOf(size_t window) const;
+
+  WindowedAggregator windowed_;
+  Timestamp query_;
+  OnlineStart start_;
+  Timestamp raw_begin_;
+  IrPool irs_;                                    // By window.
+  std::vector<std::vector<TileRange>> covers_;    // By window.
+  std::vector<TileRange> needed_tiles_;
+  uint64_t incomplete_ = 0;
+};
+
+}  // namespace catena::aggregate
