@@ -10,7 +10,7 @@ endif()
 add_compile_options("-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
 find_program(CATENA_CCACHE ccache)
 if(CATENA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_NOHASHDIR=1 "CCACHE_BASEDIR=${CMAKE_BINARY_DIR}"
       CCACHE_SLOPPINESS=include_file_ctime,include_file_mtime ${CATENA_CCACHE})
 endif()
 

@@ -140,7 +140,9 @@ setup_apt  # Asks dpkg every time: build/ may have moved to another machine.
 # Debian's own interpreter: the venv package that apt just installed belongs to it.
 [ -x .venv/bin/python ] || { quietly /usr/bin/python3 -m venv .venv; rm -f "$STAMPS/python"; }
 
-[ -f build/third_party/duckdb/lib/libduckdb.so ] || rm -f "$STAMPS/duckdb"
+for file in lib/libduckdb.so include/duckdb.h; do
+  [ -f "build/third_party/duckdb/$file" ] || rm -f "$STAMPS/duckdb"
+done
 step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
 
 step python "$(sha256sum python/pyproject.toml)"

@@ -47,6 +47,8 @@ THIRD_PARTY_HOMES = {
 }
 SYSTEM_FOLDERS = ("sys/", "netinet/", "arpa/", "linux/", "net/")
 
+# Chronon's own module names, re-exported so that its feature repositories run unmodified.
+NAMES_OF_OTHERS = ("python/ai/chronon/",)
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "impl"}
 FORBIDDEN_TYPE = re.compile(
     r"\b(?:class|struct)\s+(\w*(?:Utils?|Helpers?|Common|Manager|Impl))\b\s*(?!::)")
@@ -221,7 +223,7 @@ def names(tree: Tree) -> Iterator[Finding]:
         stem = path.rpartition("/")[2].partition(".")[0]
         parts = re.findall(r"[A-Z]?[a-z]+", stem)
         for part in parts:
-            if part.lower() in FORBIDDEN_NAMES:
+            if part.lower() in FORBIDDEN_NAMES and not path.startswith(NAMES_OF_OTHERS):
                 yield Finding(path, 1, f"{remedy} {part}")
         if path.endswith((".h", ".cc")):
             code = cpp_source.without_comments_and_strings(text)
