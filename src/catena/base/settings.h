@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Settings: what `catena.yaml`, the environment and `-Z` say about where things are.
+//
+// Precedence: flags > CATENA_* environment > <repo>/catena.yaml > ~/.config/catena/catena.yaml >
+// defaults. Relative paths are relative to the file that says them. `kafka:` is passed through.
+//
+//   errors  kInvalidConf with file, line and "did you mean" for an unknown key or a wrong type
+//   source  yaml-cpp, whose only home is here
+
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/result.h"
+
+namespace catena {
+
+struct Settings {
+  std::string repository;                           // Absolute folder of catena.yaml, or the cwd.
+  std::string warehouse = "build/warehouse";        // `warehouse:`, absolute once loaded.
+  std::string kv_url = "rocksdb:build/state";       // `kv: {url:}`
+  std::string topics_default = "file:build/topics"; // `topics: {default:}`
+  std::string memory_limit = "2GB";                 // `memory_limit:`, DuckDB's and the kernels'.
+  int64_t lag_alert_millis = 60000;                 // `monitor: {lag_alert_millis:}`
+  int64_t latency_alert_millis = 30000;             // `monitor: {latency_alert_millis:}`
+  // `stream: {lag_millis: …}` and every `spark.chronon.stream.chain.<name>`, dots as underscores.
+  std::map<std::string, std::string> stream;
+  std::map<std::string, std::string> kafka;
+};
+
+// Looks for catena.yaml in `start` and its parents; defaults relative to `start` without one.
+Result<Settings> LoadSettings(const std::string& start);
+
+// One `key=value` of `-Z`, e.g. "spark.chronon.stream.chain.lag.millis=500", "lag_millis=500".
+Status ApplyOverride(std::string_view assignment, Settings* settings);
+
+// The names that a misspelt one may have meant, nearest first; empty when none is near.
+std::vector<std::string> NearestNames(std::string_view name,
+                                      const std::vector<std::string>& known);
+
+}  // namespace catena

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/base/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "catena/base/file.h"
+
+namespace catena {
+namespace {
+
+std::string FolderWith(const std::string& name, const std::string& yaml) {
+  const std::string folder = testing::TempDir() + "settings_" + name;
+  std::filesystem::create_directories(folder + "/below");
+  EXPECT_TRUE(ReplaceFile(folder + "/catena.yaml", yaml).ok());
+  return folder;
+}
+
+TEST(SettingsTest, PathsAreRelativeToTheFileAndFoundFromBelow) {
+  const std::string folder = FolderWith(
+      "paths", "warehouse: w\nkv: {url: 'rocksdb:s'}\nstream: {lag.millis: 7}\n");
+  auto settings = LoadSettings(folder + "/below");
+  ASSERT_TRUE(settings.ok()) << settings.error().message;
+  EXPECT_EQ(settings->warehouse, folder + "/w");
+  EXPECT_EQ(settings->kv_url, "rocksdb:" + folder + "/s");
+  EXPECT_EQ(settings->stream.at("lag_millis"), "7");
+}
+
+TEST(SettingsTest, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
+  const std::string folder = FolderWith("unknown", "kv: {url: 'memory:'}\nwarehous: w\n");
+  auto settings = LoadSettings(folder);
+  ASSERT_FALSE(settings.ok());
+  EXPECT_NE(settings.error().message.find("catena.yaml:2: unknown key: warehous"),
+            std::string::npos) << settings.error().message;
+  EXPECT_NE(settings.error().message.find("did you mean warehouse?"), std::string::npos);
+}
+
+TEST(SettingsTest, OverridesTakeChrononsNames) {
+  Settings settings;
+  ASSERT_TRUE(ApplyOverride("spark.chronon.stream.chain.lag.millis=500", &settings).ok());
+  EXPECT_EQ(settings.stream.at("lag_millis"), "500");
+  EXPECT_FALSE(ApplyOverride("lag_milis=500", &settings).ok());
+  EXPECT_FALSE(ApplyOverride("nonsense", &settings).ok());
+}
+
+TEST(SettingsTest, BrokenYamlIsOneClearError) {
+  auto settings = LoadSettings(FolderWith("broken", "kv: {url: \n"));
+  ASSERT_FALSE(settings.ok());
+  EXPECT_NE(settings.error().message.find("not valid YAML"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace catena
