@@ -10,6 +10,7 @@
 import argparse
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PYTEST_FOLDERS = ("tools", "python", "examples", "tests")
+# What ctest says of each test that went well.
+UNINTERESTING = re.compile(r"\s+Start +\d+: |\s*\d+/\d+ Test +#\d+: .* Passed ")
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,12 @@ def count_junit(suite: str, report: pathlib.Path, exit_code: int) -> Tally:
 def run_suite(suite: str, command: list[str], report: pathlib.Path, env: dict) -> Tally:
     print(f"== {suite}: {' '.join(command)}", flush=True)
     report.unlink(missing_ok=True)
-    exit_code = subprocess.run(command, cwd=ROOT, env=env, check=False).returncode
-    return count_junit(suite, report, exit_code)
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as process:
+        for line in process.stdout:
+            if not UNINTERESTING.match(line):
+                print(line, end="", flush=True)
+    return count_junit(suite, report, process.returncode)
 
 
 def main() -> int:
@@ -70,7 +77,7 @@ def main() -> int:
     tallies = [
         run_suite("tidy", [sys.executable, "tools/tidy.py", "--junit", str(report("tidy"))],
                   report("tidy"), env),
-        run_suite("ctest", ["ctest", "--test-dir", str(build), "--parallel", jobs, "--progress",
+        run_suite("ctest", ["ctest", "--test-dir", str(build), "--parallel", jobs,
                             "--output-on-failure", "--no-tests=error",
                             "--output-junit", str(report("ctest"))], report("ctest"), env),
         run_suite("pytest", [sys.executable, "-m", "pytest", "-q", *folders,
