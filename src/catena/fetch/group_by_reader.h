@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// GroupByReader: one GroupBy's value for a key at a time, from its upload, tiles and raw rows.
+//
+// Reading is two steps around one multi-get that the caller may share between GroupBys: Plan names
+// the ranges, Finish folds what came back.
+//
+//     upload generation (batchEnd <= t)  +  late rows that it missed
+//       +  streamed tiles from batchEnd to t's five-minute floor  +  raw rows up to t
+//
+//   input    encoded key (EncodeKey), instant t, exclusive
+//   output   one row of output_schema(); null where nothing is
+//   errors   kCorruption: stored bytes do not decode; kNotFound from Open: never served
+//   threads  const calls may run concurrently
+//   source   Chronon GroupByFetcher; rules in docs/concepts/tiles.md and accuracy.md
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catena/aggregate/window/sawtooth_online.h"
+#include "catena/conf/group_by.h"
+#include "catena/fetch/online_state.h"
+#include "catena/kv/kv_store.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::fetch {
+
+enum class Incomplete : uint8_t {
+  kNone = 0,
+  kUpstream,      // Something in the window was enriched from what was missing then.
+  kUploadLate,    // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
+  kNoUpload,      // Nothing covers the window's beginning: no upload, and the stream began later.
+  kUploadOld,     // t ran ahead of the newest upload's slack, and the stream does not reach back.
+};
+
+// "upload_late", ...: as metrics, HTTP and logs spell it; "" for kNone.
+std::string_view IncompleteName(Incomplete reason);
+
+struct RowAnswer {
+  Incomplete incomplete = Incomplete::kNone;
+  bool out_of_retention = false;  // t is older than what is kept: no value, all columns are null.
+};
+
+class GroupByReader {
+ public:
+  // Reads what uploads and streams left in the store about this GroupBy.
+  static Result<GroupByReader> Open(kv::KVStore* store,
+                                    std::shared_ptr<const conf::GroupBy> group_by);
+
+  const conf::GroupBy& group_by() const { return *group_by_; }
+  const ServingInfo& serving_info() const { return info_; }
+  // The GroupBy's outputs, no prefix.
+  const types::Schema& output_schema() const { return output_schema_; }
+
+  // Marks that one call of the Fetcher reads once.
+  struct View {
+    std::vector<Generation> generations;  // Oldest first.
+    std::optional<Retention> retention;
+  };
+  Result<View> ReadView(kv::KVStore* store) const;
+
+  // What to read for one key at one time. `key` and the view outlive the plan's use.
+  struct RowPlan {
+    Timestamp as_of;
+    RowAnswer answer;
+    const Generation* generation = nullptr;
+    bool nothing = false;           // No key, or out of retention: a row of nulls.
+    bool with_prefix = false;
+    std::optional<aggregate::OnlineWindows> windows;
+    size_t request_begin = 0;       // In the caller's request list.
+  };
+  // An empty key (a null part) plans a row of nulls.
+  RowPlan Plan(const View& view, std::string_view key, Timestamp as_of,
+               std::vector<kv::GetRequest>* requests) const;
+  // `answers` line up with the request list that Plan filled.
+  Status Finish(RowPlan* plan, std::span<const Result<std::vector<kv::TimedValue>>> answers,
+                std::span<types::Column* const> columns) const;
+
+ private:
+  GroupByReader() = default;
+  RowPlan PlanSnapshot(const View& view, std::string_view key, Timestamp as_of,
+                       std::vector<kv::GetRequest>* requests) const;
+  Incomplete PickGeneration(const View& view, Timestamp as_of,
+                            const Generation** generation) const;
+  Status FinishSnapshot(RowPlan* plan, const std::vector<kv::TimedValue>& values,
+                        std::span<types::Column* const> columns) const;
+  Status AddLate(const RowPlan& plan, const std::vector<kv::TimedValue>& values,
+                 aggregate::OnlineWindows* windows) const;
+  Status AddRaw(const std::vector<kv::TimedValue>& values,
+                aggregate::OnlineWindows* windows) const;
+  void AppendNulls(std::span<types::Column* const> columns) const;
+
+  std::shared_ptr<const conf::GroupBy> group_by_;
+  ServingInfo info_;
+  std::optional<aggregate::WindowedAggregator> windowed_;  // Absent: no aggregations.
+  types::Schema output_schema_;
+  std::shared_ptr<const types::RowCodec> row_codec_;       // Of raw rows.
+  std::shared_ptr<const types::RowCodec> value_codec_;     // Of SNAPSHOT uploads.
+  std::string upload_dataset_, raw_dataset_, prefix_dataset_, late_dataset_;
+  std::string tile_datasets_[3];
+};
+
+}  // namespace catena::fetch
