@@ -10,8 +10,8 @@
 //   order     after Apply returns OK, every later read sees it; values of one key come in
 //             (time, sequence) order
 //   atomic    one MultiGet reads one state of the store: all of a WriteBatch or nothing of it
-//   retries   a put is idempotent per (dataset, key, time, sequence): replaying a micro-batch is safe
-//   errors    kUnavailable: write or read again; kCorruption: stop and keep the evidence
+//   retries   a put is idempotent per (dataset, key, time, sequence): replaying a micro-batch is
+//   safe errors    kUnavailable: write or read again; kCorruption: stop and keep the evidence
 //   contract  kv/conformance_test.cc runs the same tests against every implementation
 
 #pragma once
@@ -90,8 +90,9 @@ class KVStore {
 
   // Calls `visit` with every (key, value) of a dataset in (key, time, sequence) order until it
   // returns false. For state listings, conservation checks and tests, not for serving.
-  virtual Status Scan(std::string_view dataset,
-                      const std::function<bool(std::string_view key, const TimedValue&)>& visit) = 0;
+  virtual Status Scan(
+      std::string_view dataset,
+      const std::function<bool(std::string_view key, const TimedValue&)>& visit) = 0;
 
   // Names of the datasets that hold anything, sorted; and the bytes a dataset takes, estimated.
   virtual Result<std::vector<std::string>> ListDatasets() = 0;
@@ -102,9 +103,9 @@ class KVStore {
 };
 
 enum class OpenMode : uint8_t {
-  kOwn,      // Writes; the one owner of an embedded store. kUnavailable while another process owns it.
-  kJoin,     // Goes through the owner when there is one, else owns: what a one-shot writer wants.
-  kReadOnly, // Goes through the owner when there is one that answers, else reads without owning.
+  kOwn,   // Writes; the one owner of an embedded store. kUnavailable while another process owns it.
+  kJoin,  // Goes through the owner when there is one, else owns: what a one-shot writer wants.
+  kReadOnly,  // Goes through the owner when there is one that answers, else reads without owning.
 };
 
 // `url` is "memory:", "rocksdb:PATH" (absolute or relative path). kInvalidConf on an unknown

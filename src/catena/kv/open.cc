@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of schemes: which implementation of KVStore a URL asks for.
+
+#include "catena/kv/embedded_store.h"
+#include "catena/kv/kv_store.h"
+#include "catena/kv/memory_store.h"
+
+namespace catena::kv {
+namespace {
+
+struct Scheme {
+  std::string_view name;
+  Result<std::unique_ptr<KVStore>> (*open)(const std::string& rest, OpenMode mode);
+};
+
+Result<std::unique_ptr<KVStore>> OpenMemory(const std::string& rest, OpenMode /*mode*/) {
+  if (!rest.empty()) return InvalidConf("memory takes nothing after the colon: `" + rest + "`");
+  return std::unique_ptr<KVStore>(std::make_unique<MemoryKVStore>());
+}
+
+Result<std::unique_ptr<KVStore>> OpenRocksDB(const std::string& rest, OpenMode mode) {
+  CATENA_TRY(const RocksDBPlace place, ParseRocksDBPlace(rest));
+  return OpenEmbeddedStore(place, mode);
+}
+
+constexpr Scheme kSchemes[] = {{"memory", OpenMemory}, {"rocksdb", OpenRocksDB}};
+
+}  // namespace
+
+Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mode) {
+  const size_t colon = url.find(':');
+  const std::string_view name = std::string_view(url).substr(0, colon);
+  for (const Scheme& scheme : kSchemes) {
+    if (colon != std::string::npos && scheme.name == name) {
+      return scheme.open(url.substr(colon + 1), mode).WithContext("kv url " + url);
+    }
+  }
+  std::string known;
+  for (const Scheme& scheme : kSchemes) {
+    known += (known.empty() ? "" : ", ") + std::string(scheme.name) + ":";
+  }
+  return InvalidConf("unknown kv store: write one of " + known + " and where it is: `" + url + "`");
+}
+
+}  // namespace catena::kv

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/kv/rocksdb_store.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "catena/base/log.h"
+#include "catena/kv/horizon_filter.h"
+#include "catena/kv/rocksdb_reads.h"
+#include "catena/kv/store_folder.h"
+
+namespace catena::kv {
+namespace {
+
+constexpr std::chrono::seconds kSyncInterval{1};
+
+class RocksDBStore : public KVStore {
+ public:
+  RocksDBStore(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<Horizons> horizons)
+      : db_(std::move(db)), reads_(db_.get()), horizons_(std::move(horizons)) {}
+  ~RocksDBStore() override;
+
+  // Once, before any other call.
+  Status Start();
+
+  std::vector<Result<std::vector<TimedValue>>> MultiGet(
+      std::span<const GetRequest> requests) override {
+    return reads_.MultiGet(requests);
+  }
+  Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                             std::string_view name) override {
+    return reads_.GetMark(dataset, name);
+  }
+  Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override {
+    return reads_.ListMarks(dataset, prefix);
+  }
+  Status Apply(const WriteBatch& batch, bool durable) override;
+  Status SetHorizon(std::string_view dataset, Timestamp horizon) override;
+  Status Scan(std::string_view dataset,
+              const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
+    return reads_.Scan(dataset, visit);
+  }
+  Result<std::vector<std::string>> ListDatasets() override { return reads_.ListDatasets(); }
+  Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
+    return reads_.ApproximateBytes(dataset);
+  }
+  Status Sync() override;
+
+ private:
+  class BatchWriter;
+
+  Status Write(rocksdb::WriteBatch* writes, bool durable);
+  void SyncEverySecond(const std::stop_token& stop);
+
+  std::unique_ptr<rocksdb::DB> db_;
+  RocksDBReads reads_;
+  std::shared_ptr<Horizons> horizons_;
+  std::mutex naming_mutex_;  // Held from giving out an id until its name key is written.
+  DatasetId largest_id_ = 0;
+  std::atomic<bool> dirty_ = false;   // Something was applied since the last sync began.
+  std::atomic<bool> halted_ = false;  // A write failed: RocksDB may wait to be resumed.
+  std::mutex sync_mutex_;
+  std::condition_variable_any sync_wake_;
+  std::jthread sync_thread_;
+};
+
+// One WriteBatch of ours as one of RocksDB's, giving ids to new datasets on the way.
+class RocksDBStore::BatchWriter {
+ public:
+  explicit BatchWriter(RocksDBStore* store)
+      : store_(store), naming_(store->naming_mutex_, std::defer_lock) {}
+
+  Result<DatasetId> IdOf(std::string_view dataset) {
+    if (last_ && last_->first == dataset) return last_->second;
+    CATENA_TRY(std::optional<DatasetId> id, store_->reads_.FindDataset(dataset));
+    if (!id) {
+      CATENA_TRY(id, Name(dataset));
+    }
+    last_.emplace(dataset, *id);
+    return *id;
+  }
+
+  Status Add(const Put& put) {
+    CATENA_TRY(const DatasetId id, IdOf(put.dataset));
+    key_.clear();
+    AppendValuePrefix(&key_, id, put.key);
+    AppendInstant(&key_, put.value.time, put.value.sequence);
+    return Store(key_, put.value.value);
+  }
+  Status Add(const Mark& mark) {
+    CATENA_TRY(const DatasetId id, IdOf(mark.dataset));
+    return Store(MarkKey(id, mark.name), mark.value);
+  }
+
+  rocksdb::WriteBatch* writes() { return &writes_; }
+
+ private:
+  Result<std::optional<DatasetId>> Name(std::string_view dataset) {
+    if (!naming_.owns_lock()) naming_.lock();
+    if (const auto found = named_.find(dataset); found != named_.end()) {
+      return std::optional<DatasetId>(found->second);
+    }
+    // Another batch may have named it before we had the lock.
+    CATENA_TRY(std::optional<DatasetId> id, store_->reads_.FindDataset(dataset));
+    if (id) return id;
+    id = ++store_->largest_id_;
+    CATENA_RETURN_IF_ERROR(Store(NameKey(dataset), EncodeDatasetId(*id)));
+    named_.emplace(dataset, *id);
+    return id;
+  }
+
+  Status Store(const std::string& key, const std::string& value) {
+    const rocksdb::Status status = writes_.Put(key, value);
+    return status.ok() ? Status() : RocksDBError(status, "cannot write to the store");
+  }
+
+  RocksDBStore* store_;
+  std::unique_lock<std::mutex> naming_;
+  rocksdb::WriteBatch writes_;
+  std::string key_;
+  std::map<std::string, DatasetId, std::less<>> named_;
+  std::optional<std::pair<std::string_view, DatasetId>> last_;
+};
+
+RocksDBStore::~RocksDBStore() {
+  sync_thread_.request_stop();
+  sync_wake_.notify_all();
+  if (sync_thread_.joinable()) sync_thread_.join();
+  if (const Status synced = Sync(); !synced.ok()) {
+    CATENA_LOG_ERROR("kv.close", "{}", synced.error().message);
+  }
+}
+
+Status RocksDBStore::Start() {
+  CATENA_TRY(largest_id_, reads_.LargestDatasetId());
+  sync_thread_ = std::jthread([this](const std::stop_token& stop) { SyncEverySecond(stop); });
+  return Status();
+}
+
+Status RocksDBStore::Apply(const WriteBatch& batch, bool durable) {
+  BatchWriter writer(this);
+  for (const Put& put : batch.puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
+  for (const Mark& mark : batch.marks) CATENA_RETURN_IF_ERROR(writer.Add(mark));
+  return Write(writer.writes(), durable);
+}
+
+Status RocksDBStore::Write(rocksdb::WriteBatch* writes, bool durable) {
+  if (halted_.exchange(false)) {
+    // RocksDB refuses writes after a failed one (a full disk) until told that the cause is gone.
+    const rocksdb::Status resumed = db_->Resume();
+    if (!resumed.ok()) {
+      halted_ = true;
+      return RocksDBError(resumed, "cannot write to the store");
+    }
+  }
+  rocksdb::WriteOptions options;
+  options.sync = durable;
+  const rocksdb::Status status = db_->Write(options, writes);
+  if (!status.ok()) {
+    halted_ = true;
+    return RocksDBError(status, "cannot write to the store");
+  }
+  if (!durable) dirty_ = true;
+  return Status();
+}
+
+Status RocksDBStore::SetHorizon(std::string_view dataset, Timestamp horizon) {
+  BatchWriter writer(this);
+  CATENA_TRY(const DatasetId id, writer.IdOf(dataset));
+  if (writer.writes()->Count() > 0) CATENA_RETURN_IF_ERROR(Write(writer.writes(), false));
+  horizons_->Raise(id, horizon);
+  return Status();
+}
+
+Status RocksDBStore::Sync() {
+  dirty_ = false;
+  const rocksdb::Status status = db_->SyncWAL();
+  if (status.ok()) return Status();
+  dirty_ = true;
+  return RocksDBError(status, "cannot sync the store");
+}
+
+void RocksDBStore::SyncEverySecond(const std::stop_token& stop) {
+  std::unique_lock lock(sync_mutex_);
+  while (!stop.stop_requested()) {
+    sync_wake_.wait_for(lock, stop, kSyncInterval, [] { return false; });
+    if (!dirty_) continue;
+    if (const Status synced = Sync(); !synced.ok()) {
+      CATENA_LOG_ERROR("kv.sync", "{}", synced.error().message);
+    }
+  }
+}
+
+Error OpenError(const rocksdb::Status& status, const std::string& path) {
+  if (!status.IsIOError() || status.ToString().find("/LOCK") == std::string::npos) {
+    return RocksDBError(status, "cannot open the store").WithContext(path);
+  }
+  const std::optional<int> owner = ReadOwner(path);
+  return Unavailable("another process owns the store: stop it or go through it: " + path +
+                     ": pid " + (owner ? std::to_string(*owner) : "unknown"));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KVStore>> OpenRocksDBOwner(const RocksDBPlace& place) {
+  CATENA_RETURN_IF_ERROR(CreateStoreFolder(place.path));
+  auto horizons = std::make_shared<Horizons>();
+  rocksdb::Options options = RocksDBOptions(place);
+  options.create_if_missing = true;
+  options.compaction_filter_factory = std::make_shared<HorizonFilterFactory>(horizons);
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options, place.path, &db);
+  if (!status.ok()) return OpenError(status, place.path);
+  auto store = std::make_unique<RocksDBStore>(std::unique_ptr<rocksdb::DB>(db), horizons);
+  CATENA_RETURN_IF_ERROR(store->Start());
+  return std::unique_ptr<KVStore>(std::move(store));
+}
+
+}  // namespace catena::kv
