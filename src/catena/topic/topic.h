@@ -15,9 +15,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "catena/base/clock.h"
@@ -43,7 +45,8 @@ class TopicReader {
 
   virtual TopicPartition partitions() const = 0;
   // The next Poll of `partition` answers records from `offset` on. Polling needs no Seek first: a
-  // partition starts at its earliest record.
+  // partition starts at its earliest record. kNotFound, with what there is, when `offset` lies
+  // before BeginOffset (the topic was trimmed) or behind EndOffset (the topic lost records).
   virtual Status Seek(TopicPartition partition, Offset offset) = 0;
   // Appends to `into` up to `records_max` records of `partition`, never waiting; none at its end.
   virtual Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) = 0;
@@ -53,7 +56,7 @@ class TopicReader {
   virtual Result<Offset> BeginOffset(TopicPartition partition) = 0;
   // The first offset whose append time is at or after `time`; the end offset when there is none.
   virtual Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) = 0;
-  // Blocks until some partition has grown past what was polled, or `wait` passed.
+  // Blocks until some partition has grown past what was polled, `wait` passed, or a signal came.
   virtual Status Wait(Millis wait) = 0;
 };
 
@@ -68,22 +71,29 @@ class TopicWriter {
   virtual ~TopicWriter() = default;
 
   virtual TopicPartition partitions() const = 0;
-  // All records are visible to readers when it returns; answers the offset of each. A crash during
-  // the call leaves a prefix of them, per partition.
+  // All records are visible to readers when it returns; answers the offset of each, in their order.
+  // A crash during the call leaves a prefix of them, per partition; so may kUnavailable. Append
+  // times never go back within a partition: an earlier one becomes that of the record before.
+  // kInvalidData: a record of more than 16 MiB; nothing is appended.
   virtual Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
       const std::vector<OutRecord>& records) = 0;
 };
 
 // Where a topic of a conf lives. `name` may be a bare name or a URL: `file:///dir/name`,
-// `kafka://name/host=h/port=p`, `memory:name`; a bare name takes `default_url` ("file:///dir").
+// `file:dir/name` (relative to the working folder), `memory:name`, `kafka://name/host=h/port=p`; a
+// bare name takes `default_url` ("file:///dir", "memory:", "kafka://host=h/port=p"). Parameters may
+// follow a kafka name or a bare one: `name/host=h`. kInvalidConf says which part cannot be read.
 struct TopicAddress {
   std::string scheme;     // "file", "memory", "kafka".
-  std::string root;       // Folder or broker.
-  std::string name;       // [A-Za-z0-9._-]{1,249}.
+  std::string root;       // Folder, "host:port" of the broker, or empty.
+  std::string name;       // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
+  std::map<std::string, std::string> parameters;  // Those of a kafka URL other than host and port.
 };
 Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url);
 
-Status CreateTopic(const TopicAddress& address, TopicPartition partitions);  // OK when it exists alike.
+// Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
+Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
+// kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
 Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address);
 Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
                                                      const Clock& clock);

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/topic/memory_topic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "catena/base/hash.h"
+#include "catena/topic/frame.h"
+
+namespace catena::topic {
+namespace {
+
+struct MemoryTopic {
+  explicit MemoryTopic(TopicPartition count) : partitions(static_cast<size_t>(count)) {}
+
+  std::mutex mutex;  // Guards the records.
+  std::condition_variable grown;
+  std::vector<std::deque<Record>> partitions;
+};
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<MemoryTopic>> topics;
+};
+
+Registry& TheRegistry() {
+  static Registry* const registry = new Registry;  // Outlives every thread that may still read.
+  return *registry;
+}
+
+Result<std::shared_ptr<MemoryTopic>> Find(const std::string& name) {
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  const auto found = registry.topics.find(name);
+  if (found != registry.topics.end()) return found->second;
+  return NotFound(fmt::format(
+      "no such topic; run `catena topic create {} --partitions N`, or create it in this process: "
+      "memory:{}", name, name));
+}
+
+class MemoryTopicReader : public TopicReader {
+ public:
+  explicit MemoryTopicReader(std::shared_ptr<MemoryTopic> topic)
+      : topic_(std::move(topic)), next_(topic_->partitions.size(), 0) {}
+
+  TopicPartition partitions() const override { return static_cast<TopicPartition>(next_.size()); }
+
+  Status Seek(TopicPartition partition, Offset offset) override {
+    CATENA_TRY(const Offset end, EndOffset(partition));
+    if (offset < 0 || offset > end) {
+      return NotFound(fmt::format(
+          "topic partition does not hold this offset; seek within [0, {}]: partition {} offset {}",
+          end, partition, offset));
+    }
+    next_[Checked(partition)] = static_cast<size_t>(offset);
+    return Status();
+  }
+
+  Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) override {
+    size_t& next = next_[Checked(partition)];
+    const std::lock_guard lock(topic_->mutex);
+    const std::deque<Record>& records = topic_->partitions[Checked(partition)];
+    const size_t count = std::min(records_max, records.size() - next);
+    const auto from = records.begin() + static_cast<ptrdiff_t>(next);
+    into->insert(into->end(), from, from + static_cast<ptrdiff_t>(count));
+    next += count;
+    return Status();
+  }
+
+  Result<Offset> EndOffset(TopicPartition partition) override {
+    const std::lock_guard lock(topic_->mutex);
+    return static_cast<Offset>(topic_->partitions[Checked(partition)].size());
+  }
+
+  Result<Offset> BeginOffset(TopicPartition partition) override {
+    Checked(partition);
+    return Offset{0};
+  }
+
+  Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) override {
+    const std::lock_guard lock(topic_->mutex);
+    const std::deque<Record>& records = topic_->partitions[Checked(partition)];
+    const auto first = std::partition_point(
+        records.begin(), records.end(),
+        [&](const Record& record) { return record.append_time < time; });
+    return static_cast<Offset>(first - records.begin());
+  }
+
+  Status Wait(Millis wait) override {
+    std::unique_lock lock(topic_->mutex);
+    topic_->grown.wait_for(lock, wait, [&] {
+      for (size_t i = 0; i < next_.size(); ++i) {
+        if (topic_->partitions[i].size() > next_[i]) return true;
+      }
+      return false;
+    });
+    return Status();
+  }
+
+ private:
+  size_t Checked(TopicPartition partition) const {
+    CATENA_CHECK(partition >= 0 && partition < partitions(), "no such topic partition");
+    return static_cast<size_t>(partition);
+  }
+
+  std::shared_ptr<MemoryTopic> topic_;
+  std::vector<size_t> next_;
+};
+
+class MemoryTopicWriter : public TopicWriter {
+ public:
+  MemoryTopicWriter(std::shared_ptr<MemoryTopic> topic, const Clock& clock)
+      : topic_(std::move(topic)), clock_(clock) {}
+
+  TopicPartition partitions() const override {
+    return static_cast<TopicPartition>(topic_->partitions.size());
+  }
+
+  Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
+      const std::vector<OutRecord>& records) override {
+    for (const OutRecord& record : records) {
+      const size_t bytes = FrameBytes(record.key, record.value);
+      if (bytes > kFrameBytesMax) {
+        return InvalidData(fmt::format("record is too large for a topic; at most {} bytes: {}",
+                                       kFrameBytesMax, bytes));
+      }
+    }
+    const Timestamp now = clock_.Now();
+    std::vector<std::pair<TopicPartition, Offset>> places;
+    places.reserve(records.size());
+    const std::lock_guard lock(topic_->mutex);
+    for (const OutRecord& record : records) {
+      const size_t partition = HashBytes(record.key) % topic_->partitions.size();
+      std::deque<Record>& into = topic_->partitions[partition];
+      Timestamp time = record.append_time == Timestamp::min() ? now : record.append_time;
+      if (!into.empty()) time = std::max(time, into.back().append_time);
+      places.emplace_back(static_cast<TopicPartition>(partition),
+                          static_cast<Offset>(into.size()));
+      into.push_back(Record{.partition = places.back().first,
+                            .offset = places.back().second,
+                            .append_time = time,
+                            .key = record.key,
+                            .value = record.value});
+    }
+    topic_->grown.notify_all();
+    return places;
+  }
+
+ private:
+  std::shared_ptr<MemoryTopic> topic_;
+  const Clock& clock_;
+};
+
+}  // namespace
+
+Status CreateMemoryTopic(const std::string& name, TopicPartition partitions) {
+  Registry& registry = TheRegistry();
+  const std::lock_guard lock(registry.mutex);
+  std::shared_ptr<MemoryTopic>& topic = registry.topics[name];
+  if (topic == nullptr) topic = std::make_shared<MemoryTopic>(partitions);
+  const auto existing = static_cast<TopicPartition>(topic->partitions.size());
+  if (existing == partitions) return Status();
+  return InvalidConf(fmt::format(
+      "topic exists with another number of partitions, which cannot change; use {} or another "
+      "name: memory:{}, asked for {}", existing, name, partitions));
+}
+
+Result<std::unique_ptr<TopicReader>> OpenMemoryTopicReader(const std::string& name) {
+  CATENA_TRY(std::shared_ptr<MemoryTopic> topic, Find(name));
+  return std::unique_ptr<TopicReader>(new MemoryTopicReader(std::move(topic)));
+}
+
+Result<std::unique_ptr<TopicWriter>> OpenMemoryTopicWriter(const std::string& name,
+                                                           const Clock& clock) {
+  CATENA_TRY(std::shared_ptr<MemoryTopic> topic, Find(name));
+  return std::unique_ptr<TopicWriter>(new MemoryTopicWriter(std::move(topic), clock));
+}
+
+}  // namespace catena::topic

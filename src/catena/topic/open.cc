@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of topic implementations: a new one is a line in kImplementations.
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "catena/topic/file_topic.h"
+#include "catena/topic/memory_topic.h"
+#include "catena/topic/topic.h"
+
+namespace catena::topic {
+namespace {
+
+struct Implementation {
+  std::string_view scheme;
+  Status (*create)(const TopicAddress&, TopicPartition);
+  Result<std::unique_ptr<TopicReader>> (*open_reader)(const TopicAddress&);
+  Result<std::unique_ptr<TopicWriter>> (*open_writer)(const TopicAddress&, const Clock&);
+};
+
+constexpr std::array kImplementations = {
+    Implementation{
+        "file",
+        [](const TopicAddress& at, TopicPartition n) { return CreateFileTopic(at.root, at.name, n); },
+        [](const TopicAddress& at) { return OpenFileTopicReader(at.root, at.name); },
+        [](const TopicAddress& at, const Clock& clock) {
+          return OpenFileTopicWriter(at.root, at.name, clock);
+        }},
+    Implementation{
+        "memory",
+        [](const TopicAddress& at, TopicPartition n) { return CreateMemoryTopic(at.name, n); },
+        [](const TopicAddress& at) { return OpenMemoryTopicReader(at.name); },
+        [](const TopicAddress& at, const Clock& clock) {
+          return OpenMemoryTopicWriter(at.name, clock);
+        }},
+};
+
+Result<const Implementation*> Find(const TopicAddress& address) {
+  std::string known;
+  for (const Implementation& implementation : kImplementations) {
+    if (implementation.scheme == address.scheme) return &implementation;
+    known += (known.empty() ? "" : ", ") + std::string(implementation.scheme);
+  }
+  return Unsupported("this build has no topics of that kind; it has " + known + ": " +
+                     address.scheme + ":" + address.name);
+}
+
+}  // namespace
+
+Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {
+  // Source order keeps the topic partition in 16 bits.
+  if (partitions < 1 || partitions > 65535) {
+    return InvalidConf("a topic has 1 to 65535 partitions: topic " + address.name + ", asked for " +
+                       std::to_string(partitions));
+  }
+  CATENA_TRY(const Implementation* implementation, Find(address));
+  return implementation->create(address, partitions);
+}
+
+Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address) {
+  CATENA_TRY(const Implementation* implementation, Find(address));
+  return implementation->open_reader(address);
+}
+
+Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
+                                                     const Clock& clock) {
+  CATENA_TRY(const Implementation* implementation, Find(address));
+  return implementation->open_writer(address, clock);
+}
+
+}  // namespace catena::topic

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "catena/topic/topic.h"
+
+namespace catena::topic {
+namespace {
+
+struct Good {
+  const char* name;
+  const char* default_url;
+  const char* scheme;
+  const char* root;
+  const char* topic;
+};
+
+TEST(TopicAddressTest, ReadsEverySpelling) {
+  constexpr Good kGood[] = {
+      {"payments", "file:///data/topics", "file", "/data/topics", "payments"},
+      {"payments", "file:///data/topics/", "file", "/data/topics", "payments"},
+      {"payments", "file:topics", "file", "topics", "payments"},
+      {"payments", "file:", "file", ".", "payments"},
+      {"payments", "memory:", "memory", "", "payments"},
+      {"payments", "kafka://host=h/port=1", "kafka", "h:1", "payments"},
+      {"payments/host=h/port=1", "kafka:", "kafka", "h:1", "payments"},
+      {"file:///data/payments", "memory:", "file", "/data", "payments"},
+      {"file:/data/payments", "", "file", "/data", "payments"},
+      {"file:///payments", "", "file", "/", "payments"},
+      {"file:rel/dir/payments/", "", "file", "rel/dir", "payments"},
+      {"file:payments", "", "file", ".", "payments"},
+      {"memory:a.b_c-9", "", "memory", "", "a.b_c-9"},
+      {"kafka://payments/host=h/port=p", "", "kafka", "h:p", "payments"},
+      {"kafka://payments", "", "kafka", "localhost:9092", "payments"},
+  };
+  for (const Good& good : kGood) {
+    const auto address = ParseTopicAddress(good.name, good.default_url);
+    ASSERT_TRUE(address.ok()) << good.name << ": " << address.error().message;
+    EXPECT_EQ(address->scheme, good.scheme) << good.name;
+    EXPECT_EQ(address->root, good.root) << good.name;
+    EXPECT_EQ(address->name, good.topic) << good.name;
+    EXPECT_TRUE(address->parameters.empty()) << good.name;
+  }
+}
+
+TEST(TopicAddressTest, KeepsKafkaParameters) {
+  const auto address =
+      ParseTopicAddress("kafka://t/host=h/schema=s/security.protocol=SASL_SSL", "").value();
+  EXPECT_EQ(address.root, "h:9092");
+  EXPECT_EQ(address.parameters.at("schema"), "s");
+  EXPECT_EQ(address.parameters.at("security.protocol"), "SASL_SSL");
+}
+
+TEST(TopicAddressTest, RefusesWhatIsNoTopic) {
+  const std::string long_name(250, 'x');
+  for (const std::string& name :
+       {std::string(), std::string("."), std::string(".."), std::string("a b"), std::string("a/b"),
+        std::string("file:///"), std::string("file:"), std::string("file:///data/.."),
+        std::string("file://host/data/t"), std::string("memory:a/b"), std::string("pulsar:t"),
+        std::string("kafka://t/host"), std::string("t/host=h"), long_name}) {
+    const auto address = ParseTopicAddress(name, "file:///data");
+    ASSERT_FALSE(address.ok()) << name;
+    EXPECT_EQ(address.error().code, ErrorCode::kInvalidConf) << name;
+  }
+  EXPECT_FALSE(ParseTopicAddress("payments", "").ok());
+  EXPECT_FALSE(ParseTopicAddress("payments", "pulsar:x").ok());
+}
+
+TEST(TopicAddressTest, KafkaIsReadButNotOpened) {
+  const auto address = ParseTopicAddress("kafka://t", "").value();
+  EXPECT_EQ(OpenTopicReader(address).error().code, ErrorCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace catena::topic
