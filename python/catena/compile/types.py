@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Column types as text: BOOLEAN INT LONG ... LIST<T> MAP<K,V>; None is "not known".
+
+Rules here mirror what the engine will find when it binds the expression; they exist so that a wrong
+definition is refused at compile time. A rule that is not sure answers None, and None is never wrong.
+"""
+
+NUMERIC = ("BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE")
+SCALARS = NUMERIC + ("BOOLEAN", "STRING", "BINARY", "DATE", "TIMESTAMP")
+
+
+def is_type(text) -> bool:
+    if text in SCALARS:
+        return True
+    inner = element(text)
+    if inner is not None:
+        return is_type(inner)
+    pair = map_entry(text)
+    return pair is not None and all(is_type(part) for part in pair)
+
+
+def element(text) -> str | None:
+    """T of LIST<T>."""
+    if text and text.startswith("LIST<") and text.endswith(">"):
+        return text[5:-1].strip()
+    return None
+
+
+def map_entry(text) -> tuple[str, str] | None:
+    """(K, V) of MAP<K,V>."""
+    if not (text and text.startswith("MAP<") and text.endswith(">")):
+        return None
+    depth = 0
+    inner = text[4:-1]
+    for i, c in enumerate(inner):
+        depth += (c == "<") - (c == ">")
+        if c == "," and depth == 0:
+            return inner[:i].strip(), inner[i + 1:].strip()
+    return None
+
+
+def common(types) -> str | None:
+    """The type that a CASE or COALESCE over these has."""
+    types = [t for t in types if t != "NULL"]
+    if not types or any(t is None for t in types):
+        return None
+    if all(t == types[0] for t in types):
+        return types[0]
+    if all(t in NUMERIC for t in types):
+        widest = max(types, key=NUMERIC.index)
+        return "DOUBLE" if widest == "FLOAT" and "LONG" in types else widest
+    return None
+
+
+def aggregated(operation: str, input_type: str | None, buckets: bool = False) -> str | None:
+    """Type of the column an aggregation makes; `operation` is Chronon's name, SUM for example."""
+    result = _aggregated(operation, input_type)
+    return f"MAP<STRING,{result}>" if buckets and result else None if buckets else result
+
+
+def _aggregated(operation, input_type):
+    pair = map_entry(input_type)
+    if pair is not None:
+        value = _aggregated(operation, pair[1])
+        return f"MAP<STRING,{value}>" if value else None
+    timed = operation in ("FIRST", "LAST", "FIRST_K", "LAST_K")
+    inner = element(input_type)
+    value = input_type if timed or inner is None else inner
+    if operation in ("COUNT", "UNIQUE_COUNT", "APPROX_UNIQUE_COUNT", "BOUNDED_UNIQUE_COUNT"):
+        return "LONG"
+    if operation in ("AVERAGE", "VARIANCE", "SKEW", "KURTOSIS"):
+        return "DOUBLE"
+    if operation == "APPROX_PERCENTILE":
+        return "LIST<FLOAT>"
+    if operation == "HISTOGRAM":
+        return "MAP<STRING,INT>"
+    if operation == "APPROX_HISTOGRAM_K":
+        return "MAP<STRING,LONG>"
+    if value is None:
+        return None
+    if operation == "SUM":
+        return "DOUBLE" if value in ("FLOAT", "DOUBLE") else "LONG"
+    if operation in ("FIRST_K", "LAST_K", "TOP_K", "BOTTOM_K"):
+        return f"LIST<{value}>"
+    return value
+
+
+def refusal(operation: str, input_type: str | None) -> str | None:
+    """Why an operation cannot take a type, or None."""
+    if input_type is None:
+        return None
+    pair = map_entry(input_type)
+    if pair is not None:
+        if pair[0] != "STRING":
+            return "only maps with STRING keys can be aggregated"
+        return refusal(operation, pair[1])
+    timed = operation in ("FIRST", "LAST", "FIRST_K", "LAST_K", "COUNT")
+    value = input_type if timed else element(input_type) or input_type
+    if value in ("DATE", "TIMESTAMP"):
+        return f"{value} cannot be aggregated; cast it to STRING or to LONG milliseconds"
+    if timed:
+        return None
+    if operation in ("AVERAGE", "VARIANCE", "SKEW", "KURTOSIS", "APPROX_PERCENTILE"):
+        return None if value in NUMERIC else f"it needs a number, and the column is {value}"
+    if operation == "SUM":
+        numbers = value in NUMERIC or value == "BOOLEAN"
+        return None if numbers else f"it needs a number, and the column is {value}"
+    if operation == "HISTOGRAM":
+        return None if value == "STRING" else f"it needs a STRING, and the column is {value}"
+    if operation in ("MIN", "MAX", "TOP_K", "BOTTOM_K"):
+        ordered = value in NUMERIC or value in ("STRING", "BOOLEAN")
+        return None if ordered else f"it needs values with an order, and the column is {value}"
+    return None
