@@ -37,7 +37,7 @@ class IR {
 class IrPool {
  public:
   explicit IrPool(RowAggregator rows, size_t irs_per_slab = 256);
-  IrPool(IrPool&&) noexcept = default;
+  IrPool(IrPool&& other) noexcept;
   IrPool& operator=(IrPool&& other) noexcept;
   IrPool(const IrPool&) = delete;
   IrPool& operator=(const IrPool&) = delete;

@@ -31,4 +31,8 @@ Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes);
 // One IR row from where the reader stands, which is left behind it.
 Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir);
 
+// The same without the version byte, for formats that carry a version of their own.
+void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, std::string* out);
+Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, std::byte* ir);
+
 }  // namespace catena::aggregate

@@ -36,7 +36,7 @@ class UploadIr {
   UploadIr(const WindowedAggregator& windowed, Timestamp batch_end);
 
   Timestamp batch_end() const { return batch_end_; }
-  bool empty() const;
+  bool IsEmpty() const;
 
   // Folds rows of the key, in any order; rows at or after batchEnd are not counted.
   void AddRows(const types::Batch& batch, std::span<const int64_t> event_times,
@@ -45,8 +45,8 @@ class UploadIr {
   // What windows()[window] of a query at `query` holds before batchEnd, merged into `ir`.
   void MergeInto(size_t window, Timestamp query, std::byte* ir) const;
 
-  // False when a window of the query needs hops that an upload does not keep, whatever the key:
-  // some tail lies beyond two days of slack but still before batchEnd. Also false before batchEnd.
+  // False when a window of the query would have to be cut inside its collapsed IR, whatever the
+  // key: its tail lies past the hops and before batchEnd. Also false before batchEnd.
   bool Covers(Timestamp query) const { return Covers(windowed_, batch_end_, query); }
   static bool Covers(const WindowedAggregator& windowed, Timestamp batch_end, Timestamp query);
   static bool Covers(WindowLength window, Timestamp batch_end, Timestamp query);
@@ -65,12 +65,13 @@ class UploadIr {
   };
   std::byte* HopIr(size_t hop_class, Timestamp start);
   bool KeepsHop(size_t hop_class, Timestamp start) const;
+  Status DecodeBody(ByteReader* reader);
 
   WindowedAggregator windowed_;
   Timestamp batch_end_;
   IrPool pool_;
-  std::vector<std::byte*> collapsed_;       // By window, in pool_.
-  std::vector<std::vector<Hop>> hops_;      // By index in kFiveMinuteResolution; sorted by start.
+  std::vector<std::byte*> collapsed_;    // By window, in pool_.
+  std::vector<std::vector<Hop>> hops_;   // By index in kFiveMinuteResolution; sorted by start.
 };
 
 }  // namespace catena::aggregate

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/aggregate/exact_sum.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <span>
+
+namespace catena::aggregate {
+namespace {
+
+constexpr uint8_t kNegative = 1;
+constexpr uint8_t kHasMagnitude = 2;
+constexpr uint8_t kHasNonFinite = 4;
+
+// limbs[from..] += value, where `value` is continued upward by copies of `extension`.
+void AddAt(std::span<uint64_t> limbs, size_t from, std::span<const uint64_t> value,
+           uint64_t extension) {
+  uint64_t carry = 0;
+  for (size_t i = from; i < limbs.size(); ++i) {
+    const uint64_t add = i - from < value.size() ? value[i - from] : extension;
+    const unsigned __int128 sum = static_cast<unsigned __int128>(limbs[i]) + add + carry;
+    limbs[i] = static_cast<uint64_t>(sum);
+    carry = static_cast<uint64_t>(sum >> 64);
+  }
+}
+
+void Negate(std::span<uint64_t> limbs) {
+  uint64_t carry = 1;
+  for (uint64_t& limb : limbs) {
+    limb = ~limb + carry;
+    carry = carry != 0 && limb == 0 ? 1 : 0;
+  }
+}
+
+// Makes two's complement a magnitude; true when it was negative.
+bool ToMagnitude(std::span<uint64_t> limbs) {
+  const bool negative = (limbs.back() >> 63) != 0;
+  if (negative) Negate(limbs);
+  return negative;
+}
+
+bool BitAt(std::span<const uint64_t> limbs, int bit) {
+  return (limbs[static_cast<size_t>(bit / 64)] >> (bit % 64) & 1) != 0;
+}
+
+bool AnyBitBelow(std::span<const uint64_t> limbs, int bit) {
+  for (int i = 0; i < bit / 64; ++i) {
+    if (limbs[static_cast<size_t>(i)] != 0) return true;
+  }
+  const uint64_t mask = (uint64_t{1} << (bit % 64)) - 1;
+  return bit % 64 != 0 && (limbs[static_cast<size_t>(bit / 64)] & mask) != 0;
+}
+
+// magnitude * 2^exponent, rounded to nearest, ties to even.
+double RoundMagnitude(std::span<const uint64_t> magnitude, int exponent) {
+  int top = -1;
+  for (size_t i = magnitude.size(); i-- > 0;) {
+    if (magnitude[i] == 0) continue;
+    top = static_cast<int>(i) * 64 + 63 - std::countl_zero(magnitude[i]);
+    break;
+  }
+  if (top < 0) return 0.0;
+  // The least bit that a double of this size keeps.
+  const int least = std::max({top - 52, -1074 - exponent, 0});
+  uint64_t mantissa = 0;
+  for (int bit = top; bit >= least; --bit) {
+    mantissa = mantissa << 1 | (BitAt(magnitude, bit) ? 1 : 0);
+  }
+  if (least > 0 && BitAt(magnitude, least - 1) &&
+      ((mantissa & 1) != 0 || AnyBitBelow(magnitude, least - 1))) {
+    ++mantissa;
+  }
+  return std::ldexp(static_cast<double>(mantissa), least + exponent);
+}
+
+}  // namespace
+
+ExactSum::Wide& ExactSum::Widened() {
+  if (!wide_) wide_ = std::make_unique<Wide>();
+  return *wide_;
+}
+
+void ExactSum::Spill() noexcept {
+  const uint64_t limbs[] = {low_, middle_, static_cast<uint64_t>(high_)};
+  AddAt(Widened().limbs, kInlineLimb, limbs, high_ < 0 ? ~uint64_t{0} : 0);
+  low_ = 0;
+  middle_ = 0;
+  high_ = 0;
+}
+
+void ExactSum::AddRare(double value, int count) noexcept {
+  if (value == 0.0) return;
+  Wide& wide = Widened();
+  if (std::isnan(value)) {
+    wide.nans += count;
+    return;
+  }
+  if (std::isinf(value)) {
+    (value > 0 ? wide.positive_infinities : wide.negative_infinities) += count;
+    return;
+  }
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const auto biased = static_cast<int>((bits >> 52) & 0x7ff);
+  const uint64_t mantissa = (bits & kMantissa) | (biased == 0 ? 0 : kHidden);
+  const int shift = (biased == 0 ? 1 : biased) - 1075 - kLeastExponent;
+  const unsigned __int128 shifted = static_cast<unsigned __int128>(mantissa) << (shift % 64);
+  uint64_t limbs[] = {static_cast<uint64_t>(shifted), static_cast<uint64_t>(shifted >> 64), 0};
+  const bool negative = ((bits >> 63) != 0) != (count < 0);
+  if (negative) Negate(limbs);
+  AddAt(wide.limbs, static_cast<size_t>(shift / 64), limbs, negative ? ~uint64_t{0} : 0);
+}
+
+void ExactSum::Remove(double value) noexcept {
+  if (std::isfinite(value)) {
+    Add(-value);
+  } else {
+    AddRare(value, -1);
+  }
+}
+
+void ExactSum::Merge(const ExactSum& other) noexcept {
+  AddLimbs(other.low_, other.middle_, static_cast<uint64_t>(other.high_), 0);
+  if (!other.wide_) return;
+  Wide& wide = Widened();
+  AddAt(wide.limbs, 0, other.wide_->limbs, 0);
+  wide.nans += other.wide_->nans;
+  wide.positive_infinities += other.wide_->positive_infinities;
+  wide.negative_infinities += other.wide_->negative_infinities;
+}
+
+void ExactSum::Subtract(const ExactSum& other) noexcept {
+  // -x is ~x + 1.
+  AddLimbs(~other.low_, ~other.middle_, ~static_cast<uint64_t>(other.high_), 1);
+  if (!other.wide_) return;
+  Wide& wide = Widened();
+  Limbs negated = other.wide_->limbs;
+  Negate(negated);
+  AddAt(wide.limbs, 0, negated, 0);
+  wide.nans -= other.wide_->nans;
+  wide.positive_infinities -= other.wide_->positive_infinities;
+  wide.negative_infinities -= other.wide_->negative_infinities;
+}
+
+ExactSum::Limbs ExactSum::Total() const noexcept {
+  Limbs total = wide_ ? wide_->limbs : Limbs{};
+  const uint64_t limbs[] = {low_, middle_, static_cast<uint64_t>(high_)};
+  AddAt(total, kInlineLimb, limbs, high_ < 0 ? ~uint64_t{0} : 0);
+  return total;
+}
+
+double ExactSum::Round() const noexcept {
+  if (!wide_) [[likely]] {
+    std::array<uint64_t, 3> limbs{low_, middle_, static_cast<uint64_t>(high_)};
+    const bool negative = ToMagnitude(limbs);
+    const double rounded = RoundMagnitude(limbs, kLeastExponent + 64 * kInlineLimb);
+    return negative ? -rounded : rounded;
+  }
+  const bool positive = wide_->positive_infinities != 0;
+  const bool negative = wide_->negative_infinities != 0;
+  if (wide_->nans != 0 || (positive && negative)) return std::numeric_limits<double>::quiet_NaN();
+  if (positive) return std::numeric_limits<double>::infinity();
+  if (negative) return -std::numeric_limits<double>::infinity();
+  Limbs total = Total();
+  const bool below_zero = ToMagnitude(total);
+  const double rounded = RoundMagnitude(total, kLeastExponent);
+  return below_zero ? -rounded : rounded;
+}
+
+void ExactSum::Encode(std::string* out) const {
+  Limbs limbs{};
+  std::span<uint64_t> sum = limbs;
+  int first_byte = -kInlineLimb * 8;
+  if (wide_) {
+    limbs = Total();
+  } else {
+    limbs = {low_, middle_, static_cast<uint64_t>(high_)};
+    sum = sum.first(3);
+    first_byte = 0;
+  }
+  const bool negative = ToMagnitude(sum);
+  const std::string_view bytes(reinterpret_cast<const char*>(sum.data()), sum.size() * 8);
+  const size_t first = bytes.find_first_not_of('\0');
+  const bool any = first != std::string_view::npos;
+  const bool non_finite = wide_ && (wide_->nans != 0 || wide_->positive_infinities != 0 ||
+                                    wide_->negative_infinities != 0);
+  out->push_back(static_cast<char>((negative ? kNegative : 0) | (any ? kHasMagnitude : 0) |
+                                   (non_finite ? kHasNonFinite : 0)));
+  if (any) {
+    AppendZigzag(out, static_cast<int64_t>(first) + first_byte);
+    AppendSized(out, bytes.substr(first, bytes.find_last_not_of('\0') + 1 - first));
+  }
+  if (non_finite) {
+    AppendZigzag(out, wide_->nans);
+    AppendZigzag(out, wide_->positive_infinities);
+    AppendZigzag(out, wide_->negative_infinities);
+  }
+}
+
+bool ExactSum::Decode(ByteReader* reader) {
+  *this = ExactSum();
+  const uint8_t flags = reader->Byte();
+  if (flags > (kNegative | kHasMagnitude | kHasNonFinite)) return false;
+  const bool negative = (flags & kNegative) != 0;
+  if ((flags & kHasMagnitude) != 0) {
+    const int64_t place = reader->Zigzag();
+    const std::string_view bytes = reader->Sized();
+    if (!reader->ok() || bytes.empty() || bytes.front() == 0 || bytes.back() == 0) return false;
+    const int64_t end = static_cast<int64_t>(sizeof(Limbs));
+    if (place < -kInlineLimb * 8 || place > end) return false;
+    const int64_t from = place + kInlineLimb * 8;
+    if (from + static_cast<int64_t>(bytes.size()) > end) return false;
+    Limbs limbs{};
+    std::memcpy(reinterpret_cast<char*>(limbs.data()) + from, bytes.data(), bytes.size());
+    if ((limbs.back() >> 63) != 0) return false;
+    const bool fits = place >= 0 && place + static_cast<int64_t>(bytes.size()) < 24;
+    if (negative) Negate(limbs);
+    if (fits) {
+      low_ = limbs[kInlineLimb];
+      middle_ = limbs[kInlineLimb + 1];
+      high_ = static_cast<int64_t>(limbs[kInlineLimb + 2]);
+    } else {
+      Widened().limbs = limbs;
+    }
+  } else if (negative) {
+    return false;
+  }
+  if ((flags & kHasNonFinite) != 0) {
+    Wide& wide = Widened();
+    wide.nans = reader->Zigzag();
+    wide.positive_infinities = reader->Zigzag();
+    wide.negative_infinities = reader->Zigzag();
+    constexpr int64_t kMost = int64_t{1} << 53;
+    for (const int64_t count :
+         {wide.nans, wide.positive_infinities, wide.negative_infinities}) {
+      if (count < 0 || count > kMost) return false;
+    }
+    if (wide.nans + wide.positive_infinities == 0 && wide.negative_infinities == 0) return false;
+  }
+  return reader->ok();
+}
+
+}  // namespace catena::aggregate

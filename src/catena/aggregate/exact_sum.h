@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// ExactSum: a sum of doubles that does not depend on the order in which they came.
+//
+// The sum is kept exactly, as a fixed-point integer, and rounded once, when asked. 192 bits inline
+// (least bit 2^-104) hold every sum of values between 2^-52 and 2^75 in magnitude; the first value
+// outside of that range allocates an accumulator for all doubles there are, and counters for
+// infinities and NaN.
+//
+//   input    any double; Remove only what was added before
+//   output   Round(): the exact sum correctly rounded (ties to even); 0.0 for an empty sum and for
+//            any zero; NaN when NaN or both infinities are inside, else the infinity inside, else
+//            the infinity that an overflow of the range rounds to
+//   algebra  Merge and Subtract are exact, so Add/Remove in any order give the same sum
+//   errors   Decode answers false on bytes that Encode would not write
+//   source   long accumulators: Kulisch, "Computer Arithmetic and Validity" (2008)
+
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "catena/base/bytes.h"
+
+namespace catena::aggregate {
+
+class ExactSum {
+ public:
+  ExactSum() = default;
+  ExactSum(const ExactSum& other)
+      : low_(other.low_), middle_(other.middle_), high_(other.high_),
+        wide_(other.wide_ ? std::make_unique<Wide>(*other.wide_) : nullptr) {}
+  ExactSum& operator=(const ExactSum& other) {
+    if (this != &other) *this = ExactSum(other);
+    return *this;
+  }
+  ExactSum(ExactSum&&) noexcept = default;
+  ExactSum& operator=(ExactSum&&) noexcept = default;
+
+  void Add(double value) noexcept {
+    const auto bits = std::bit_cast<uint64_t>(value);
+    const auto shift = static_cast<uint32_t>((bits >> 52) & 0x7ff) - kInlineExponent;
+    if (shift > kInlineShiftMax) [[unlikely]] {
+      AddRare(value, 1);
+      return;
+    }
+    const unsigned __int128 shifted = static_cast<unsigned __int128>((bits & kMantissa) | kHidden)
+                                      << (shift & 63);
+    const auto first = static_cast<uint64_t>(shifted);
+    const auto second = static_cast<uint64_t>(shifted >> 64);
+    const bool upper = shift >= 64;
+    const uint64_t sign = uint64_t{0} - (bits >> 63);
+    AddLimbs((upper ? 0 : first) ^ sign, (upper ? first : second) ^ sign,
+             (upper ? second : 0) ^ sign, sign & 1);
+  }
+  void Remove(double value) noexcept;
+  void Merge(const ExactSum& other) noexcept;
+  void Subtract(const ExactSum& other) noexcept;
+
+  double Round() const noexcept;
+
+  // Canonical: equal sums are equal bytes. Flags, then the magnitude without zero bytes at either
+  // end and where it begins, then the counts of what is not finite.
+  void Encode(std::string* out) const;
+  bool Decode(ByteReader* reader);
+
+ private:
+  // Two's complement; limb 0 begins at 2^-1128, the inline limbs are 16, 17 and 18.
+  static constexpr int kWideLimbs = 35;
+  static constexpr int kInlineLimb = 16;
+  static constexpr int kLeastExponent = -1128;
+  using Limbs = std::array<uint64_t, kWideLimbs>;
+  struct Wide {
+    Limbs limbs{};
+    int64_t nans = 0;
+    int64_t positive_infinities = 0;
+    int64_t negative_infinities = 0;
+  };
+
+  static constexpr uint64_t kHidden = uint64_t{1} << 52;
+  static constexpr uint64_t kMantissa = kHidden - 1;
+  // Biased exponent of 2^-52, whose least mantissa bit is 2^-104.
+  static constexpr uint32_t kInlineExponent = 971;
+  static constexpr uint32_t kInlineShiftMax = 126;
+
+  void AddLimbs(uint64_t low, uint64_t middle, uint64_t high, uint64_t carry) noexcept {
+    const unsigned __int128 a = static_cast<unsigned __int128>(low_) + low + carry;
+    const unsigned __int128 b =
+        static_cast<unsigned __int128>(middle_) + middle + static_cast<uint64_t>(a >> 64);
+    const __int128 c = static_cast<__int128>(high_) + static_cast<int64_t>(high) +
+                       static_cast<int64_t>(b >> 64);
+    if (c != static_cast<int64_t>(c)) [[unlikely]] {
+      Spill();
+      AddLimbs(low, middle, high, carry);
+      return;
+    }
+    low_ = static_cast<uint64_t>(a);
+    middle_ = static_cast<uint64_t>(b);
+    high_ = static_cast<int64_t>(c);
+  }
+  // Zero, the very small, the very large and what is not finite; `count` is 1 or -1.
+  void AddRare(double value, int count) noexcept;
+  // Moves the inline limbs into the wide accumulator.
+  void Spill() noexcept;
+  Wide& Widened();
+  // The whole sum, two's complement.
+  Limbs Total() const noexcept;
+
+  uint64_t low_ = 0;
+  uint64_t middle_ = 0;
+  int64_t high_ = 0;
+  std::unique_ptr<Wide> wide_;
+};
+
+}  // namespace catena::aggregate

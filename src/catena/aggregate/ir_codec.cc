@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/aggregate/ir_codec.h"
+
+namespace catena::aggregate {
+namespace {
+
+Error Undecodable(std::string_view why) {
+  return Corruption("stored IR does not decode (restore it from a backup or recompute it): " +
+                    std::string(why));
+}
+
+}  // namespace
+
+void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, std::string* out) {
+  const auto bases = rows.aggregations();
+  const size_t bits = out->size();
+  out->append((bases.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < bases.size(); ++i) {
+    const std::byte* slot = ir + bases[i].offset;
+    if (bases[i].kernel->IsEmpty(slot)) continue;
+    (*out)[bits + i / 8] = static_cast<char>((*out)[bits + i / 8] | 1 << (i % 8));
+    bases[i].kernel->Encode(slot, out);
+  }
+}
+
+Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, std::byte* ir) {
+  rows.Reset(ir);
+  const auto bases = rows.aggregations();
+  const std::string_view bits = reader->Take((bases.size() + 7) / 8);
+  if (!reader->ok()) return Undecodable("it ends within the list of what is filled");
+  for (size_t i = 0; i < bits.size() * 8; ++i) {
+    if ((static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) == 0) continue;
+    if (i >= bases.size()) return Undecodable("it has more aggregations than the GroupBy");
+    CATENA_RETURN_IF_ERROR(bases[i].kernel->Decode(reader, ir + bases[i].offset));
+  }
+  return Status();
+}
+
+void EncodeIr(const RowAggregator& rows, const std::byte* ir, std::string* out) {
+  out->push_back(static_cast<char>(kIrVersion));
+  EncodeIrBody(rows, ir, out);
+}
+
+Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir) {
+  const uint8_t version = reader->Byte();
+  if (!reader->ok()) return Undecodable("it is empty");
+  if (version != kIrVersion) {
+    return Undecodable("its version is unknown to this build: " + std::to_string(version));
+  }
+  return DecodeIrBody(rows, reader, ir);
+}
+
+Status DecodeIr(const RowAggregator& rows, std::string_view bytes, std::byte* ir) {
+  ByteReader reader(bytes);
+  CATENA_RETURN_IF_ERROR(DecodeIr(rows, &reader, ir));
+  if (!reader.AtEnd()) return Undecodable("bytes follow it");
+  return Status();
+}
+
+Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes) {
+  IR ir(rows);
+  CATENA_RETURN_IF_ERROR(DecodeIr(rows, bytes, ir.data()));
+  return ir;
+}
+
+}  // namespace catena::aggregate

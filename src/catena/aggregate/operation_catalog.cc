@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/aggregate/operation_catalog.h"
+
+#include "catena/conf/output_names.h"
+
+// One line per operation; operations/*.cc define them.
+#define CATENA_OPERATIONS(X) \
+  X(kMin)                    \
+  X(kMax)                    \
+  X(kFirst)                  \
+  X(kLast)                   \
+  X(kCount)                  \
+  X(kSum)                    \
+  X(kAverage)
+
+namespace catena::aggregate {
+
+#define CATENA_DECLARE(entry) extern const OperationEntry entry;
+CATENA_OPERATIONS(CATENA_DECLARE)
+
+namespace {
+
+#define CATENA_LIST(entry) &entry,
+constexpr const OperationEntry* kOperations[] = {CATENA_OPERATIONS(CATENA_LIST)};
+
+}  // namespace
+
+std::span<const OperationEntry* const> Operations() { return kOperations; }
+
+const OperationEntry* FindOperation(std::string_view name) {
+  for (const OperationEntry* entry : kOperations) {
+    if (entry->name == name) return entry;
+  }
+  return nullptr;
+}
+
+Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request) {
+  const std::string name = conf::OperationName(operation);
+  const OperationEntry* entry = FindOperation(name);
+  if (entry == nullptr) {
+    std::string known;
+    for (const OperationEntry* one : kOperations) {
+      known += (known.empty() ? "" : " ") + std::string(one->name);
+    }
+    return Unsupported("operation is not in this build (use one of " + known + "): " + name);
+  }
+  CATENA_TRY(KernelPtr kernel, entry->bind(request));
+  if (kernel == nullptr) {
+    const bool nested = !request.input.children.empty();
+    std::string message = "input type does not suit the operation: " + name + " takes " +
+                          std::string(entry->inputs) + ", not " + types::TypeName(request.input);
+    return nested ? Unsupported(std::move(message)) : InvalidConf(std::move(message));
+  }
+  return kernel;
+}
+
+}  // namespace catena::aggregate

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVERAGE: arithmetic mean of the inputs of one key within one window.
+//
+//   input   BYTE, SHORT, INT, LONG, FLOAT, DOUBLE
+//   IR      {sum, count}; both sums are exact, so that no order of additions shows in the result
+//   output  DOUBLE, in the unit of the input: the correctly rounded sum divided by the count; null
+//           when the window holds no input, NaN or an infinity
+//   source  Chronon Average (SimpleAggregators.scala), which adds doubles and may differ in the last
+//           digits
+
+#include "catena/aggregate/exact_sum.h"
+#include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/stored_value.h"
+
+namespace catena::aggregate {
+namespace {
+
+struct IntegerAverage {
+  using Input = int64_t;
+  using Output = double;
+  struct IR {
+    __int128 sum = 0;  // 2^63 inputs of 2^63 fit.
+    int64_t count = 0;
+  };
+
+  void Update(IR& ir, Input input) const noexcept {
+    ir.sum += input;
+    ++ir.count;
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    into.sum += from.sum;
+    into.count += from.count;
+  }
+  void Remove(IR& ir, Input input) const noexcept {
+    ir.sum -= input;
+    --ir.count;
+  }
+  void Remove(IR& from, const IR& part) const noexcept {
+    from.sum -= part.sum;
+    from.count -= part.count;
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return static_cast<double>(ir.sum) / static_cast<double>(ir.count);
+  }
+  void Encode(const IR& ir, std::string* out) const {
+    // Almost every sum fits 64 bits; the zigzag of the high half says so in one byte.
+    const auto low = static_cast<int64_t>(ir.sum);
+    AppendVarint(out, static_cast<uint64_t>(ir.count));
+    AppendZigzag(out, low);
+    AppendZigzag(out, static_cast<int64_t>(ir.sum >> 64) - (low >> 63));
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    if (!DecodeCount(reader, ir.count)) return false;
+    const int64_t low = reader->Zigzag();
+    const int64_t high = reader->Zigzag();
+    // Beyond the sum of `count` inputs lies nothing that Encode would write.
+    if (high > kInputsMax || high < -kInputsMax) return false;
+    ir.sum = static_cast<__int128>(high) * (__int128{1} << 64) + low;
+    const __int128 largest = (__int128{1} << 63) * ir.count;
+    return ir.sum <= largest && ir.sum >= -largest;
+  }
+};
+
+struct DoubleAverage {
+  using Input = double;
+  using Output = double;
+  struct IR {
+    ExactSum sum;
+    int64_t count = 0;
+  };
+
+  void Update(IR& ir, Input input) const noexcept {
+    ir.sum.Add(input);
+    ++ir.count;
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    into.sum.Merge(from.sum);
+    into.count += from.count;
+  }
+  void Remove(IR& ir, Input input) const noexcept {
+    ir.sum.Remove(input);
+    --ir.count;
+  }
+  void Remove(IR& from, const IR& part) const noexcept {
+    from.sum.Subtract(part.sum);
+    from.count -= part.count;
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return ir.sum.Round() / static_cast<double>(ir.count);
+  }
+  void Encode(const IR& ir, std::string* out) const {
+    AppendVarint(out, static_cast<uint64_t>(ir.count));
+    ir.sum.Encode(out);
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    return DecodeCount(reader, ir.count) && ir.sum.Decode(reader);
+  }
+};
+
+Result<KernelPtr> BindAverage(const BindRequest& request) {
+  return ForNumber(request.input, []<typename P>() -> KernelPtr {
+    if constexpr (std::is_floating_point_v<P>) {
+      return MakeKernel<P>(DoubleAverage{}, types::Kind::kDouble);
+    } else {
+      return MakeKernel<P>(IntegerAverage{}, types::Kind::kDouble);
+    }
+  });
+}
+
+}  // namespace
+
+extern const OperationEntry kAverage;
+const OperationEntry kAverage{"AVERAGE", "Arithmetic mean of the inputs.", "numbers", BindAverage};
+
+}  // namespace catena::aggregate

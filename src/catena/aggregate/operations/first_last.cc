@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// FIRST, LAST: the oldest and the newest input by event time.
+//
+//   input   any scalar; nulls are passed over
+//   IR      {time, source order, value, filled}
+//   output  the type of the input; null when the window holds no input, or the value is NaN or
+//           infinite
+//   order   among inputs of one time both keep the one of the smallest source order: the first
+//           encountered
+//   source  Chronon First, Last (TimedAggregators.scala)
+
+#include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/stored_value.h"
+
+namespace catena::aggregate {
+namespace {
+
+template <typename T, bool kNewest>
+struct Outermost {
+  using Input = T;
+  using Output = T;
+  struct IR {
+    EventPosition position;
+    StoredValue<T> value{};
+    bool filled = false;
+  };
+
+  void Update(IR& ir, Input input, EventPosition position) const noexcept {
+    if (!Wins(ir, position)) return;
+    ir.position = position;
+    ir.value = input;
+    ir.filled = true;
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    if (from.filled && Wins(into, from.position)) into = from;
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return !ir.filled; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (!ir.filled) return std::nullopt;
+    return Output(ir.value);
+  }
+  // The order is (partition << 48 | offset) where it comes from a topic: two small numbers.
+  void Encode(const IR& ir, std::string* out) const {
+    AppendZigzag(out, ir.position.time);
+    AppendVarint(out, ir.position.order >> 48);
+    AppendVarint(out, ir.position.order & kLowOrder);
+    EncodeValue(ir.value, out);
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    ir.position.time = reader->Zigzag();
+    const uint64_t high = reader->Varint();
+    const uint64_t low = reader->Varint();
+    ir.position.order = high << 48 | low;
+    ir.filled = true;
+    return DecodeValue(reader, ir.value) && high <= 0xffff && low <= kLowOrder;
+  }
+
+ private:
+  static constexpr uint64_t kLowOrder = (uint64_t{1} << 48) - 1;
+
+  static bool Wins(const IR& ir, EventPosition position) noexcept {
+    if (!ir.filled) return true;
+    if (position.time == ir.position.time) return position.order < ir.position.order;
+    return kNewest ? position.time > ir.position.time : position.time < ir.position.time;
+  }
+};
+
+template <bool kNewest>
+Result<KernelPtr> BindOutermost(const BindRequest& request) {
+  return ForScalar(request.input, [&]<typename P>() -> KernelPtr {
+    return MakeKernel<P>(Outermost<P, kNewest>{}, request.input);
+  });
+}
+
+}  // namespace
+
+extern const OperationEntry kFirst;
+extern const OperationEntry kLast;
+const OperationEntry kFirst{"FIRST", "The oldest input.", "any scalar", BindOutermost<false>};
+const OperationEntry kLast{"LAST", "The newest input.", "any scalar", BindOutermost<true>};
+
+}  // namespace catena::aggregate

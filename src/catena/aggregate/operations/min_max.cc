@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// MIN, MAX: the smallest and the largest input.
+//
+//   input   any scalar; text is compared byte by byte, false < true, -0.0 < 0.0
+//   IR      {value, filled}; one NaN makes the value NaN for good
+//   output  the type of the input; null when the window holds no input or a NaN, or when an infinity
+//           wins
+//   source  Chronon Min, Max (SimpleAggregators.scala, which are Java's Math.min and Math.max)
+
+#include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/stored_value.h"
+
+namespace catena::aggregate {
+namespace {
+
+template <typename T>
+bool Less(const T& a, const T& b) noexcept {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (a == b) return std::signbit(a) && !std::signbit(b);
+  }
+  return a < b;
+}
+
+template <typename T, bool kMax>
+struct Extremum {
+  using Input = T;
+  using Output = T;
+  struct IR {
+    StoredValue<T> value{};
+    bool filled = false;
+  };
+
+  void Update(IR& ir, Input input) const noexcept {
+    if (Wins(ir, input)) Take(ir, input);
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    if (from.filled && Wins(into, from.value)) Take(into, from.value);
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return !ir.filled; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (!ir.filled) return std::nullopt;
+    return Output(ir.value);
+  }
+  void Encode(const IR& ir, std::string* out) const { EncodeValue(ir.value, out); }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    ir.filled = true;
+    if (!DecodeValue(reader, ir.value)) return false;
+    if constexpr (std::is_floating_point_v<T>) {
+      const T nan = std::numeric_limits<T>::quiet_NaN();
+      return !std::isnan(ir.value) || std::memcmp(&ir.value, &nan, sizeof(T)) == 0;
+    }
+    return true;
+  }
+
+ private:
+  static bool Wins(const IR& ir, const Input& input) noexcept {
+    if (!ir.filled) return true;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::isnan(ir.value)) return false;
+      if (std::isnan(input)) return true;
+    }
+    return kMax ? Less<Input>(ir.value, input) : Less<Input>(input, ir.value);
+  }
+  static void Take(IR& ir, const Input& input) noexcept {
+    ir.value = input;
+    ir.filled = true;
+    if constexpr (std::is_floating_point_v<T>) {
+      if (std::isnan(input)) ir.value = std::numeric_limits<T>::quiet_NaN();
+    }
+  }
+};
+
+template <bool kMax>
+Result<KernelPtr> BindExtremum(const BindRequest& request) {
+  return ForScalar(request.input, [&]<typename P>() -> KernelPtr {
+    return MakeKernel<P>(Extremum<P, kMax>{}, request.input);
+  });
+}
+
+}  // namespace
+
+extern const OperationEntry kMin;
+extern const OperationEntry kMax;
+const OperationEntry kMin{"MIN", "The smallest input.", "any scalar", BindExtremum<false>};
+const OperationEntry kMax{"MAX", "The largest input.", "any scalar", BindExtremum<true>};
+
+}  // namespace catena::aggregate

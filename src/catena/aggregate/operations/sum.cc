@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// SUM: the inputs added up.
+//
+//   input   BOOLEAN (true is 1), BYTE, SHORT, INT, LONG: wraps around as Chronon's does;
+//           FLOAT, DOUBLE: exact, so that no order of additions shows in the result
+//   IR      {sum, count}; the count tells a sum of zero from no input
+//   output  LONG of integers, DOUBLE of the others, in the unit of the input; null when the window
+//           holds no input, NaN or an infinity
+//   source  Chronon Sum (SimpleAggregators.scala), semantics.md on overflow
+
+#include "catena/aggregate/exact_sum.h"
+#include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/stored_value.h"
+
+namespace catena::aggregate {
+namespace {
+
+struct IntegerSum {
+  using Input = int64_t;
+  using Output = int64_t;
+  struct IR {
+    uint64_t sum = 0;  // Two's complement.
+    int64_t count = 0;
+  };
+
+  void Update(IR& ir, Input input) const noexcept {
+    ir.sum += static_cast<uint64_t>(input);
+    ++ir.count;
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    into.sum += from.sum;
+    into.count += from.count;
+  }
+  void Remove(IR& ir, Input input) const noexcept {
+    ir.sum -= static_cast<uint64_t>(input);
+    --ir.count;
+  }
+  void Remove(IR& from, const IR& part) const noexcept {
+    from.sum -= part.sum;
+    from.count -= part.count;
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return static_cast<int64_t>(ir.sum);
+  }
+  void Encode(const IR& ir, std::string* out) const {
+    AppendVarint(out, static_cast<uint64_t>(ir.count));
+    AppendZigzag(out, static_cast<int64_t>(ir.sum));
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    if (!DecodeCount(reader, ir.count)) return false;
+    ir.sum = static_cast<uint64_t>(reader->Zigzag());
+    return true;
+  }
+};
+
+struct DoubleSum {
+  using Input = double;
+  using Output = double;
+  struct IR {
+    ExactSum sum;
+    int64_t count = 0;
+  };
+
+  void Update(IR& ir, Input input) const noexcept {
+    ir.sum.Add(input);
+    ++ir.count;
+  }
+  void Merge(IR& into, const IR& from) const noexcept {
+    into.sum.Merge(from.sum);
+    into.count += from.count;
+  }
+  void Remove(IR& ir, Input input) const noexcept {
+    ir.sum.Remove(input);
+    --ir.count;
+  }
+  void Remove(IR& from, const IR& part) const noexcept {
+    from.sum.Subtract(part.sum);
+    from.count -= part.count;
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return ir.sum.Round();
+  }
+  void Encode(const IR& ir, std::string* out) const {
+    AppendVarint(out, static_cast<uint64_t>(ir.count));
+    ir.sum.Encode(out);
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    return DecodeCount(reader, ir.count) && ir.sum.Decode(reader);
+  }
+};
+
+Result<KernelPtr> BindSum(const BindRequest& request) {
+  if (request.input.kind == types::Kind::kBool) {
+    return MakeKernel<int8_t>(IntegerSum{}, types::Kind::kLong);
+  }
+  return ForNumber(request.input, []<typename P>() -> KernelPtr {
+    if constexpr (std::is_floating_point_v<P>) {
+      return MakeKernel<P>(DoubleSum{}, types::Kind::kDouble);
+    } else {
+      return MakeKernel<P>(IntegerSum{}, types::Kind::kLong);
+    }
+  });
+}
+
+}  // namespace
+
+extern const OperationEntry kSum;
+const OperationEntry kSum{"SUM", "The inputs added up.", "numbers and BOOLEAN", BindSum};
+
+}  // namespace catena::aggregate

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// StoredValue: how an IR owns and encodes one input value.
+//
+// Integers are zigzag varints, floats and doubles their bits, text is sized.
+// STORED FORMAT: part of the IR bytes; golden bytes in ir_codec_test.cc.
+//
+//   errors  DecodeValue answers false when the bytes do not fit the type
+
+#pragma once
+
+#include <cstring>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "catena/base/bytes.h"
+
+namespace catena::aggregate {
+
+// How many inputs an IR may claim: sums of counts then never overflow.
+inline constexpr int64_t kInputsMax = int64_t{1} << 53;
+
+inline bool DecodeCount(ByteReader* reader, int64_t& count) {
+  count = static_cast<int64_t>(reader->Varint());
+  return count > 0 && count <= kInputsMax;
+}
+
+// What an IR keeps of an input of type T.
+template <typename T>
+using StoredValue = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;
+
+template <typename T>
+void EncodeValue(const T& value, std::string* out) {
+  if constexpr (std::is_integral_v<T>) {
+    AppendZigzag(out, value);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    char bytes[sizeof(T)];
+    std::memcpy(bytes, &value, sizeof(T));
+    out->append(bytes, sizeof(T));
+  } else {
+    AppendSized(out, value);
+  }
+}
+
+template <typename T>
+bool DecodeValue(ByteReader* reader, T& value) {
+  if constexpr (std::is_integral_v<T>) {
+    const int64_t wide = reader->Zigzag();
+    value = static_cast<T>(wide);
+    return wide >= std::numeric_limits<T>::min() && wide <= std::numeric_limits<T>::max();
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const std::string_view bytes = reader->Take(sizeof(T));
+    if (bytes.size() != sizeof(T)) return false;
+    std::memcpy(&value, bytes.data(), sizeof(T));
+    return true;
+  } else {
+    value = reader->Sized();
+    return reader->ok();
+  }
+}
+
+}  // namespace catena::aggregate
