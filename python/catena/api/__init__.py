@@ -11,16 +11,45 @@ from catena.api.operation import Operation
 from catena.api.query import Query, select, selects
 from catena.api.source import EntitySource, EventSource, JoinSource, Source
 from catena.api.staging_query import (
-    StagingQuery, StagingQueryEntitySource, StagingQueryEventSource,
+    StagingQuery,
+    StagingQueryEntitySource,
+    StagingQueryEventSource,
 )
 from catena.api.struct import DefinitionError
 from catena.api.ttypes import Accuracy, MetaData, TimeUnit, Window
 
 __all__ = [
-    "Accuracy", "Aggregation", "Aggregations", "BootstrapPart", "ContextualSource", "DataType",
-    "DefaultAggregation", "DefinitionError", "Derivation", "EntitySource", "EventSource",
-    "ExternalPart", "ExternalSource", "GroupBy", "InferenceSpec", "Join", "JoinPart", "JoinSource",
-    "LabelPart", "MetaData", "Model", "ModelTransform", "ModelTransforms", "Operation", "Query",
-    "Source", "StagingQuery", "StagingQueryEntitySource", "StagingQueryEventSource", "TimeUnit",
-    "Window", "select", "selects",
+    "Accuracy",
+    "Aggregation",
+    "Aggregations",
+    "BootstrapPart",
+    "ContextualSource",
+    "DataType",
+    "DefaultAggregation",
+    "DefinitionError",
+    "Derivation",
+    "EntitySource",
+    "EventSource",
+    "ExternalPart",
+    "ExternalSource",
+    "GroupBy",
+    "InferenceSpec",
+    "Join",
+    "JoinPart",
+    "JoinSource",
+    "LabelPart",
+    "MetaData",
+    "Model",
+    "ModelTransform",
+    "ModelTransforms",
+    "Operation",
+    "Query",
+    "Source",
+    "StagingQuery",
+    "StagingQueryEntitySource",
+    "StagingQueryEventSource",
+    "TimeUnit",
+    "Window",
+    "select",
+    "selects",
 ]

@@ -9,12 +9,29 @@ from catena.api.window import as_window
 
 __all__ = ["Aggregation", "Aggregations", "DefaultAggregation"]
 
-_ARGUMENTS = ("input_column", "operation", "windows", "buckets", "tags", "element_wise", "arg_map",
-              "inputColumn", "elementWise", "argMap")
+_ARGUMENTS = (
+    "input_column",
+    "operation",
+    "windows",
+    "buckets",
+    "tags",
+    "element_wise",
+    "arg_map",
+    "inputColumn",
+    "elementWise",
+    "argMap",
+)
 
 
-def Aggregation(input_column=None, operation=None, windows=None, buckets=None, tags=None,
-                element_wise=None, **kwargs) -> ttypes.Aggregation:
+def Aggregation(
+    input_column=None,
+    operation=None,
+    windows=None,
+    buckets=None,
+    tags=None,
+    element_wise=None,
+    **kwargs,
+) -> ttypes.Aggregation:
     """Operation defaults to LAST; without windows the aggregation is over all time."""
     for key in kwargs:
         if key not in _ARGUMENTS:
@@ -28,8 +45,12 @@ def Aggregation(input_column=None, operation=None, windows=None, buckets=None, t
         buckets = [buckets]
     aggregation = ttypes.Aggregation(
         inputColumn=input_column if input_column is not None else kwargs.get("inputColumn"),
-        operation=number, argMap=arguments, windows=windows, buckets=buckets,
-        elementWise=element_wise if element_wise is not None else kwargs.get("elementWise"))
+        operation=number,
+        argMap=arguments,
+        windows=windows,
+        buckets=buckets,
+        elementWise=element_wise if element_wise is not None else kwargs.get("elementWise"),
+    )
     aggregation.tags = tags
     aggregation.where, aggregation.module = where_called()
     return aggregation
@@ -54,6 +75,9 @@ def DefaultAggregation(keys, sources, operation=Operation.LAST, tags=None):
         if query is None or query.selects is None:
             raise DefinitionError("DefaultAggregation needs a Query with selects in every source")
         skip = {*keys, "ts", "is_before", "mutation_ts", "ds", query.timeColumn}
-        result += [Aggregation(input_column=column, operation=operation, tags=tags)
-                   for column in query.selects if column not in skip]
+        result += [
+            Aggregation(input_column=column, operation=operation, tags=tags)
+            for column in query.selects
+            if column not in skip
+        ]
     return result

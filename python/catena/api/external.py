@@ -21,8 +21,10 @@ class DataType:
     def MAP(key_type, value_type):
         if key_type != DataType.STRING:
             raise DefinitionError("the keys of a MAP must be STRING")
-        return ttypes.TDataType(ttypes.DataKind.MAP, [ttypes.DataField("key", key_type),
-                                                      ttypes.DataField("value", value_type)])
+        return ttypes.TDataType(
+            ttypes.DataKind.MAP,
+            [ttypes.DataField("key", key_type), ttypes.DataField("value", value_type)],
+        )
 
     @staticmethod
     def LIST(element_type):
@@ -30,12 +32,21 @@ class DataType:
 
     @staticmethod
     def STRUCT(name, *fields):
-        return ttypes.TDataType(ttypes.DataKind.STRUCT,
-                                [ttypes.DataField(field, kind) for field, kind in fields], name)
+        return ttypes.TDataType(
+            ttypes.DataKind.STRUCT, [ttypes.DataField(field, kind) for field, kind in fields], name
+        )
 
 
-def ExternalSource(name, team, key_fields, value_fields, custom_json=None, factory_name=None,
-                   factory_params=None, offline_group_by=None) -> ttypes.ExternalSource:
+def ExternalSource(
+    name,
+    team,
+    key_fields,
+    value_fields,
+    custom_json=None,
+    factory_name=None,
+    factory_params=None,
+    offline_group_by=None,
+) -> ttypes.ExternalSource:
     if name == "contextual":
         raise DefinitionError('the name "contextual" is taken; use ContextualSource')
     factory = None
@@ -45,7 +56,9 @@ def ExternalSource(name, team, key_fields, value_fields, custom_json=None, facto
         metadata=ttypes.MetaData(name=name, team=team, customJson=custom_json),
         keySchema=DataType.STRUCT(f"ext_{name}_keys", *key_fields),
         valueSchema=DataType.STRUCT(f"ext_{name}_values", *value_fields),
-        factoryConfig=factory, offlineGroupBy=offline_group_by)
+        factoryConfig=factory,
+        offlineGroupBy=offline_group_by,
+    )
 
 
 def ContextualSource(fields, team="default") -> ttypes.ExternalSource:
@@ -53,7 +66,8 @@ def ContextualSource(fields, team="default") -> ttypes.ExternalSource:
     return ttypes.ExternalSource(
         metadata=ttypes.MetaData(name="contextual", team=team),
         keySchema=DataType.STRUCT("contextual_keys", *fields),
-        valueSchema=DataType.STRUCT("contextual_values", *fields))
+        valueSchema=DataType.STRUCT("contextual_values", *fields),
+    )
 
 
 def ExternalPart(source, key_mapping=None, prefix=None) -> ttypes.ExternalPart:

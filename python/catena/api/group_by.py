@@ -18,10 +18,25 @@ from catena.api.struct import DefinitionError, suggest, where_called
 from catena.api.ttypes import Accuracy, TimeUnit, Window
 from catena.api.window import window_to_str_pretty
 
-__all__ = ["Accuracy", "Aggregation", "Aggregations", "DefaultAggregation", "Derivation", "GroupBy",
-           "Operation", "TimeUnit", "Window", "collector", "copy_source", "generic_collector",
-           "get_output_col_names", "op_to_str", "refuse_near_miss", "validate_group_by",
-           "window_to_str_pretty"]
+__all__ = [
+    "Accuracy",
+    "Aggregation",
+    "Aggregations",
+    "DefaultAggregation",
+    "Derivation",
+    "GroupBy",
+    "Operation",
+    "TimeUnit",
+    "Window",
+    "collector",
+    "copy_source",
+    "generic_collector",
+    "get_output_col_names",
+    "op_to_str",
+    "refuse_near_miss",
+    "validate_group_by",
+    "window_to_str_pretty",
+]
 
 _DEFAULT_UPLOAD_SCHEDULE = "@daily"
 
@@ -50,22 +65,43 @@ def copy_source(value, what: str):
 
 
 def _column_tags(aggregations) -> dict:
-    return {column: aggregation.tags
-            for aggregation in aggregations or [] if aggregation.tags
-            for column in get_output_col_names(aggregation)}
+    return {
+        column: aggregation.tags
+        for aggregation in aggregations or []
+        if aggregation.tags
+        for column in get_output_col_names(aggregation)
+    }
 
 
-def GroupBy(sources, keys, aggregations=None, online=None, production=None,
-            backfill_start_date=None, dependencies=None, env=None, table_properties=None,
-            output_namespace=None, accuracy=None, lag=0, offline_schedule="@daily",
-            upload_schedule=_DEFAULT_UPLOAD_SCHEDULE, name=None, tags=None, derivations=None,
-            historical_backfill=None, deprecation_date=None, description=None,
-            is_incremental=None, **kwargs) -> ttypes.GroupBy:
+def GroupBy(
+    sources,
+    keys,
+    aggregations=None,
+    online=None,
+    production=None,
+    backfill_start_date=None,
+    dependencies=None,
+    env=None,
+    table_properties=None,
+    output_namespace=None,
+    accuracy=None,
+    lag=0,
+    offline_schedule="@daily",
+    upload_schedule=_DEFAULT_UPLOAD_SCHEDULE,
+    name=None,
+    tags=None,
+    derivations=None,
+    historical_backfill=None,
+    deprecation_date=None,
+    description=None,
+    is_incremental=None,
+    **kwargs,
+) -> ttypes.GroupBy:
     """`aggregations=None` passes the latest row of every key through (entity sources only).
 
     Unknown keyword arguments are kept in metaData.customJson.
     """
-    arguments = [a for a in GroupBy.__code__.co_varnames[:GroupBy.__code__.co_argcount]]
+    arguments = [a for a in GroupBy.__code__.co_varnames[: GroupBy.__code__.co_argcount]]
     refuse_near_miss("GroupBy", kwargs, arguments)
     if not sources:
         raise DefinitionError("GroupBy needs at least one source")
@@ -73,8 +109,9 @@ def GroupBy(sources, keys, aggregations=None, online=None, production=None,
     aggregations = None if aggregations is None else list(aggregations)
     for aggregation in aggregations or []:
         if not isinstance(aggregation, ttypes.Aggregation):
-            raise DefinitionError("aggregations must be a list of Aggregation, "
-                                  f"got {type(aggregation).__name__}")
+            raise DefinitionError(
+                f"aggregations must be a list of Aggregation, got {type(aggregation).__name__}"
+            )
     custom = {**kwargs, "lag": lag, "groupby_tags": tags, "column_tags": _column_tags(aggregations)}
     if upload_schedule != _DEFAULT_UPLOAD_SCHEDULE:
         custom["uploadSchedule"] = upload_schedule
@@ -85,13 +122,25 @@ def GroupBy(sources, keys, aggregations=None, online=None, production=None,
     group_by = ttypes.GroupBy(
         sources=[copy_source(source, "sources") for source in sources],
         keyColumns=[keys] if isinstance(keys, str) else list(keys),
-        aggregations=aggregations, accuracy=accuracy, backfillStartDate=backfill_start_date,
-        derivations=derivations, isIncremental=is_incremental,
+        aggregations=aggregations,
+        accuracy=accuracy,
+        backfillStartDate=backfill_start_date,
+        derivations=derivations,
+        isIncremental=is_incremental,
         metaData=ttypes.MetaData(
-            name=name, online=online, production=production, customJson=custom_json,
-            tableProperties=table_properties, outputNamespace=output_namespace, modeToEnvMap=env,
-            offlineSchedule=offline_schedule, historicalBackfill=historical_backfill,
-            deprecationDate=deprecation_date, description=description))
+            name=name,
+            online=online,
+            production=production,
+            customJson=custom_json,
+            tableProperties=table_properties,
+            outputNamespace=output_namespace,
+            modeToEnvMap=env,
+            offlineSchedule=offline_schedule,
+            historicalBackfill=historical_backfill,
+            deprecationDate=deprecation_date,
+            description=description,
+        ),
+    )
     group_by.dependencies, group_by.lag = dependencies, lag
     group_by.where, group_by.module = where_called()
     return group_by

@@ -12,9 +12,12 @@ def InferenceSpec(model_backend, model_backend_params) -> ttypes.InferenceSpec:
 
 
 def Model(name, inference_spec, input_schema, output_schema) -> ttypes.Model:
-    return ttypes.Model(ttypes.MetaData(name=name), inference_spec,
-                        DataType.STRUCT(f"model_{name}_inputs", *input_schema),
-                        DataType.STRUCT(f"model_{name}_outputs", *output_schema))
+    return ttypes.Model(
+        ttypes.MetaData(name=name),
+        inference_spec,
+        DataType.STRUCT(f"model_{name}_inputs", *input_schema),
+        DataType.STRUCT(f"model_{name}_outputs", *output_schema),
+    )
 
 
 def ModelTransform(model, input_mappings=None, output_mappings=None, prefix=None):

@@ -14,7 +14,9 @@ def collector(operation: int):
 def generic_collector(operation: int, required: list[str], **defaults):
     def collect(*args, **kwargs):
         if len(args) > len(required):
-            raise DefinitionError(f"{op_to_str(operation)} takes {required}, got {len(args)} values")
+            raise DefinitionError(
+                f"{op_to_str(operation)} takes {required}, got {len(args)} values"
+            )
         arguments = {**defaults, **dict(zip(required, args)), **kwargs}
         missing = [name for name in required if name not in arguments]
         if missing:
@@ -46,7 +48,9 @@ class Operation(metaclass=type(ttypes.Operation)):
     LAST_K = collector(ttypes.Operation.LAST_K)
     TOP_K = collector(ttypes.Operation.TOP_K)
     BOTTOM_K = collector(ttypes.Operation.BOTTOM_K)
-    APPROX_PERCENTILE = generic_collector(ttypes.Operation.APPROX_PERCENTILE, ["percentiles"], k=128)
+    APPROX_PERCENTILE = generic_collector(
+        ttypes.Operation.APPROX_PERCENTILE, ["percentiles"], k=128
+    )
 
 
 def op_to_str(operation: int) -> str:
@@ -64,8 +68,10 @@ def parse_operation(value) -> tuple[int, dict[str, str]]:
             raise DefinitionError(f'unknown operation "{value}"{suggest(value.upper(), names)}')
         value = names[value.upper()]
     if callable(value):
-        raise DefinitionError("this operation takes an argument; write for example "
-                              "Operation.LAST_K(10) or Operation.APPROX_PERCENTILE([0.5])")
+        raise DefinitionError(
+            "this operation takes an argument; write for example "
+            "Operation.LAST_K(10) or Operation.APPROX_PERCENTILE([0.5])"
+        )
     if isinstance(value, bool) or value not in ttypes.Operation._VALUES_TO_NAMES:
         raise DefinitionError(f"unknown operation {value!r}; use a name of Operation")
     return value, {str(key): str(argument) for key, argument in arguments.items()}

@@ -37,8 +37,13 @@ def aggregation_columns(input_column, operation, arguments, windows, buckets) ->
 
 def get_output_col_names(aggregation) -> list[str]:
     windows = [(w.length, w.timeUnit) for w in aggregation.windows or []]
-    return aggregation_columns(aggregation.inputColumn, aggregation.operation, aggregation.argMap,
-                               windows, aggregation.buckets)
+    return aggregation_columns(
+        aggregation.inputColumn,
+        aggregation.operation,
+        aggregation.argMap,
+        windows,
+        aggregation.buckets,
+    )
 
 
 def part_prefix(group_by_name: str, prefix: str | None) -> str:

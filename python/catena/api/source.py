@@ -4,8 +4,15 @@
 from catena.api.struct import DefinitionError
 from catena.api.ttypes import EntitySource, EventSource, JoinSource, Source
 
-__all__ = ["EntitySource", "EventSource", "JoinSource", "Source", "as_source", "is_streaming",
-           "underlying_source"]
+__all__ = [
+    "EntitySource",
+    "EventSource",
+    "JoinSource",
+    "Source",
+    "as_source",
+    "is_streaming",
+    "underlying_source",
+]
 
 _FIELD_OF = {EventSource: "events", EntitySource: "entities", JoinSource: "joinSource"}
 
@@ -15,8 +22,10 @@ def as_source(value, what: str = "source") -> Source:
         return value
     field = _FIELD_OF.get(type(value))
     if field is None:
-        raise DefinitionError(f"{what} must be a Source, EventSource, EntitySource or JoinSource, "
-                              f"got {type(value).__name__}")
+        raise DefinitionError(
+            f"{what} must be a Source, EventSource, EntitySource or JoinSource, "
+            f"got {type(value).__name__}"
+        )
     source = Source(**{field: value})
     source.where, source.module = value.where, value.module
     return source

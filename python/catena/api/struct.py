@@ -13,7 +13,10 @@ import os
 import sys
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OWN_FOLDERS = (_PACKAGE + os.sep, os.path.join(os.path.dirname(_PACKAGE), "ai", "chronon") + os.sep)
+_OWN_FOLDERS = (
+    _PACKAGE + os.sep,
+    os.path.join(os.path.dirname(_PACKAGE), "ai", "chronon") + os.sep,
+)
 
 
 class DefinitionError(TypeError):
@@ -57,7 +60,9 @@ class Struct:
     def __init__(self, *args, **kwargs):
         cls = type(self).__name__
         if len(args) > len(self.FIELDS):
-            raise DefinitionError(f"{cls} takes at most {len(self.FIELDS)} arguments, got {len(args)}")
+            raise DefinitionError(
+                f"{cls} takes at most {len(self.FIELDS)} arguments, got {len(args)}"
+            )
         values = dict(zip(self.FIELDS, args))
         for key, value in kwargs.items():
             field = key if key in self.FIELDS else to_camel(key)
@@ -80,7 +85,9 @@ class Struct:
 
     def __repr__(self):
         set_fields = [f for f in self.FIELDS if getattr(self, f) is not None]
-        return f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in set_fields)})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{f}={getattr(self, f)!r}' for f in set_fields)})"
+        )
 
     def shallow_copy(self):
         return copy.copy(self)

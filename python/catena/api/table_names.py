@@ -30,8 +30,21 @@ def _bindings(module, kind):
 
 
 def repository_modules():
-    return [(name, module) for name, module in list(sys.modules.items())
-            if name.split(".")[0] in FOLDERS and "." in name and module is not None]
+    return [
+        (name, module)
+        for name, module in list(sys.modules.items())
+        if name.split(".")[0] in FOLDERS and "." in name and module is not None
+    ]
+
+
+def _keeps_its_name(value, module_name: str) -> bool:
+    """A GroupBy with a name of its own, in a Join's file, is not named after that file."""
+    return (
+        isinstance(value, ttypes.GroupBy)
+        and not module_name.startswith("group_bys.")
+        and value.metaData is not None
+        and bool(value.metaData.name)
+    )
 
 
 def named_objects(kind):
@@ -42,6 +55,8 @@ def named_objects(kind):
     seen: dict[int, tuple] = {}
     for module_name, module in repository_modules():
         for variable, value in _bindings(module, kind):
+            if _keeps_its_name(value, module_name):
+                continue
             own = value.module == module_name
             if id(value) not in seen or (own and not seen[id(value)][2]):
                 name = f"{module_name.partition('.')[2]}.{sanitize(variable)}"
@@ -59,8 +74,10 @@ def find_name(value) -> str | None:
 def output_table_name(conf, full_name: bool = False) -> str:
     name = find_name(conf)
     if not name:
-        raise DefinitionError(f"this {type(conf).__name__} has no name yet; bind it to a variable "
-                              "of its module before asking for its table")
+        raise DefinitionError(
+            f"this {type(conf).__name__} has no name yet; bind it to a variable "
+            "of its module before asking for its table"
+        )
     table = sanitize(name)
     return f"{conf.metaData.outputNamespace or '{{ db }}'}.{table}" if full_name else table
 
@@ -88,10 +105,13 @@ def wait_for_simple_schema(table, lag, start, end, query=None) -> dict | None:
         return None
     clean, _, sub_partitions = table.partition("/")
     column = (query.partitionColumn if query is not None else None) or "ds"
-    day = "{{ ds }}" if lag == 0 else "{{ macros.ds_add(ds, -%d) }}" % lag
-    return {"name": f"wait_for_{clean}_{column}" + (f"_minus_{lag}" if lag else ""),
-            "spec": f"{clean}/{column}={day}" + (f"/{sub_partitions}" if sub_partitions else ""),
-            "start": start, "end": end}
+    day = "{{ ds }}" if lag == 0 else f"{{{{ macros.ds_add(ds, -{lag}) }}}}"
+    return {
+        "name": f"wait_for_{clean}_{column}" + (f"_minus_{lag}" if lag else ""),
+        "spec": f"{clean}/{column}={day}" + (f"/{sub_partitions}" if sub_partitions else ""),
+        "start": start,
+        "end": end,
+    }
 
 
 def wait_for_name(dependency: str) -> str:
@@ -112,8 +132,9 @@ def get_dependencies(source, dependencies=None, meta_data=None, lag: int = 0) ->
     if meta_data is not None:
         return list(meta_data.dependencies or [])
     if dependencies:
-        found = [{"name": wait_for_name(d), "spec": d, "start": start, "end": end}
-                 for d in dependencies]
+        found = [
+            {"name": wait_for_name(d), "spec": d, "start": start, "end": end} for d in dependencies
+        ]
     elif source.entities is not None:
         tables = [inner.snapshotTable] + ([inner.mutationTable] if inner.mutationTable else [])
         found = [wait_for_simple_schema(table, lag, start, end, query) for table in tables]
@@ -127,9 +148,17 @@ def get_bootstrap_dependencies(bootstrap_parts) -> list[str]:
     result = []
     for part in bootstrap_parts or []:
         query = part.query
-        result.append(json.dumps(wait_for_simple_schema(
-            part.table, 0, query.startPartition if query is not None else None,
-            query.endPartition if query is not None else None, query)))
+        result.append(
+            json.dumps(
+                wait_for_simple_schema(
+                    part.table,
+                    0,
+                    query.startPartition if query is not None else None,
+                    query.endPartition if query is not None else None,
+                    query,
+                )
+            )
+        )
     return result
 
 

@@ -74,8 +74,17 @@ class DataKind(metaclass=_EnumMeta):
 class Query(Struct):
     """Which columns and rows of a table or stream: Spark SQL expressions, time in milliseconds."""
 
-    FIELDS = ("selects", "wheres", "startPartition", "endPartition", "timeColumn", "setups",
-              "mutationTimeColumn", "reversalColumn", "partitionColumn")
+    FIELDS = (
+        "selects",
+        "wheres",
+        "startPartition",
+        "endPartition",
+        "timeColumn",
+        "setups",
+        "mutationTimeColumn",
+        "reversalColumn",
+        "partitionColumn",
+    )
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -107,8 +116,10 @@ class Source(Struct):
         super().__init__(*args, **kwargs)
         given = [f for f in self.FIELDS if getattr(self, f) is not None]
         if len(given) != 1:
-            raise DefinitionError("Source needs exactly one of events=, entities=, joinSource=; "
-                                  f"got {given or 'none'}")
+            raise DefinitionError(
+                "Source needs exactly one of events=, entities=, joinSource=; "
+                f"got {given or 'none'}"
+            )
         inner = getattr(self, given[0])
         if isinstance(inner, Source):
             for field in self.FIELDS:
@@ -116,8 +127,10 @@ class Source(Struct):
             return
         expected = {"events": EventSource, "entities": EntitySource, "joinSource": JoinSource}
         if not isinstance(inner, expected[given[0]]):
-            raise DefinitionError(f"Source({given[0]}=...) needs a {expected[given[0]].__name__}, "
-                                  f"got {type(inner).__name__}")
+            raise DefinitionError(
+                f"Source({given[0]}=...) needs a {expected[given[0]].__name__}, "
+                f"got {type(inner).__name__}"
+            )
 
 
 class StagingQuery(Struct):
@@ -134,15 +147,37 @@ class Aggregation(Struct):
 
 
 class MetaData(Struct):
-    FIELDS = ("name", "online", "production", "customJson", "dependencies", "tableProperties",
-              "outputNamespace", "team", "modeToEnvMap", "consistencyCheck", "samplePercent",
-              "offlineSchedule", "consistencySamplePercent", "historicalBackfill",
-              "deprecationDate", "description")
+    FIELDS = (
+        "name",
+        "online",
+        "production",
+        "customJson",
+        "dependencies",
+        "tableProperties",
+        "outputNamespace",
+        "team",
+        "modeToEnvMap",
+        "consistencyCheck",
+        "samplePercent",
+        "offlineSchedule",
+        "consistencySamplePercent",
+        "historicalBackfill",
+        "deprecationDate",
+        "description",
+    )
 
 
 class GroupBy(Struct):
-    FIELDS = ("metaData", "sources", "keyColumns", "aggregations", "accuracy", "backfillStartDate",
-              "derivations", "isIncremental")
+    FIELDS = (
+        "metaData",
+        "sources",
+        "keyColumns",
+        "aggregations",
+        "accuracy",
+        "backfillStartDate",
+        "derivations",
+        "isIncremental",
+    )
 
 
 class JoinPart(Struct):
@@ -175,13 +210,29 @@ class LabelPart(Struct):
 
 
 class Join(Struct):
-    FIELDS = ("metaData", "left", "joinParts", "skewKeys", "onlineExternalParts", "labelPart",
-              "bootstrapParts", "rowIds", "derivations", "modelTransforms")
+    FIELDS = (
+        "metaData",
+        "left",
+        "joinParts",
+        "skewKeys",
+        "onlineExternalParts",
+        "labelPart",
+        "bootstrapParts",
+        "rowIds",
+        "derivations",
+        "modelTransforms",
+    )
 
 
 class GroupByServingInfo(Struct):
-    FIELDS = ("groupBy", "inputAvroSchema", "selectedAvroSchema", "keyAvroSchema", "batchEndDate",
-              "dateFormat")
+    FIELDS = (
+        "groupBy",
+        "inputAvroSchema",
+        "selectedAvroSchema",
+        "keyAvroSchema",
+        "batchEndDate",
+        "dateFormat",
+    )
 
 
 class TDataType(Struct):

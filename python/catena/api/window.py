@@ -18,8 +18,9 @@ def as_window(value) -> Window:
         return value
     match = re.fullmatch(r"\s*([0-9]+)\s*([mhd])\s*", value) if isinstance(value, str) else None
     if match is None or int(match[1]) == 0:
-        raise DefinitionError(f'{value!r} is not a window; write "5m", "1h", "7d" or '
-                              "Window(7, TimeUnit.DAYS)")
+        raise DefinitionError(
+            f'{value!r} is not a window; write "5m", "1h", "7d" or Window(7, TimeUnit.DAYS)'
+        )
     return Window(int(match[1]), _UNITS[match[2]])
 
 

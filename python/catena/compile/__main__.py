@@ -31,21 +31,48 @@ _EPILOG = "Exits 0 when everything was compiled, 2 when anything is wrong; sound
 
 
 def parser() -> argparse.ArgumentParser:
-    result = argparse.ArgumentParser(prog="catena compile", description=_HELP, epilog=_EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    result = argparse.ArgumentParser(
+        prog="catena compile",
+        description=_HELP,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add = result.add_argument
     add("paths", nargs="*", metavar="PATH", help="files or folders to compile (default: all)")
-    add("--repo", "--chronon-root", "--chronon_root", metavar="DIR",
+    add(
+        "--repo",
+        "--chronon-root",
+        "--chronon_root",
+        metavar="DIR",
         help="the repository's root (default: $CHRONON_ROOT, else the folder around PATH or the "
-             "working folder that has teams.json, catena.yaml or group_bys/)")
-    add("--conf", "--input_path", action="append", default=[], metavar="FILE",
-        help="the same as PATH, as Chronon's compile.py has it")
-    add("--output-root", "--output_root", default="production", metavar="DIR",
-        help="where confs go, relative to the repository (default: production)")
-    add("--from", dest="source", metavar="DIR",
-        help="extend compiled confs instead of compiling Python; relative paths are kept")
-    add("--force-overwrite", action="store_true",
-        help="replace confs that are online even when their meaning changes")
+        "working folder that has teams.json, catena.yaml or group_bys/)",
+    )
+    add(
+        "--conf",
+        "--input_path",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the same as PATH, as Chronon's compile.py has it",
+    )
+    add(
+        "--output-root",
+        "--output_root",
+        default="production",
+        metavar="DIR",
+        help="where confs go, relative to the repository (default: production)",
+    )
+    add(
+        "--from",
+        dest="source",
+        metavar="DIR",
+        help="extend compiled confs instead of compiling Python; relative paths are kept",
+    )
+    add(
+        "--force-overwrite",
+        action="store_true",
+        help="replace confs that are online even when their meaning changes",
+    )
     add("--yes", "-y", action="store_true", help="accepted for compile.py's sake; nothing is asked")
     add("--json", action="store_true", help="print one JSON object instead of text")
     add("--debug", action="store_true", help="show Python tracebacks")
@@ -81,12 +108,20 @@ def locate(args) -> tuple[str | None, list[str], str | None]:
     if repo is None:
         if args.source is not None:
             return os.getcwd(), [], None
-        return None, [], ("no repository here: none of teams.json, catena.yaml, group_bys/, joins/ in "
-                          "this folder or above; go to one, or pass --repo DIR")
+        return (
+            None,
+            [],
+            (
+                "no repository here: none of teams.json, catena.yaml, group_bys/, joins/ in "
+                "this folder or above; go to one, or pass --repo DIR"
+            ),
+        )
     repo, inside = os.path.abspath(repo), []
     for path in paths:
-        found = next((p for p in (os.path.join(repo, path), os.path.abspath(path))
-                      if os.path.exists(p)), None)
+        found = next(
+            (p for p in (os.path.join(repo, path), os.path.abspath(path)) if os.path.exists(p)),
+            None,
+        )
         if found is None:
             return None, [], f"{path}: no such file or folder (looked here and in {repo})"
         relative = os.path.relpath(found, repo)
@@ -140,9 +175,16 @@ def _write_all(args, repo, result):
             errors.append({"conf": conf["metaData"].get("name"), "message": problem})
             lines.append(_relative(problem))
             continue
-        written.append({"name": conf["metaData"].get("name"), "kind": write.kind_of(conf),
-                        "path": target, "status": status, "used_by": result.used_by.get(path),
-                        "inferred": conf["catena"]["inferred"]})
+        written.append(
+            {
+                "name": conf["metaData"].get("name"),
+                "kind": write.kind_of(conf),
+                "path": target,
+                "status": status,
+                "used_by": result.used_by.get(path),
+                "inferred": conf["catena"]["inferred"],
+            }
+        )
     return written, errors, lines
 
 

@@ -20,8 +20,11 @@ class Checker:
         self.violations: list[Violation] = []
 
     def wrong(self, message, node, path, fallback=None):
-        where = getattr(node, "where", None) or getattr(fallback, "where", None) or getattr(
-            self.conf, "where", None)
+        where = (
+            getattr(node, "where", None)
+            or getattr(fallback, "where", None)
+            or getattr(self.conf, "where", None)
+        )
         self.violations.append(Violation(message, where, self.name, path))
 
     def run(self) -> list[Violation]:
@@ -70,8 +73,9 @@ class Checker:
                 if column.lower() not in lower:
                     hint = suggest(column, columns) or f"; it has {', '.join(sorted(columns))}"
                     node = holder.get("query") if "query" in holder else None
-                    self.wrong(f"{what} has no column `{column}`{hint}", node,
-                               f"{path}.{at}", fallback)
+                    self.wrong(
+                        f"{what} has no column `{column}`{hint}", node, f"{path}.{at}", fallback
+                    )
 
     # -- GroupBy
 
@@ -94,27 +98,41 @@ class Checker:
             self.pass_through(node, at)
         for i, aggregation in enumerate(node.get("aggregations") or []):
             self.aggregation(aggregation, selected, f"{at}aggregations[{i}]", node)
-        self.duplicates(output_columns.base_group_by_columns(node, self.schemas)[0], node,
-                        f"{at}aggregations")
-        self.derivations(node, at, *output_columns.base_group_by_columns(node, self.schemas),
-                         keys=node.get("keyColumns") or [])
+        self.duplicates(
+            output_columns.base_group_by_columns(node, self.schemas)[0], node, f"{at}aggregations"
+        )
+        self.derivations(
+            node,
+            at,
+            *output_columns.base_group_by_columns(node, self.schemas),
+            keys=node.get("keyColumns") or [],
+        )
 
     def same_columns(self, node, at):
-        selects = [set((output_columns.underlying(s).get("query") or {}).get("selects") or {})
-                   for s in node["sources"]]
+        selects = [
+            set((output_columns.underlying(s).get("query") or {}).get("selects") or {})
+            for s in node["sources"]
+        ]
         for i, columns in enumerate(selects[1:], 1):
             different = sorted(selects[0] ^ columns)
             if different:
-                self.wrong(f"sources 0 and {i} select different columns: {', '.join(different)}",
-                           node, f"{at}sources[{i}]")
+                self.wrong(
+                    f"sources 0 and {i} select different columns: {', '.join(different)}",
+                    node,
+                    f"{at}sources[{i}]",
+                )
 
     def pass_through(self, node, at):
         for i, source in enumerate(node["sources"]):
             entities = source.get("entities") or {}
             if not entities or entities.get("mutationTable") or entities.get("mutationTopic"):
-                self.wrong("aggregations can be left out only for entity sources without "
-                           "mutations; add aggregations, for example Aggregation(input_column=..., "
-                           "operation=Operation.LAST)", node, f"{at}sources[{i}]")
+                self.wrong(
+                    "aggregations can be left out only for entity sources without "
+                    "mutations; add aggregations, for example Aggregation(input_column=..., "
+                    "operation=Operation.LAST)",
+                    node,
+                    f"{at}sources[{i}]",
+                )
 
     def aggregation(self, node, selected, path, group_by):
         operation = Operation._VALUES_TO_NAMES.get(node.get("operation"))
@@ -132,8 +150,12 @@ class Checker:
         if selected is None or column == "ts":
             return
         if column not in selected:
-            self.wrong(f"the input column `{column}` is not selected{suggest(column, selected)}",
-                       node, path, group_by)
+            self.wrong(
+                f"the input column `{column}` is not selected{suggest(column, selected)}",
+                node,
+                path,
+                group_by,
+            )
             return
         why = types.refusal(operation, selected[column])
         if why and not node.get("elementWise"):
@@ -141,8 +163,12 @@ class Checker:
         for bucket in node.get("buckets") or []:
             kind = selected.get(bucket)
             if kind is not None and kind != "STRING":
-                self.wrong(f"the bucket `{bucket}` must be a STRING, and is {kind}; cast it in "
-                           "selects", node, path, group_by)
+                self.wrong(
+                    f"the bucket `{bucket}` must be a STRING, and is {kind}; cast it in selects",
+                    node,
+                    path,
+                    group_by,
+                )
 
     def arguments(self, node, operation, path, group_by):
         arguments = node.get("argMap") or {}
@@ -152,21 +178,31 @@ class Checker:
         if operation == "APPROX_PERCENTILE" and "percentiles" in arguments:
             try:
                 values = json.loads(arguments["percentiles"])
-                valid = isinstance(values, list) and values and all(0 <= float(p) <= 1
-                                                                     for p in values)
+                valid = (
+                    isinstance(values, list) and values and all(0 <= float(p) <= 1 for p in values)
+                )
             except (ValueError, TypeError):
                 valid = False
             if not valid:
-                self.wrong("percentiles must be a list of numbers between 0 and 1, got "
-                           f"{arguments['percentiles']}", node, path, group_by)
+                self.wrong(
+                    "percentiles must be a list of numbers between 0 and 1, got "
+                    f"{arguments['percentiles']}",
+                    node,
+                    path,
+                    group_by,
+                )
 
     def duplicates(self, columns, node, path):
         seen = set()
         for column in columns:
             if column.name in seen:
-                self.wrong(f"two outputs are named `{column.name}`; the arguments of an operation "
-                           "are not part of its name (only the k of LAST_K, FIRST_K, TOP_K, "
-                           "BOTTOM_K): select the input twice under two names", node, path)
+                self.wrong(
+                    f"two outputs are named `{column.name}`; the arguments of an operation "
+                    "are not part of its name (only the k of LAST_K, FIRST_K, TOP_K, "
+                    "BOTTOM_K): select the input twice under two names",
+                    node,
+                    path,
+                )
             seen.add(column.name)
 
     def derivations(self, node, at, columns, complete, keys=()):
@@ -178,8 +214,13 @@ class Checker:
             self.wrong(f"two derivations are named `{name}`", node, f"{at}derivations")
         known = {c.name for c in columns} | set(keys) | {"ds", "ts"} | set(names)
         if complete:
-            self.columns_exist({"derivations": derivations}, {c: None for c in known},
-                               node["metaData"].get("name"), at.rstrip("."), node)
+            self.columns_exist(
+                {"derivations": derivations},
+                {c: None for c in known},
+                node["metaData"].get("name"),
+                at.rstrip("."),
+                node,
+            )
 
     # -- Join
 
@@ -208,14 +249,22 @@ class Checker:
         for key in group_by.get("keyColumns") or []:
             name = to_left.get(key, key)
             if name not in left:
-                self.wrong(f"the left side has no column `{name}` for the key `{key}` of "
-                           f"{group_by['metaData'].get('name')}; select it on the left or use "
-                           "key_mapping={left column: key}", part, path)
+                self.wrong(
+                    f"the left side has no column `{name}` for the key `{key}` of "
+                    f"{group_by['metaData'].get('name')}; select it on the left or use "
+                    "key_mapping={left column: key}",
+                    part,
+                    path,
+                )
                 continue
             a, b = left[name], right_types.get(key)
             if a and b and a != b and "STRING" in (a, b):
-                self.wrong(f"the key `{key}` is {b} but the left column `{name}` is {a}; cast one "
-                           "of them in selects", part, path)
+                self.wrong(
+                    f"the key `{key}` is {b} but the left column `{name}` is {a}; cast one "
+                    "of them in selects",
+                    part,
+                    path,
+                )
 
 
 def check(conf, schemas) -> list[Violation]:

@@ -59,15 +59,26 @@ def compile_repository(repo: str, paths: list[str], debug=False, binary=None) ->
     schemas, teams = Schemas(repo, binary), Teams(repo)
     resolver = Resolver(schemas, teams)
     asked = {f"{m.partition('.')[2]}" for m in modules}
-    wanted = [(name, value) for kind in _KINDS for name, value in named_objects(kind)
-              if name.rpartition(".")[0] in asked]
+    wanted = [
+        (name, value)
+        for kind in _KINDS
+        for name, value in named_objects(kind)
+        if name.rpartition(".")[0] in asked
+    ]
     for name, value in wanted:
         _compile_one(name, value, resolver, schemas, result)
     result.add(schemas.violations)
     if not wanted and not result.violations:
-        result.add([Violation("no GroupBy, Join or StagingQuery found; definitions are module-level "
-                              "variables in group_bys/TEAM/*.py, joins/TEAM/*.py, "
-                              "staging_queries/TEAM/*.py", (repo, 0))])
+        result.add(
+            [
+                Violation(
+                    "no GroupBy, Join or StagingQuery found; definitions are module-level "
+                    "variables in group_bys/TEAM/*.py, joins/TEAM/*.py, "
+                    "staging_queries/TEAM/*.py",
+                    (repo, 0),
+                )
+            ]
+        )
     _drop_failed(result)
     return result
 
@@ -89,9 +100,16 @@ def _add_conf(conf, schemas, result, used_by=None):
     existing = result.confs.get(path)
     if existing is not None:
         if {k: v for k, v in existing.items() if k != "catena"} != conf:
-            result.add([Violation(
-                f"two different definitions are named {conf['metaData']['name']}; give one of them "
-                "another name", conf.where, conf["metaData"]["name"])])
+            result.add(
+                [
+                    Violation(
+                        f"two different definitions are named {conf['metaData']['name']}; "
+                        "give one of them another name",
+                        conf.where,
+                        conf["metaData"]["name"],
+                    )
+                ]
+            )
         if used_by is None:
             result.used_by.pop(path, None)
         return
@@ -120,8 +138,9 @@ def extend_confs(source: str, repo: str, binary=None) -> Result:
     schemas = Schemas(os.path.abspath(repo), binary)
     folder, files = from_confs.conf_files(source)
     for path in files:
-        conf, violations = from_confs.extend(os.path.join(folder, path), schemas,
-                                             explicit=os.path.isfile(source))
+        conf, violations = from_confs.extend(
+            os.path.join(folder, path), schemas, explicit=os.path.isfile(source)
+        )
         result.add(violations)
         if conf is not None and not violations:
             result.confs[path] = conf

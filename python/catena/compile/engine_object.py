@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The `catena` object: what the native engine needs beyond Chronon's conf.
 
-  version   1
-  sql       {Spark expression as it stands in the conf: the DuckDB expression}; plain column names
-            and `*` are left out
-  schemas   {table: [[column, TYPE], ...]} of every table the conf reads whose columns are known
-  inferred  sentences: what the compiler filled in
+version   1
+sql       {Spark expression as it stands in the conf: the DuckDB expression}; plain column names
+          and `*` are left out
+schemas   {table: [[column, TYPE], ...]} of every table the conf reads whose columns are known
+inferred  sentences: what the compiler filled in
 """
 
 from catena.compile import output_columns, sql
@@ -15,7 +15,7 @@ VERSION = 1
 
 
 def expressions(conf, path=""):
-    """(path, expression, where, kind of place) of every Spark expression of a conf, nested ones too."""
+    """(path, expression, where) of every Spark expression of a conf, nested ones too."""
     if isinstance(conf, list):
         for i, item in enumerate(conf):
             yield from expressions(item, f"{path}[{i}]")
@@ -30,8 +30,11 @@ def expressions(conf, path=""):
         elif field == "derivations":
             for i, derivation in enumerate(value or []):
                 if derivation.get("expression") != "*":
-                    yield (f"{here}[{i}].expression", derivation.get("expression"),
-                           getattr(derivation, "where", None) or where)
+                    yield (
+                        f"{here}[{i}].expression",
+                        derivation.get("expression"),
+                        getattr(derivation, "where", None) or where,
+                    )
         elif field not in ("metaData", "metadata", "catena"):
             yield from expressions(value, here)
 
@@ -81,7 +84,8 @@ def column_types(conf, schemas, scope=None, found=None):
             columns, complete = output_columns.base_group_by_columns(conf, schemas)
             keys = {k: None for k in conf.get("keyColumns") or []}
             found[id(conf["derivations"])] = (
-                {**keys, **{c.name: c.type for c in columns}} if complete else None)
+                {**keys, **{c.name: c.type for c in columns}} if complete else None
+            )
         for field, value in conf.items():
             if field not in ("metaData", "metadata", "catena"):
                 column_types(value, schemas, None, found)
@@ -95,8 +99,11 @@ def build(conf, schemas, default_where=None) -> tuple[dict, list[Violation]]:
     known = merged_types(conf, schemas)
     for path, text, where in expressions(conf):
         if not isinstance(text, str):
-            violations.append(Violation(f"{text!r} is not a Spark SQL expression",
-                                        where or default_where, name, path))
+            violations.append(
+                Violation(
+                    f"{text!r} is not a Spark SQL expression", where or default_where, name, path
+                )
+            )
             continue
         if text in translations or sql.is_plain_column(text):
             continue
@@ -105,9 +112,12 @@ def build(conf, schemas, default_where=None) -> tuple[dict, list[Violation]]:
         except sql.SqlError as error:
             violations.append(Violation(str(error), where or default_where, name, path))
     learned = {table: schemas.get(table) for table in tables(conf)}
-    return {"version": VERSION, "sql": translations,
-            "schemas": {t: columns for t, columns in learned.items() if columns is not None},
-            "inferred": notes_of(conf)}, violations
+    return {
+        "version": VERSION,
+        "sql": translations,
+        "schemas": {t: columns for t, columns in learned.items() if columns is not None},
+        "inferred": notes_of(conf),
+    }, violations
 
 
 def merged_types(conf, schemas) -> dict[str, str]:

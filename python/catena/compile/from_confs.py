@@ -15,15 +15,22 @@ def conf_files(source: str) -> tuple[str, list[str]]:
     found = []
     for folder, folders, files in os.walk(source):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        found += [os.path.relpath(os.path.join(folder, f), source) for f in sorted(files)
-                  if not f.startswith(".") and os.path.splitext(f)[1] not in
-                  (".py", ".properties", ".parquet", ".csv", ".md", ".txt", ".yaml")]
+        found += [
+            os.path.relpath(os.path.join(folder, f), source)
+            for f in sorted(files)
+            if not f.startswith(".")
+            and os.path.splitext(f)[1]
+            not in (".py", ".properties", ".parquet", ".csv", ".md", ".txt", ".yaml")
+        ]
     return source, found
 
 
 def is_conf(value) -> bool:
-    return (isinstance(value, dict) and isinstance(value.get("metaData"), dict)
-            and any(field in value for field in ("left", "sources", "query")))
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("metaData"), dict)
+        and any(field in value for field in ("left", "sources", "query"))
+    )
 
 
 def extend(path: str, schemas, explicit: bool) -> tuple[dict | None, list[Violation]]:
@@ -35,8 +42,9 @@ def extend(path: str, schemas, explicit: bool) -> tuple[dict | None, list[Violat
         looks_like_one = explicit or path.endswith(".json") or "." in os.path.basename(path)
         return None, [Violation(f"not JSON: {error}", (path, 1))] if looks_like_one else []
     if not is_conf(conf):
-        problem = Violation("not a compiled conf: it has no metaData with left, sources or query",
-                            (path, 1))
+        problem = Violation(
+            "not a compiled conf: it has no metaData with left, sources or query", (path, 1)
+        )
         return None, [problem] if explicit else []
     conf.pop("catena", None)
     extra, violations = engine_object.build(conf, schemas, default_where=(path, 1))

@@ -25,8 +25,11 @@ def python_files(root: str, paths: list[str]) -> list[str]:
             found.add(path)
         for folder, folders, files in os.walk(full):
             folders[:] = [f for f in folders if not f.startswith(".") and f != "__pycache__"]
-            found |= {os.path.relpath(os.path.join(folder, f), root) for f in files
-                      if f.endswith(".py") and f != "__init__.py" and not f.endswith("_test.py")}
+            found |= {
+                os.path.relpath(os.path.join(folder, f), root)
+                for f in files
+                if f.endswith(".py") and f != "__init__.py" and not f.endswith("_test.py")
+            }
     return sorted(os.path.normpath(path) for path in found)
 
 
@@ -36,8 +39,10 @@ def _forget(root: str) -> None:
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         if name.split(".")[0] in FOLDERS or (
-                file.startswith(prefix) and not name.startswith(("catena", "ai."))
-                and "site-packages" not in file):
+            file.startswith(prefix)
+            and not name.startswith(("catena", "ai."))
+            and "site-packages" not in file
+        ):
             del sys.modules[name]
 
 
@@ -68,8 +73,12 @@ def load(root: str, files: list[str], debug: bool = False) -> tuple[list[str], l
             name = file[:-3].replace(os.sep, ".")
             full = os.path.join(root, file)
             if not all(part.isidentifier() for part in name.split(".")):
-                violations.append(Violation("the file's path is not a module name; use letters, "
-                                            "digits and _ only", (full, 1)))
+                violations.append(
+                    Violation(
+                        "the file's path is not a module name; use letters, digits and _ only",
+                        (full, 1),
+                    )
+                )
                 continue
             try:
                 with contextlib.redirect_stdout(sys.stderr):

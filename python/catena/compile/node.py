@@ -22,8 +22,13 @@ class Violation:
 
     def as_json(self) -> dict:
         file, line = self.where or (None, None)
-        return {"file": file, "line": line, "conf": self.conf, "path": self.path,
-                "message": self.message}
+        return {
+            "file": file,
+            "line": line,
+            "conf": self.conf,
+            "path": self.path,
+            "message": self.message,
+        }
 
     def __str__(self):
         file, line = self.where or (None, None)

@@ -78,8 +78,9 @@ def aggregation_columns(aggregation: dict, column_types: dict) -> list[OutputCol
         return []
     column, buckets = aggregation.get("inputColumn"), aggregation.get("buckets")
     windows = [(w["length"], w["timeUnit"]) for w in aggregation.get("windows") or []]
-    names = output_names.aggregation_columns(column, aggregation["operation"],
-                                             aggregation.get("argMap"), windows, buckets)
+    names = output_names.aggregation_columns(
+        column, aggregation["operation"], aggregation.get("argMap"), windows, buckets
+    )
     kind = types.aggregated(operation, column_types.get(column), bool(buckets))
     return [OutputColumn(name, column, kind) for name in names]
 
@@ -89,8 +90,9 @@ def base_group_by_columns(group_by: dict, schemas) -> tuple[list[OutputColumn], 
     first = (group_by.get("sources") or [{}])[0]
     selected = selected_columns(first, schemas) if underlying(first) else None
     if group_by.get("aggregations") is not None:
-        columns = [c for a in group_by["aggregations"]
-                   for c in aggregation_columns(a, selected or {})]
+        columns = [
+            c for a in group_by["aggregations"] for c in aggregation_columns(a, selected or {})
+        ]
         return columns, True
     keys = group_by.get("keyColumns") or []
     if selected is None:
@@ -128,8 +130,10 @@ def base_join_columns(join: dict, schemas) -> tuple[list[OutputColumn], bool]:
     for part in join.get("onlineExternalParts") or []:
         source = part["source"]
         prefix = output_names.external_prefix(source["metadata"]["name"], part.get("prefix"))
-        columns += [OutputColumn(f"{prefix}_{f['name']}", f["name"], None, prefix)
-                    for f in (source.get("valueSchema") or {}).get("params") or []]
+        columns += [
+            OutputColumn(f"{prefix}_{f['name']}", f["name"], None, prefix)
+            for f in (source.get("valueSchema") or {}).get("params") or []
+        ]
     return columns, complete
 
 
@@ -142,7 +146,10 @@ def join_columns(join: dict, schemas) -> tuple[list[OutputColumn], bool]:
     names = {d["name"] for d in join["derivations"]}
     features = derived([c for c in columns if c.part is not None], join["derivations"])
     inputs = {c.name: c.type for c in columns}
-    features = [OutputColumn(c.name, None, expression_type(d["expression"], inputs))
-                if (d := next((d for d in join["derivations"] if d["name"] == c.name), None))
-                else c for c in features]
+    features = [
+        OutputColumn(c.name, None, expression_type(d["expression"], inputs))
+        if (d := next((d for d in join["derivations"] if d["name"] == c.name), None))
+        else c
+        for c in features
+    ]
     return [c for c in left if c.name not in names] + features, complete

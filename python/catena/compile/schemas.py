@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Schemas: the columns of the repository's tables, from schema files and from the tables themselves.
+"""Schemas: the columns of tables, from schema files and from the tables themselves.
 
 `<repo>/schemas/<ns>.<table>.json` is [["column","TYPE"], ...]. A table that exists is asked through
 `catena table describe`. Both may be present, and then they must agree.
@@ -33,8 +33,10 @@ class Schemas:
         return self._known[table]
 
     def remedy(self, table: str) -> str:
-        return (f'the columns of {table} are not known; write schemas/{table}.json as '
-                f'[["column","TYPE"], ...] or load the table first')
+        return (
+            f"the columns of {table} are not known; write schemas/{table}.json as "
+            f'[["column","TYPE"], ...] or load the table first'
+        )
 
     def _learn(self, table):
         if "{{" in table:
@@ -43,13 +45,23 @@ class Schemas:
         if from_file is not None and from_table is not None:
             file_types, table_types = dict(map(tuple, from_file)), dict(map(tuple, from_table))
             if file_types != table_types:
-                different = sorted(c for c in file_types.keys() | table_types.keys()
-                                   if file_types.get(c) != table_types.get(c))
-                pairs = ", ".join(f"{c}: {file_types.get(c, 'absent')} in the file, "
-                                  f"{table_types.get(c, 'absent')} in the table" for c in different)
-                self.violations.append(Violation(
-                    f"schema file and table {table} disagree ({pairs}); correct or delete the file",
-                    (self._path(table), 1)))
+                different = sorted(
+                    c
+                    for c in file_types.keys() | table_types.keys()
+                    if file_types.get(c) != table_types.get(c)
+                )
+                pairs = ", ".join(
+                    f"{c}: {file_types.get(c, 'absent')} in the file, "
+                    f"{table_types.get(c, 'absent')} in the table"
+                    for c in different
+                )
+                self.violations.append(
+                    Violation(
+                        f"schema file and table {table} disagree ({pairs}); "
+                        "correct or delete the file",
+                        (self._path(table), 1),
+                    )
+                )
         return from_file if from_file is not None else from_table
 
     def _path(self, table):
@@ -70,18 +82,28 @@ class Schemas:
         if not self.binary:
             return None
         try:
-            done = subprocess.run([self.binary, "table", "describe", table, "--json"], timeout=_TIMEOUT_SECONDS,
-                                  cwd=self.repo, capture_output=True, text=True)
+            done = subprocess.run(
+                [self.binary, "table", "describe", table, "--json"],
+                timeout=_TIMEOUT_SECONDS,
+                cwd=self.repo,
+                capture_output=True,
+                text=True,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
-            self.violations.append(Violation(f"cannot ask {self.binary} for table {table}: {error}"))
+            self.violations.append(
+                Violation(f"cannot ask {self.binary} for table {table}: {error}")
+            )
             return None
         if done.returncode != 0:
             return None
         try:
             return clean_columns(json.loads(done.stdout)["columns"])
         except (ValueError, KeyError, TypeError) as error:
-            self.violations.append(Violation(
-                f"{self.binary} table describe {table} --json answered something else: {error}"))
+            self.violations.append(
+                Violation(
+                    f"{self.binary} table describe {table} --json answered something else: {error}"
+                )
+            )
             return None
 
 
@@ -91,13 +113,16 @@ def clean_columns(columns) -> list[list[str]]:
         raise ValueError('expected [["column","TYPE"], ...]')
     result = []
     for entry in columns:
-        if not (isinstance(entry, list) and len(entry) == 2 and all(
-                isinstance(x, str) for x in entry)):
+        if not (
+            isinstance(entry, list) and len(entry) == 2 and all(isinstance(x, str) for x in entry)
+        ):
             raise ValueError(f'{entry!r} is not ["column","TYPE"]')
         name, kind = entry[0], entry[1].replace(" ", "").upper()
         if not types.is_type(kind):
-            raise ValueError(f"column {name} has the unknown type {entry[1]}; "
-                             f"known are {', '.join(types.SCALARS)}, LIST<T>, MAP<K,V>")
+            raise ValueError(
+                f"column {name} has the unknown type {entry[1]}; "
+                f"known are {', '.join(types.SCALARS)}, LIST<T>, MAP<K,V>"
+            )
         if name not in SYSTEM_COLUMNS:
             result.append([name, kind])
     if len({name for name, _ in result}) != len(result):

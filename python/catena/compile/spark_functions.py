@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spark SQL functions that catena knows, each with the DuckDB text that means the same.
 
-A template names sqlglot's arguments: "UPPER({this})". An argument that a template does not name must
-be absent. `ANONYMOUS` are functions that the parser has no node for: (arity, template, type).
+A template names sqlglot's arguments: "UPPER({this})". An argument that a template does not name
+must be absent. `ANONYMOUS` are functions that the parser has no node for: (arity, template, type).
 """
 
 import re
@@ -11,15 +11,7 @@ import string as text_format
 from sqlglot import exp
 
 from catena.compile import types
-
-FUNCTION_NAMES = sorted("""
-abs array array_contains array_distinct array_join array_max array_min ceil coalesce concat concat_ws
-contains date_add date_format date_sub datediff day dayofmonth dayofweek element_at endswith exp filter
-floor from_unixtime get_json_object greatest hour if ifnull initcap instr isnan isnotnull isnull least
-length ln log log10 log1p log2 lower lpad ltrim map_keys map_values md5 minute mod month nullif nvl nvl2
-pmod pow power regexp_extract regexp_replace repeat replace reverse rlike round rpad rtrim second sha2
-shiftleft shiftright sign size split sqrt startswith substr substring to_date to_timestamp transform
-trim unix_timestamp upper year""".split())
+from catena.compile.sql_text import CAST_TYPES, SqlError, cast_text, quote, spark, why_refused
 
 
 def _template(pattern, kind):
@@ -30,7 +22,7 @@ def _template(pattern, kind):
         e.only(node, *names)
         missing = [name for name in names if node.args.get(name) is None]
         if missing:
-            raise e_error(node, f"needs an argument ({', '.join(missing)})")
+            raise refused(node, f"needs an argument ({', '.join(missing)})")
         emitted = {name: e.emit(node.args[name]) for name in names}
         values = {name: value for name, (value, _) in emitted.items()}
         return pattern.format(**values), emitted[kind[1:]][1] if kind and kind[0] == "=" else kind
@@ -38,8 +30,7 @@ def _template(pattern, kind):
     return write
 
 
-def e_error(node, why):
-    from catena.compile.sql import SqlError, spark
+def refused(node, why) -> SqlError:
     return SqlError(f"`{spark(node)}`: {why}")
 
 
@@ -57,7 +48,7 @@ def _variadic(name, kind=None, first="this"):
 def _concat(e, node):
     emitted = [e.emit(x) for x in node.expressions]
     if not emitted:
-        raise e_error(node, "needs an argument")
+        raise refused(node, "needs an argument")
     if len(emitted) == 1:
         return emitted[0]
     lists = any(types.element(t) for _, t in emitted)
@@ -93,19 +84,19 @@ def _bracket(e, node):
     e.only(node, "this", "expressions", "offset", "safe", "returns_list_for_maps")
     (container, kind), index = e.emit(node.this), node.expressions
     if len(index) != 1:
-        raise e_error(node, "needs one index")
+        raise refused(node, "needs one index")
     position, position_type = e.emit(index[0])
     pair = types.map_entry(kind)
     if pair is not None or position_type == "STRING":
         return f"{container}[{position}]", pair[1] if pair else None
     offset = node.args.get("offset")
     if types.element(kind) is None and not isinstance(index[0], (exp.Literal, exp.Neg)):
-        raise e_error(node, "cannot tell a list from a map here; give the table's schema")
+        raise refused(node, "cannot tell a list from a map here; give the table's schema")
     at = position if offset == 1 else f"{position} + 1"
     if isinstance(index[0], exp.Literal):
         at = str(int(index[0].name) + (0 if offset == 1 else 1))
         if at == "0":
-            raise e_error(node, "the elements of a list are counted from 1")
+            raise refused(node, "the elements of a list are counted from 1")
     return f"{container}[{at}]", types.element(kind)
 
 
@@ -115,10 +106,11 @@ def _json(e, node):
     path = node.expression
     text = path.name if isinstance(path, exp.Literal) else path.sql(dialect="spark").strip("'")
     if not re.fullmatch(r"\$(\.[A-Za-z0-9_\-]+|\[[0-9]+\]|\['[^'\\]+'\])*", text):
-        raise e_error(node, "only paths like $.a.b[0] are supported")
+        raise refused(node, "only paths like $.a.b[0] are supported")
     path_text = text.replace("'", "''")
-    return (f"JSON_EXTRACT_STRING(CASE WHEN JSON_VALID({value}) THEN {value} END, "
-            f"'{path_text}')"), "STRING"
+    return (
+        f"JSON_EXTRACT_STRING(CASE WHEN JSON_VALID({value}) THEN {value} END, '{path_text}')"
+    ), "STRING"
 
 
 _FORMAT_CODES = set("Y y B b m -m d -d H -H I -I M -M S -S f g p j -j a A".split())
@@ -127,7 +119,7 @@ _FORMAT_CODES = set("Y y B b m -m d -d H -H I -I M -M S -S f g p j -j a A".split
 def time_format(node, format_node, parsing=False) -> str:
     """A Java date pattern as a strftime one; refuses letters that have no counterpart."""
     if not isinstance(format_node, exp.Literal) or not format_node.is_string:
-        raise e_error(node, "the format must be a literal")
+        raise refused(node, "the format must be a literal")
     # The parser has translated the letters it knows; `strict` marks padded fields.
     given = format_node.name.replace("strict", "").replace("SSS", "%g").replace("''", "\0")
     parts = re.split(r"'([^']*)'", given)
@@ -135,27 +127,32 @@ def time_format(node, format_node, parsing=False) -> str:
         codes = re.findall(r"%(-?.)", part)
         rest = re.sub(r"%-?.", "", part)
         if i % 2 == 0 and (set(codes) - _FORMAT_CODES or re.search("[A-Za-z']", rest)):
-            raise e_error(node, "this date format is not supported; use yyyy MM dd HH mm ss SSS, "
-                                "and quote other letters")
+            raise refused(
+                node,
+                "this date format is not supported; use yyyy MM dd HH mm ss SSS, "
+                "and quote other letters",
+            )
     text = "".join(parts).replace("\0", "''")
     return text.replace("%-", "%") if parsing else text
 
 
 def _timestamp(e, node) -> str:
     """Any date, timestamp or ISO string as a timestamp in UTC; null when it is none."""
-    while type(node) in (exp.TimeStrToTime, exp.TsOrDsToDate, exp.TsOrDsToTimestamp) and len(
-            [v for v in node.args.values() if v not in (None, False)]) == 1:
+    while (
+        type(node) in (exp.TimeStrToTime, exp.TsOrDsToDate, exp.TsOrDsToTimestamp)
+        and len([v for v in node.args.values() if v not in (None, False)]) == 1
+    ):
         node = node.this
     value, kind = e.emit(node)
     if kind in types.NUMERIC:
-        raise e_error(node, "is a number, not a date; use from_unixtime(seconds, format)")
+        raise refused(node, "is a number, not a date; use from_unixtime(seconds, format)")
     return value if kind == "TIMESTAMP" else f"TRY_CAST({value} AS TIMESTAMP)"
 
 
 def _unix_timestamp(e, node):
     e.only(node, "this", "format")
     if isinstance(node.this, exp.CurrentTimestamp):
-        raise e_error(node, "the current time is not allowed in a feature; use a column")
+        raise refused(node, "the current time is not allowed in a feature; use a column")
     value, kind = e.emit(node.this)
     fmt = time_format(node, node.args["format"], parsing=True)
     if kind in ("DATE", "TIMESTAMP"):
@@ -163,7 +160,7 @@ def _unix_timestamp(e, node):
     if kind is None and fmt == "%Y-%m-%d %H:%M:%S":
         return f"CAST(FLOOR(EPOCH(TRY_CAST({value} AS TIMESTAMP))) AS BIGINT)", "LONG"
     if kind in types.NUMERIC or kind == "BOOLEAN":
-        raise e_error(node, f"unix_timestamp takes a date, timestamp or string, not {kind}")
+        raise refused(node, f"unix_timestamp takes a date, timestamp or string, not {kind}")
     return f"CAST(FLOOR(EPOCH(TRY_STRPTIME({value}, '{fmt}'))) AS BIGINT)", "LONG"
 
 
@@ -176,7 +173,10 @@ def _from_unixtime(e, node):
 
 def _date_format(e, node):
     e.only(node, "this", "format")
-    return f"STRFTIME({_timestamp(e, node.this)}, '{time_format(node, node.args['format'])}')", "STRING"
+    return (
+        f"STRFTIME({_timestamp(e, node.this)}, '{time_format(node, node.args['format'])}')",
+        "STRING",
+    )
 
 
 def _part(pattern):
@@ -196,13 +196,16 @@ def _to_timestamp(e, node):
     e.only(node, "this", "format", "safe")
     if node.args.get("format") is None:
         return _timestamp(e, node.this), "TIMESTAMP"
-    return f"TRY_STRPTIME({e.text(node.this)}, '{time_format(node, node.args['format'], True)}')", "TIMESTAMP"
+    return (
+        f"TRY_STRPTIME({e.text(node.this)}, '{time_format(node, node.args['format'], True)}')",
+        "TIMESTAMP",
+    )
 
 
 def _date_diff(e, node):
     e.only(node, "this", "expression", "unit")
     if node.args.get("unit") is not None and node.text("unit").upper() != "DAY":
-        raise e_error(node, "only whole days are supported")
+        raise refused(node, "only whole days are supported")
     end, start = _timestamp(e, node.this), _timestamp(e, node.expression)
     return f"CAST(DATE_DIFF('day', CAST({start} AS DATE), CAST({end} AS DATE)) AS INTEGER)", "INT"
 
@@ -210,7 +213,7 @@ def _date_diff(e, node):
 def _date_add(e, node):
     e.only(node, "this", "expression", "unit", "return_type")
     if node.text("unit").upper() not in ("", "DAY"):
-        raise e_error(node, "only whole days are supported")
+        raise refused(node, "only whole days are supported")
     days = f"CAST({e.text(node.expression)} AS INTEGER)"
     return f"(CAST({_timestamp(e, node.this)} AS DATE) + {days})", "DATE"
 
@@ -242,7 +245,7 @@ def _sha2(e, node):
     e.only(node, "this", "length")
     length = node.text("length") or "256"
     if length not in ("0", "256"):
-        raise e_error(node, "only sha2(x, 256) is supported")
+        raise refused(node, "only sha2(x, 256) is supported")
     return f"SHA256({e.text(node.this)})", "STRING"
 
 
@@ -257,13 +260,12 @@ def _size(e, node):
 def _lambda(e, node, parameters):
     names = [x.name for x in node.expressions]
     if len(names) not in parameters:
-        raise e_error(node, f"the lambda must take {' or '.join(map(str, parameters))} arguments")
+        raise refused(node, f"the lambda must take {' or '.join(map(str, parameters))} arguments")
     e.bound.append(set(names))
     try:
         body = e.text(node.this)
     finally:
         e.bound.pop()
-    from catena.compile.sql import quote
     return f"LAMBDA {', '.join(quote(n) for n in names)}: {body}"
 
 
@@ -286,8 +288,9 @@ def _regexp_extract(e, node):
 def _regexp_replace(e, node):
     e.only(node, "this", "expression", "replacement", "modifiers", "single_replace")
     replacement = re.sub(r"\$([0-9])", r"\\\1", e.text(node.args["replacement"]))
-    return (f"REGEXP_REPLACE({e.text(node.this)}, {e.text(node.expression)}, {replacement}, "
-            "'g')"), "STRING"
+    return (
+        f"REGEXP_REPLACE({e.text(node.this)}, {e.text(node.expression)}, {replacement}, 'g')"
+    ), "STRING"
 
 
 def _pad(e, node):
@@ -300,7 +303,9 @@ def _pad(e, node):
 
 def _trim(e, node):
     e.only(node, "this", "position")
-    name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(str(node.args.get("position") or ""), "TRIM")
+    name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(
+        str(node.args.get("position") or ""), "TRIM"
+    )
     return f"{name}({e.text(node.this)})", "STRING"
 
 
@@ -319,7 +324,9 @@ def _nullif(e, node):
 def _nvl2(e, node):
     yes, a = e.emit(node.args["true"])
     no, b = e.emit(node.args["false"])
-    return f"CASE WHEN {e.text(node.this)} IS NOT NULL THEN {yes} ELSE {no} END", types.common([a, b])
+    return f"CASE WHEN {e.text(node.this)} IS NOT NULL THEN {yes} ELSE {no} END", types.common(
+        [a, b]
+    )
 
 
 def _element_type(pattern):
@@ -338,74 +345,122 @@ def _abs(e, node):
 
 _PMOD = "((({0} % NULLIF({1}, 0)) + {1}) % NULLIF({1}, 0))"
 ANONYMOUS = {
-    "PMOD": (2, _PMOD, "=0"), "ISNULL": (1, "({0} IS NULL)", "BOOLEAN"),
-    "ISNOTNULL": (1, "({0} IS NOT NULL)", "BOOLEAN"), "LOG1P": (1, "TRY(LN(1 + {0}))", "DOUBLE"),
-    "LOG2": (1, "TRY(LOG2({0}))", "DOUBLE"), "MAP_VALUES": (1, "MAP_VALUES({0})", None),
+    "PMOD": (2, _PMOD, "=0"),
+    "ISNULL": (1, "({0} IS NULL)", "BOOLEAN"),
+    "ISNOTNULL": (1, "({0} IS NOT NULL)", "BOOLEAN"),
+    "LOG1P": (1, "TRY(LN(1 + {0}))", "DOUBLE"),
+    "LOG2": (1, "TRY(LOG2({0}))", "DOUBLE"),
+    "MAP_VALUES": (1, "MAP_VALUES({0})", None),
     "SIGNUM": (1, "CAST(SIGN({0}) AS DOUBLE)", "DOUBLE"),
 }
-_CASTS = {"BIGINT": "BIGINT", "INT": "INT", "DOUBLE": "DOUBLE", "FLOAT": "FLOAT",
-          "STRING": "TEXT", "BOOLEAN": "BOOLEAN", "SMALLINT": "SMALLINT", "TINYINT": "TINYINT"}
+_CASTS = {
+    "BIGINT": "BIGINT",
+    "INT": "INT",
+    "DOUBLE": "DOUBLE",
+    "FLOAT": "FLOAT",
+    "STRING": "TEXT",
+    "BOOLEAN": "BOOLEAN",
+    "SMALLINT": "SMALLINT",
+    "TINYINT": "TINYINT",
+}
 
 
 def _anonymous(e, node):
-    from catena.compile import sql
     name = node.name.upper()
     if name in _CASTS and len(node.expressions) == 1:
-        target = sql.CAST_TYPES[exp.DataType.Type[_CASTS[name]]]
-        return sql.cast_text(*e.emit(node.expressions[0]), target)
+        target = CAST_TYPES[exp.DataType.Type[_CASTS[name]]]
+        return cast_text(*e.emit(node.expressions[0]), target)
     if name not in ANONYMOUS:
-        raise sql.SqlError(sql._why_refused(node))
+        raise SqlError(why_refused(node, function_names()))
     arity, pattern, kind = ANONYMOUS[name]
     if len(node.expressions) != arity:
-        raise e_error(node, f"{node.name} takes {arity} arguments")
+        raise refused(node, f"{node.name} takes {arity} arguments")
     emitted = [e.emit(x) for x in node.expressions]
     result = emitted[int(kind[1:])][1] if kind and kind[0] == "=" else kind
     return pattern.format(*(value for value, _ in emitted)), result
 
 
 ENTRIES = {
-    exp.Anonymous: _anonymous, exp.Abs: _abs, exp.Array: _array, exp.Bracket: _bracket,
+    exp.Anonymous: _anonymous,
+    exp.Abs: _abs,
+    exp.Array: _array,
+    exp.Bracket: _bracket,
     exp.ArrayContains: _template("LIST_CONTAINS({this}, {expression})", "BOOLEAN"),
     exp.ArrayDistinct: _template("LIST_DISTINCT({this})", "=this"),
-    exp.ArrayFilter: _with_lambda("LIST_FILTER"), exp.Transform: _with_lambda("LIST_TRANSFORM"),
-    exp.ArrayMax: _element_type("LIST_MAX({0})"), exp.ArrayMin: _element_type("LIST_MIN({0})"),
+    exp.ArrayFilter: _with_lambda("LIST_FILTER"),
+    exp.Transform: _with_lambda("LIST_TRANSFORM"),
+    exp.ArrayMax: _element_type("LIST_MAX({0})"),
+    exp.ArrayMin: _element_type("LIST_MIN({0})"),
     exp.ArraySize: _size,
     exp.ArrayToString: _template("ARRAY_TO_STRING({this}, {expression})", "STRING"),
     exp.BitwiseLeftShift: _template("({this} << {expression})", "=this"),
     exp.BitwiseRightShift: _template("({this} >> {expression})", "=this"),
     exp.BitwiseXor: _template("XOR({this}, {expression})", "=this"),
-    exp.Ceil: _whole("CEIL"), exp.Floor: _whole("FLOOR"),
-    exp.Coalesce: _variadic("COALESCE"), exp.Concat: _concat, exp.ConcatWs: _concat_ws,
+    exp.Ceil: _whole("CEIL"),
+    exp.Floor: _whole("FLOOR"),
+    exp.Coalesce: _variadic("COALESCE"),
+    exp.Concat: _concat,
+    exp.ConcatWs: _concat_ws,
     exp.Contains: _template("CONTAINS({this}, {expression})", "BOOLEAN"),
-    exp.DPipe: _dpipe, exp.DateDiff: _date_diff,
-    exp.Day: _part("DAY({0})"), exp.DayOfMonth: _part("DAY({0})"),
-    exp.DayOfWeek: _part("DAYOFWEEK({0}) + 1"), exp.DayOfYear: _part("DAYOFYEAR({0})"),
+    exp.DPipe: _dpipe,
+    exp.DateDiff: _date_diff,
+    exp.Day: _part("DAY({0})"),
+    exp.DayOfMonth: _part("DAY({0})"),
+    exp.DayOfWeek: _part("DAYOFWEEK({0}) + 1"),
+    exp.DayOfYear: _part("DAYOFYEAR({0})"),
     exp.EndsWith: _template("ENDS_WITH({this}, {expression})", "BOOLEAN"),
     exp.Exp: _template("EXP({this})", "DOUBLE"),
-    exp.Greatest: _variadic("GREATEST"), exp.Least: _variadic("LEAST"),
-    exp.Hour: _part("HOUR({0})"), exp.Minute: _part("MINUTE({0})"), exp.Month: _part("MONTH({0})"),
-    exp.Second: _part("SECOND({0})"), exp.Year: _part("YEAR({0})"),
+    exp.Greatest: _variadic("GREATEST"),
+    exp.Least: _variadic("LEAST"),
+    exp.Hour: _part("HOUR({0})"),
+    exp.Minute: _part("MINUTE({0})"),
+    exp.Month: _part("MONTH({0})"),
+    exp.Second: _part("SECOND({0})"),
+    exp.Year: _part("YEAR({0})"),
     exp.Quarter: _part("QUARTER({0})"),
     exp.IsNan: _template("COALESCE(ISNAN(TRY_CAST({this} AS DOUBLE)), FALSE)", "BOOLEAN"),
     exp.JSONExtractScalar: _json,
     exp.Length: _template("CAST(LENGTH({this}) AS INTEGER)", "INT"),
-    exp.Ln: _template("TRY(LN({this}))", "DOUBLE"), exp.Log: _log,
-    exp.Lower: _template("LOWER({this})", "STRING"), exp.Upper: _template("UPPER({this})", "STRING"),
-    exp.MD5: _template("MD5({this})", "STRING"), exp.SHA2: _sha2,
+    exp.Ln: _template("TRY(LN({this}))", "DOUBLE"),
+    exp.Log: _log,
+    exp.Lower: _template("LOWER({this})", "STRING"),
+    exp.Upper: _template("UPPER({this})", "STRING"),
+    exp.MD5: _template("MD5({this})", "STRING"),
+    exp.SHA2: _sha2,
     exp.MapKeys: _template("MAP_KEYS({this})", None),
-    exp.Nullif: _nullif, exp.Nvl2: _nvl2, exp.Pad: _pad,
+    exp.Nullif: _nullif,
+    exp.Nvl2: _nvl2,
+    exp.Pad: _pad,
     exp.Pow: _template("POWER(TRY_CAST({this} AS DOUBLE), {expression})", "DOUBLE"),
-    exp.RegexpExtract: _regexp_extract, exp.RegexpReplace: _regexp_replace,
+    exp.RegexpExtract: _regexp_extract,
+    exp.RegexpReplace: _regexp_replace,
     exp.RegexpLike: _template("REGEXP_MATCHES({this}, {expression})", "BOOLEAN"),
     exp.RegexpSplit: _template("STRING_SPLIT_REGEX({this}, {expression})", "LIST<STRING>"),
     exp.Repeat: _template("REPEAT({this}, {times})", "STRING"),
     exp.Replace: _template("REPLACE({this}, {expression}, {replacement})", "STRING"),
-    exp.Reverse: _template("REVERSE({this})", "STRING"), exp.Round: _round,
+    exp.Reverse: _template("REVERSE({this})", "STRING"),
+    exp.Round: _round,
     exp.Sign: _template("CAST(SIGN({this}) AS DOUBLE)", "DOUBLE"),
     exp.Sqrt: _template("TRY(SQRT({this}))", "DOUBLE"),
     exp.StartsWith: _template("STARTS_WITH({this}, {expression})", "BOOLEAN"),
     exp.StrPosition: _template("CAST(STRPOS({this}, {substr}) AS INTEGER)", "INT"),
-    exp.StrToTime: _to_timestamp, exp.StrToUnix: _unix_timestamp, exp.UnixToStr: _from_unixtime,
-    exp.Substring: _substring, exp.TimeToStr: _date_format, exp.Trim: _trim,
-    exp.TsOrDsAdd: _date_add, exp.TsOrDsToDate: _to_date,
+    exp.StrToTime: _to_timestamp,
+    exp.StrToUnix: _unix_timestamp,
+    exp.UnixToStr: _from_unixtime,
+    exp.Substring: _substring,
+    exp.TimeToStr: _date_format,
+    exp.Trim: _trim,
+    exp.TsOrDsAdd: _date_add,
+    exp.TsOrDsToDate: _to_date,
 }
+
+
+def function_names() -> list[str]:
+    """Every function that can be written, for hints and for the reference."""
+    parsed = {
+        name
+        for kind in ENTRIES
+        if issubclass(kind, exp.Func) and kind is not exp.Anonymous
+        for name in kind.sql_names()
+    }
+    return sorted(name.lower() for name in parsed | set(ANONYMOUS) | set(_CASTS))

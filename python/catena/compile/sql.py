@@ -3,11 +3,11 @@
 
 The parse tree is sqlglot's; the text is ours. Every kind of node has an entry that says how it is
 written and where the two engines differ (`_EMIT` here, functions in spark_functions.py), and a node
-or an argument without an entry is an error at compile time. Only row expressions pass: no subquery,
-no aggregate, no window, no table function, no clock, no chance.
+or an argument without an entry is an error at compile time. Only row expressions pass: no
+subquery, no aggregate, no window, no table function, no clock, no chance.
 
-Kept from Spark (non-ANSI): `/` is division of doubles and x/0 is null, a failed CAST is null, a cast
-to an integer truncates, `||` and concat of null is null, `rlike` finds anywhere. Where an integer
+Kept from Spark (non-ANSI): `/` is division of doubles and x/0 is null, a failed CAST is null, a
+cast to an integer truncates, `||` and concat of null is null, `rlike` finds anywhere. Where an integer
 overflows the result is null (Spark wraps around).
 """
 
@@ -19,12 +19,18 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from catena.compile import types
+from catena.compile.spark_functions import ENTRIES
+from catena.compile.sql_text import (
+    CAST_TYPES,
+    SqlError,
+    cast_text,
+    quote,
+    spark,
+    string,
+    why_refused,
+)
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class SqlError(ValueError):
-    """An expression that cannot be translated; the message says why and what to write."""
 
 
 @dataclass
@@ -32,14 +38,6 @@ class Translation:
     sql: str  # DuckDB
     type: str | None  # None when not known
     columns: set[str] = field(default_factory=set)
-
-
-def quote(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def string(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 def parse(expression: str) -> exp.Expression:
@@ -82,9 +80,9 @@ def rename_columns(expression: str, names: dict[str, str]) -> str:
     result, end = [], 0
     for token in sqlglot.tokenize(expression, read="spark"):
         if token.text in names and expression[token.start] not in "'\"":
-            after = expression[token.end + 1:].lstrip()
+            after = expression[token.end + 1 :].lstrip()
             if not after.startswith("("):
-                result += [expression[end:token.start], names[token.text]]
+                result += [expression[end : token.start], names[token.text]]
                 end = token.end + 1
     return "".join(result) + expression[end:]
 
@@ -100,7 +98,7 @@ class Emitter:
     def emit(self, node) -> tuple[str, str | None]:
         write = _EMIT.get(type(node))
         if write is None:
-            raise SqlError(_why_refused(node))
+            raise SqlError(why_refused(node))
         return write(self, node)
 
     def text(self, node) -> str:
@@ -113,42 +111,16 @@ class Emitter:
         """Refuses arguments that the entry does not know how to write."""
         for name, value in node.args.items():
             if name not in names and value not in (None, [], False):
-                raise SqlError(f"`{spark(node)}`: this form of {node.key.upper()} is not supported "
-                               f"(argument {name})")
-
-
-def spark(node) -> str:
-    try:
-        return node.sql(dialect="spark")
-    except Exception:  # the parser accepts trees that its own printer does not
-        return type(node).__name__
-
-
-def _why_refused(node) -> str:
-    text = spark(node)
-    if isinstance(node, (exp.Query, exp.Subquery, exp.Exists)) or "Subquery" in type(node).__name__:
-        return f"`{text}`: subqueries are not allowed in an expression; use a StagingQuery or a Join"
-    if isinstance(node, (exp.DDL, exp.DML, exp.Command, exp.Block)):
-        return f"`{text}`: a statement is not an expression"
-    if isinstance(node, exp.Window):
-        return f"`{text}`: window functions are not row expressions; use an Aggregation"
-    if isinstance(node, exp.AggFunc):
-        return f"`{text}`: aggregates are not row expressions; use an Aggregation of a GroupBy"
-    if isinstance(node, exp.Star):
-        return "`*` is not an expression; leave selects out to take every column"
-    if isinstance(node, exp.Alias):
-        return f"`{text}`: the output name is the key of selects; remove the AS"
-    if isinstance(node, exp.Anonymous):
-        from catena.api.struct import suggest
-        from catena.compile.spark_functions import FUNCTION_NAMES
-        return f"`{text}`: unknown function {node.name}{suggest(node.name.lower(), FUNCTION_NAMES)}"
-    return f"`{text}`: {type(node).__name__} is not in the supported part of Spark SQL"
+                raise SqlError(
+                    f"`{spark(node)}`: this form of {node.key.upper()} is not supported "
+                    f"(argument {name})"
+                )
 
 
 def _column(e, node):
     e.only(node, "this")
     if not isinstance(node.this, exp.Identifier):
-        raise SqlError(_why_refused(node.this))
+        raise SqlError(why_refused(node.this))
     return _identifier(e, node.this)
 
 
@@ -217,13 +189,22 @@ def _neg(e, node):
 
 
 def _div(e, node):
-    left, right = e.text(node.this), e.text(node.expression)
-    return f"(TRY_CAST({left} AS DOUBLE) / NULLIF(TRY_CAST({right} AS DOUBLE), 0))", "DOUBLE"
+    left, right = (
+        cast_text(*e.emit(side), CAST_TYPES[exp.DataType.Type.DOUBLE])[0]
+        for side in (node.this, node.expression)
+    )
+    return f"({left} / {_nonzero(node.expression, right)})", "DOUBLE"
+
+
+def _nonzero(node, text):
+    """The divisor, null when it is zero: what Spark makes of a division by zero."""
+    literal = isinstance(node, exp.Literal) and not node.is_string and float(node.name) != 0
+    return text if literal else f"NULLIF({text}, 0)"
 
 
 def _mod(e, node):
     (left, a), (right, b) = e.emit(node.this), e.emit(node.expression)
-    return f"({left} % NULLIF({right}, 0))", types.common([a, b])
+    return f"({left} % {_nonzero(node.expression, right)})", types.common([a, b])
 
 
 def _int_div(e, node):
@@ -268,7 +249,7 @@ def _not(e, node):
 def _in(e, node):
     e.only(node, "this", "expressions")
     if any(isinstance(x, exp.Query) for x in node.expressions):
-        raise SqlError(_why_refused(node.expressions[0]))
+        raise SqlError(why_refused(node.expressions[0]))
     return f"({e.text(node.this)} IN ({', '.join(e.texts(node.expressions))}))", "BOOLEAN"
 
 
@@ -283,8 +264,9 @@ def _like(operator):
         e.only(node, "this", "expression")
         pattern = node.expression
         # A backslash escapes in Spark's patterns; DuckDB has no escape unless told.
-        escape = " ESCAPE '\\'" if "\\" in pattern.name or not isinstance(
-            pattern, exp.Literal) else ""
+        escape = (
+            " ESCAPE '\\'" if "\\" in pattern.name or not isinstance(pattern, exp.Literal) else ""
+        )
         return f"({e.text(node.this)} {operator} {e.text(pattern)}{escape})", "BOOLEAN"
 
     return write
@@ -294,9 +276,11 @@ def _escape(e, node):
     like = node.this
     operator = {exp.Like: "LIKE", exp.ILike: "ILIKE"}.get(type(like))
     if operator is None:
-        raise SqlError(_why_refused(node))
-    return (f"({e.text(like.this)} {operator} {e.text(like.expression)} "
-            f"ESCAPE {e.text(node.expression)})"), "BOOLEAN"
+        raise SqlError(why_refused(node))
+    return (
+        f"({e.text(like.this)} {operator} {e.text(like.expression)} "
+        f"ESCAPE {e.text(node.expression)})"
+    ), "BOOLEAN"
 
 
 def _if(e, node):
@@ -322,38 +306,14 @@ def _case(e, node):
     return " ".join(parts) + " END", types.common(kinds)
 
 
-_Type = exp.DataType.Type
-CAST_TYPES = {
-    _Type.BOOLEAN: ("BOOLEAN", "BOOLEAN"), _Type.TINYINT: ("TINYINT", "BYTE"),
-    _Type.SMALLINT: ("SMALLINT", "SHORT"), _Type.INT: ("INTEGER", "INT"),
-    _Type.BIGINT: ("BIGINT", "LONG"), _Type.FLOAT: ("FLOAT", "FLOAT"),
-    _Type.DOUBLE: ("DOUBLE", "DOUBLE"), _Type.TEXT: ("VARCHAR", "STRING"),
-    _Type.VARCHAR: ("VARCHAR", "STRING"), _Type.DATE: ("DATE", "DATE"),
-    _Type.TIMESTAMP: ("TIMESTAMP", "TIMESTAMP"), _Type.TIMESTAMPTZ: ("TIMESTAMP", "TIMESTAMP"),
-    _Type.TIMESTAMPLTZ: ("TIMESTAMP", "TIMESTAMP"), _Type.TIMESTAMPNTZ: ("TIMESTAMP", "TIMESTAMP"),
-}
-
-
-def cast_text(value: str, kind: str | None, target) -> tuple[str, str]:
-    """CAST(value AS target) as Spark means it; kind is the type of value when known."""
-    name, our = target
-    whole = our in ("BYTE", "SHORT", "INT", "LONG")
-    if whole and kind == "TIMESTAMP":
-        value, kind = f"FLOOR(EPOCH({value}))", "DOUBLE"
-    if whole and kind not in ("BYTE", "SHORT", "INT", "LONG", "BOOLEAN"):
-        # Spark truncates where DuckDB rounds; DECIMAL keeps every digit of a LONG.
-        return f"TRY_CAST(TRUNC(TRY_CAST({value} AS DECIMAL(38, 10))) AS {name})", our
-    if kind == our:
-        return value, our
-    return f"TRY_CAST({value} AS {name})", our
-
-
 def _cast(e, node):
     e.only(node, "this", "to", "safe", "requires_string")
     target = CAST_TYPES.get(node.args["to"].this)
     if target is None:
-        raise SqlError(f"`{spark(node)}`: cannot cast to {node.args['to'].sql('spark')}; supported "
-                       "are " + ", ".join(sorted({t for _, t in CAST_TYPES.values()})))
+        raise SqlError(
+            f"`{spark(node)}`: cannot cast to {node.args['to'].sql('spark')}; supported "
+            "are " + ", ".join(sorted({t for _, t in CAST_TYPES.values()}))
+        )
     value = node.this
     if isinstance(value, exp.Literal) and not value.is_string:
         name, our = target
@@ -362,24 +322,41 @@ def _cast(e, node):
 
 
 _EMIT = {
-    exp.Column: _column, exp.Identifier: _identifier, exp.Literal: _literal,
-    exp.Boolean: _boolean, exp.Null: _null, exp.Paren: _paren,
-    exp.Add: _arithmetic, exp.Sub: _arithmetic, exp.Mul: _arithmetic, exp.Neg: _neg,
-    exp.Div: _div, exp.Mod: _mod, exp.IntDiv: _int_div,
-    exp.BitwiseAnd: _bitwise("&"), exp.BitwiseOr: _bitwise("|"),
-    exp.EQ: _compare("="), exp.NEQ: _compare("<>"), exp.GT: _compare(">"), exp.GTE: _compare(">="),
-    exp.LT: _compare("<"), exp.LTE: _compare("<="),
-    exp.NullSafeEQ: _infix("IS NOT DISTINCT FROM"), exp.NullSafeNEQ: _infix("IS DISTINCT FROM"),
-    exp.And: _infix("AND"), exp.Or: _infix("OR"), exp.Not: _not, exp.Is: _infix("IS"),
-    exp.In: _in, exp.Between: _between, exp.Like: _like("LIKE"), exp.ILike: _like("ILIKE"),
-    exp.Escape: _escape, exp.If: _if, exp.Case: _case, exp.Cast: _cast, exp.TryCast: _cast,
+    **ENTRIES,
+    exp.Column: _column,
+    exp.Identifier: _identifier,
+    exp.Literal: _literal,
+    exp.Boolean: _boolean,
+    exp.Null: _null,
+    exp.Paren: _paren,
+    exp.Add: _arithmetic,
+    exp.Sub: _arithmetic,
+    exp.Mul: _arithmetic,
+    exp.Neg: _neg,
+    exp.Div: _div,
+    exp.Mod: _mod,
+    exp.IntDiv: _int_div,
+    exp.BitwiseAnd: _bitwise("&"),
+    exp.BitwiseOr: _bitwise("|"),
+    exp.EQ: _compare("="),
+    exp.NEQ: _compare("<>"),
+    exp.GT: _compare(">"),
+    exp.GTE: _compare(">="),
+    exp.LT: _compare("<"),
+    exp.LTE: _compare("<="),
+    exp.NullSafeEQ: _infix("IS NOT DISTINCT FROM"),
+    exp.NullSafeNEQ: _infix("IS DISTINCT FROM"),
+    exp.And: _infix("AND"),
+    exp.Or: _infix("OR"),
+    exp.Not: _not,
+    exp.Is: _infix("IS"),
+    exp.In: _in,
+    exp.Between: _between,
+    exp.Like: _like("LIKE"),
+    exp.ILike: _like("ILIKE"),
+    exp.Escape: _escape,
+    exp.If: _if,
+    exp.Case: _case,
+    exp.Cast: _cast,
+    exp.TryCast: _cast,
 }
-
-
-def register(entries: dict) -> None:
-    _EMIT.update(entries)
-
-
-from catena.compile import spark_functions  # noqa: E402  (fills _EMIT)
-
-register(spark_functions.ENTRIES)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Column types as text: BOOLEAN INT LONG ... LIST<T> MAP<K,V>; None is "not known".
 
-Rules here mirror what the engine will find when it binds the expression; they exist so that a wrong
+Rules here mirror what the engine will find when it binds the expression, so that a wrong
 definition is refused at compile time. A rule that is not sure answers None, and None is never wrong.
 """
 
@@ -35,7 +35,7 @@ def map_entry(text) -> tuple[str, str] | None:
     for i, c in enumerate(inner):
         depth += (c == "<") - (c == ">")
         if c == "," and depth == 0:
-            return inner[:i].strip(), inner[i + 1:].strip()
+            return inner[:i].strip(), inner[i + 1 :].strip()
     return None
 
 
@@ -55,7 +55,9 @@ def common(types) -> str | None:
 def aggregated(operation: str, input_type: str | None, buckets: bool = False) -> str | None:
     """Type of the column an aggregation makes; `operation` is Chronon's name, SUM for example."""
     result = _aggregated(operation, input_type)
-    return f"MAP<STRING,{result}>" if buckets and result else None if buckets else result
+    if not buckets:
+        return result
+    return f"MAP<STRING,{result}>" if result else None
 
 
 def _aggregated(operation, input_type):

@@ -46,8 +46,10 @@ def overwrite_problem(path: str, conf: dict) -> str | None:
         return None
     if _meaning(old) == _meaning(json.loads(text_of(conf))):
         return None
-    return (f"{path} is online and its meaning would change; give the new version a new name, or "
-            "pass --force-overwrite")
+    return (
+        f"{path} is online and its meaning would change; give the new version a new name, or "
+        "pass --force-overwrite"
+    )
 
 
 def write(path: str, conf: dict) -> str:

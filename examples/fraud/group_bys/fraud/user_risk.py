@@ -6,7 +6,7 @@ from group_bys.fraud.seed_chain import enriched_transactions
 
 WINDOWS = ["1h", "24h", "7d"]
 
-user_risk = GroupBy(
+v1 = GroupBy(
     sources=JoinSource(
         join=enriched_transactions,
         query=Query(
