@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reader of rocksdb_store.h: a secondary instance, which needs neither the lock nor the owner.
+
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "catena/kv/rocksdb_reads.h"
+#include "catena/kv/rocksdb_store.h"
+#include "catena/kv/store_folder.h"
+
+namespace catena::kv {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The owner may remove a file between our reading its name and opening it; then its newer list of
+// files is there already.
+constexpr int kAttempts = 5;
+constexpr milliseconds kBetweenAttempts{20};
+
+Status OnlyReads() {
+  return Unsupported("the store is open for reading only: open it to own or to join it");
+}
+
+class RocksDBReader : public KVStore {
+ public:
+  explicit RocksDBReader(RocksDBPlace place) : place_(std::move(place)) {}
+
+  Status Reopen();
+
+  std::vector<Result<std::vector<TimedValue>>> MultiGet(
+      std::span<const GetRequest> requests) override {
+    const auto files = Newest();
+    if (files.ok()) return (*files)->reads.MultiGet(requests);
+    return std::vector<Result<std::vector<TimedValue>>>(requests.size(), files.error());
+  }
+  Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                             std::string_view name) override {
+    CATENA_TRY(const auto files, Newest());
+    return files->reads.GetMark(dataset, name);
+  }
+  Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override {
+    CATENA_TRY(const auto files, Newest());
+    return files->reads.ListMarks(dataset, prefix);
+  }
+  Status Apply(const WriteBatch& /*batch*/, bool /*durable*/) override { return OnlyReads(); }
+  Status SetHorizon(std::string_view /*dataset*/, Timestamp /*horizon*/) override {
+    return OnlyReads();
+  }
+  Status Scan(std::string_view dataset,
+              const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
+    CATENA_TRY(const auto files, Newest());
+    return files->reads.Scan(dataset, visit);
+  }
+  Result<std::vector<std::string>> ListDatasets() override {
+    CATENA_TRY(const auto files, Newest());
+    return files->reads.ListDatasets();
+  }
+  Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
+    CATENA_TRY(const auto files, Newest());
+    return files->reads.ApproximateBytes(dataset);
+  }
+  Status Sync() override { return OnlyReads(); }
+
+ private:
+  struct Files {
+    explicit Files(rocksdb::DB* opened) : db(opened), reads(opened) {}
+    std::unique_ptr<rocksdb::DB> db;
+    RocksDBReads reads;
+  };
+
+  // What the owner has written up to now. A read that is under way keeps the files it began with.
+  Result<std::shared_ptr<Files>> Newest();
+
+  RocksDBPlace place_;
+  std::mutex mutex_;
+  std::shared_ptr<Files> files_;
+};
+
+Status RocksDBReader::Reopen() {
+  rocksdb::Options options = RocksDBOptions(place_);
+  // Files that the owner removes stay readable for whoever has them open.
+  options.max_open_files = -1;
+  rocksdb::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kBetweenAttempts);
+    rocksdb::DB* db = nullptr;
+    status = rocksdb::DB::OpenAsSecondary(options, place_.path, place_.path + "/reader", &db);
+    if (status.ok()) {
+      files_ = std::make_shared<Files>(db);
+      return Status();
+    }
+  }
+  return RocksDBError(status, "cannot open the store for reading").WithContext(place_.path);
+}
+
+Result<std::shared_ptr<RocksDBReader::Files>> RocksDBReader::Newest() {
+  std::lock_guard lock(mutex_);
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (files_->db->TryCatchUpWithPrimary().ok()) return files_;
+    std::this_thread::sleep_for(kBetweenAttempts);
+  }
+  CATENA_RETURN_IF_ERROR(Reopen());
+  return files_;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KVStore>> OpenRocksDBReader(const RocksDBPlace& place) {
+  CATENA_RETURN_IF_ERROR(CheckStoreFolder(place.path));
+  auto reader = std::make_unique<RocksDBReader>(place);
+  CATENA_RETURN_IF_ERROR(reader->Reopen());
+  return std::unique_ptr<KVStore>(std::move(reader));
+}
+
+}  // namespace catena::kv
