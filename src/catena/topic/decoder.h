@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decoder: record values of a topic become rows of a Batch.
+//
+//   input    records whose value is one event in the decoder's format; the key is not looked at
+//   output   one row per good record, in record order; one BadRecord per other record
+//   null     a field that the event lacks, or holds as JSON null, is null in its column
+//   errors   Open: kUnsupported for a type that the format cannot carry, kInvalidConf for an unknown
+//            format. Decode never fails as a whole: a bad record is data, for the dead-letter folder
+//   threads  a decoder belongs to one thread
+//   order    rows keep the order of their records
+//   limits   nesting of 64 levels
+//
+// Format "json": a value is one JSON object in UTF-8. Fields match columns by exact name; unknown
+// fields are checked and ignored; of a repeated field (or map key) the first counts.
+//
+//     type                         accepts
+//     BOOLEAN                      true, false
+//     BYTE SHORT INT LONG          numbers of integral value within the type (5, 5.0, not 5.5, "5")
+//     DATE, TIMESTAMP              the same: days, milliseconds since 1970 UTC; no ISO text
+//     FLOAT DOUBLE                 any number within the type
+//     STRING, BINARY               strings; BINARY takes their UTF-8 bytes
+//     LIST<T>, MAP<STRING,T>       arrays, objects; null elements and mapped values are null
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/result.h"
+#include "catena/topic/topic.h"
+#include "catena/types/batch.h"
+#include "catena/types/schema.h"
+
+namespace catena::topic {
+
+struct BadRecord {
+  uint32_t record = 0;  // Position in the span.
+  std::string reason;   // "field \"amount\" wants DOUBLE, found a string (byte 17)".
+};
+
+struct Decoded {
+  types::Batch rows;
+  std::vector<uint32_t> record_of_row;  // Ascending positions in the span.
+  std::vector<BadRecord> bad;           // By record.
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Field names of `schema` are distinct.
+  static Result<std::unique_ptr<Decoder>> Open(std::string_view format,
+                                               const types::Schema& schema);
+  virtual Decoded Decode(std::span<const Record> records) = 0;
+};
+
+}  // namespace catena::topic
