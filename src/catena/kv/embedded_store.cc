@@ -19,9 +19,9 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kCallTimeout{2000};
-// A reader has another way, so it waits less for an owner that may be stopped.
-constexpr milliseconds kReaderPingTimeout{1000};
-constexpr milliseconds kProbeTimeout{100};
+// Less than a call may take: who opens has another way, or asks again.
+constexpr milliseconds kOpenTimeout{1000};
+constexpr milliseconds kProbeTimeout{50};
 constexpr milliseconds kProbeInterval{1000};
 // How long a joiner waits for an owner that is starting or stopping.
 constexpr milliseconds kJoinPatience{5000};
@@ -58,7 +58,7 @@ Result<SharedSession> GoThroughOwner(const RocksDBPlace& place, milliseconds pin
 Result<SharedSession> Join(const RocksDBPlace& place) {
   const auto deadline = steady_clock::now() + kJoinPatience;
   while (true) {
-    Result<SharedSession> through = GoThroughOwner(place, kCallTimeout);
+    Result<SharedSession> through = GoThroughOwner(place, kOpenTimeout);
     if (through.ok() || through.error().code != ErrorCode::kUnavailable) return through;
     Result<SharedSession> owned = Own(place);
     if (owned.ok() || owned.error().code != ErrorCode::kUnavailable) return owned;
@@ -68,7 +68,7 @@ Result<SharedSession> Join(const RocksDBPlace& place) {
 }
 
 Result<SharedSession> Read(const RocksDBPlace& place) {
-  Result<SharedSession> through = GoThroughOwner(place, kReaderPingTimeout);
+  Result<SharedSession> through = GoThroughOwner(place, kOpenTimeout);
   if (through.ok() || through.error().code != ErrorCode::kUnavailable) return through;
   CATENA_TRY(std::unique_ptr<KVStore> store, OpenRocksDBReader(place));
   return MakeSession(Way::kReader, std::move(store));
@@ -194,7 +194,7 @@ SharedSession EmbeddedStore::Replace(const SharedSession& lost) {
     CATENA_LOG_WARN("kv.session", "way=none path={} reason={}", place_.path, next.error().message);
     return nullptr;
   }
-  CATENA_LOG_WARN("kv.session", "way={} path={} reason=the owner was gone",
+  CATENA_LOG_WARN("kv.session", "way={} path={} reason=the owner does not answer",
                   (*next)->way == Way::kOwner    ? "own"
                   : (*next)->way == Way::kReader ? "files"
                                                  : "owner",

@@ -74,16 +74,17 @@ OwnerSocket::~OwnerSocket() {
   if (descriptor_ >= 0) close(descriptor_);
 }
 
-Result<OwnerSocket> OwnerSocket::Connect(const std::string& folder) {
+Result<OwnerSocket> OwnerSocket::Connect(const std::string& folder,
+                                         std::chrono::milliseconds timeout) {
   const FolderAddress address(folder);
   if (!address.is_open()) return SystemError("no owner answers for the store", folder);
-  // Non-blocking: the queue of a stopped owner may be full, and waiting is for the caller to bound.
-  OwnerSocket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  OwnerSocket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (socket.descriptor_ < 0) return SystemError("cannot make a socket", folder);
+  // Connecting waits too, when the queue of a stopped owner is full.
+  socket.SetTimeouts(timeout, timeout);
   if (connect(socket.descriptor_, address.address(), FolderAddress::kSize) != 0) {
     return SystemError("no owner answers for the store", folder);
   }
-  fcntl(socket.descriptor_, F_SETFL, fcntl(socket.descriptor_, F_GETFL) & ~O_NONBLOCK);
   return socket;
 }
 

@@ -35,8 +35,8 @@ class OwnerSocket {
   OwnerSocket& operator=(OwnerSocket&& other) noexcept;
   ~OwnerSocket();
 
-  // kUnavailable when nobody listens.
-  static Result<OwnerSocket> Connect(const std::string& folder);
+  // kUnavailable when nobody listens. `timeout` is of this and of every later read and write.
+  static Result<OwnerSocket> Connect(const std::string& folder, std::chrono::milliseconds timeout);
   // For the process that holds the store's lock: replaces what a killed owner left.
   static Result<OwnerSocket> Listen(const std::string& folder);
 

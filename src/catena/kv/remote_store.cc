@@ -81,8 +81,7 @@ class RemoteStore::Lease {
 
   bool is_connected() const { return socket_.descriptor() >= 0; }
   Status Connect() {
-    CATENA_TRY(socket_, OwnerSocket::Connect(store_->folder_));
-    socket_.SetTimeouts(store_->timeout_, store_->timeout_);
+    CATENA_TRY(socket_, OwnerSocket::Connect(store_->folder_, store_->timeout_));
     return Status();
   }
   OwnerSocket* socket() { return &socket_; }

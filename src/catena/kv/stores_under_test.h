@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kinds of KVStore that conformance and property tests run against; included by tests only.
+// The kinds of KVStore that conformance and property tests run against; for tests and benchmarks.
 //
 // Each StoreUnderTest is empty at first and leaves nothing behind. kRemote goes to the same
 // process's owner through its socket.
 
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "catena/base/check.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -21,8 +20,8 @@ namespace catena::kv {
 struct ScratchFolder {
   ScratchFolder() {
     std::string name = std::filesystem::temp_directory_path() / "catena-kv-XXXXXX";
-    if (mkdtemp(name.data()) != nullptr) path = name;
-    EXPECT_FALSE(path.empty());
+    CATENA_CHECK(mkdtemp(name.data()) != nullptr, "no scratch folder can be made: " + name);
+    path = name;
   }
   ~ScratchFolder() {
     std::error_code ignored;
