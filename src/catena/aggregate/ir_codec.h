@@ -7,8 +7,9 @@
 // STORED FORMAT: golden bytes in ir_codec_test.cc.
 //
 //   canonical  equal states are equal bytes, whatever order of updates and merges led there
-//   errors     bytes that Encode would not write are kCorruption; the IR row then holds some valid
-//              state, to be reset or destroyed
+//   errors     bytes that are no state of these aggregations are kCorruption; the IR row then holds
+//              some valid state, to be reset or destroyed. Whatever the bytes, nothing is read past
+//              them and no later fold or finalize misbehaves
 //   source     format of our own
 
 #pragma once

@@ -103,8 +103,8 @@ class Kernel {
 
   // Canonical: equal states are equal bytes. Never called for an empty slot.
   virtual void Encode(const std::byte* slot, std::string* out) const noexcept = 0;
-  // Into an empty slot. kCorruption when the bytes are no state that Encode would write; the slot
-  // then holds some valid state.
+  // Into an empty slot. kCorruption when the bytes are no state of it, or an empty one; the slot is
+  // then empty.
   virtual Status Decode(ByteReader* reader, std::byte* slot) const noexcept = 0;
 };
 

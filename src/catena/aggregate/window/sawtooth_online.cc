@@ -11,6 +11,8 @@ OnlineWindows::OnlineWindows(const WindowedAggregator& windowed, Timestamp query
                              OnlineStart start)
     : windowed_(windowed), query_(query), start_(start), raw_begin_(RawHead(query)),
       irs_(windowed.rows(), std::max<size_t>(1, windowed.windows().size())) {
+  CATENA_CHECK(start.windowed <= raw_begin_ && start.unwindowed <= raw_begin_,
+               "an upload or a prefix ends after the query");
   std::vector<TileRange> wanted;
   for (const WindowLength& window : windowed_.windows()) {
     irs_.New();
@@ -27,11 +29,14 @@ Timestamp OnlineWindows::TailOf(size_t window) const {
 
 void OnlineWindows::AddUpload(const UploadIr& upload) {
   CATENA_CHECK(upload.batch_end() <= query_, "the upload is younger than the query");
+  bool wanted = false;
   for (size_t w = 0; w < windowed_.windows().size(); ++w) {
     const Timestamp start = windowed_.windows()[w] ? start_.windowed : start_.unwindowed;
-    if (start == upload.batch_end()) upload.MergeInto(w, query_, irs_.at(w));
+    if (start != upload.batch_end()) continue;
+    upload.MergeInto(w, query_, irs_.at(w));
+    wanted = true;
   }
-  incomplete_ += upload.incomplete;
+  if (wanted) incomplete_ += upload.incomplete;
 }
 
 void OnlineWindows::AddPrefix(const std::byte* ir, uint64_t incomplete) {

@@ -28,7 +28,7 @@
 
 namespace catena::aggregate {
 
-// From where on tiles and raw rows answer; both on the five-minute grid.
+// From where on tiles and raw rows answer; both on the five-minute grid and not after the query.
 struct OnlineStart {
   // Windows: events before it are in the upload. kBeginning: there is no upload.
   Timestamp windowed = kBeginning;
@@ -46,8 +46,9 @@ class OnlineWindows {
   // Raw rows are wanted in [raw_begin(), query()).
   Timestamp raw_begin() const { return raw_begin_; }
 
-  // `upload.batch_end()` is at or before the query. The unwindowed part is taken only when
-  // start.unwindowed is the batch end, that is, when no prefix stands for it.
+  // `upload.batch_end()` is at or before the query. Windows take it only when start.windowed is its
+  // batch end, the unwindowed output only when start.unwindowed is (and no prefix stands for it).
+  // A window that UploadIr::Covers refuses takes nothing: ask before, and let tiles answer instead.
   void AddUpload(const UploadIr& upload);
   // The fold of everything before start.unwindowed; only the unwindowed output takes it.
   void AddPrefix(const std::byte* ir, uint64_t incomplete);

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/aggregate/exact_sum.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "catena/testing/generator.h"
+#include "catena/testing/naive_aggregator.h"
+#include "catena/testing/property.h"
+
+namespace catena::aggregate {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+ExactSum SumOf(const std::vector<double>& values) {
+  ExactSum sum;
+  for (const double value : values) sum.Add(value);
+  return sum;
+}
+
+std::string BytesOf(const ExactSum& sum) {
+  std::string bytes;
+  sum.Encode(&bytes);
+  return bytes;
+}
+
+TEST(ExactSum, RoundsOnce) {
+  EXPECT_EQ(SumOf({}).Round(), 0.0);
+  EXPECT_EQ(SumOf({0.1, 0.2, 0.3, -0.6}).Round(), 2.7755575615628914e-17);
+  EXPECT_EQ(SumOf({1e300, 1.0, -1e300}).Round(), 1.0);
+  EXPECT_EQ(SumOf({1e16, 1.0, 1.0}).Round(), 1e16 + 2.0);
+  // Half an ulp, to even; and a little more than half.
+  EXPECT_EQ(SumOf({9007199254740992.0, 1.0}).Round(), 9007199254740992.0);
+  EXPECT_EQ(SumOf({9007199254740992.0, 1.0, 1e-300}).Round(), 9007199254740994.0);
+  EXPECT_EQ(SumOf({-9007199254740992.0, -1.0, -1e-20}).Round(), -9007199254740994.0);
+}
+
+TEST(ExactSum, HoldsTheWholeRange) {
+  const double least = std::numeric_limits<double>::denorm_min();
+  const double most = std::numeric_limits<double>::max();
+  EXPECT_EQ(SumOf({least, least}).Round(), 2 * least);
+  EXPECT_EQ(SumOf({most, most, -most}).Round(), most);
+  EXPECT_EQ(SumOf({most, most}).Round(), kInfinity);
+  EXPECT_EQ(SumOf({-most, -most}).Round(), -kInfinity);
+  EXPECT_EQ(SumOf({most, least, -most}).Round(), least);
+  ExactSum many;
+  for (int i = 0; i < 100'000; ++i) many.Add(0x1p75 * 1.5);  // Leaves the inline range.
+  EXPECT_EQ(many.Round(), 0x1p75 * 150'000.0);
+}
+
+TEST(ExactSum, CountsWhatIsNotFinite) {
+  EXPECT_EQ(SumOf({kInfinity, 1.0}).Round(), kInfinity);
+  EXPECT_EQ(SumOf({-kInfinity, 1.0}).Round(), -kInfinity);
+  EXPECT_TRUE(std::isnan(SumOf({-kInfinity, kInfinity}).Round()));
+  ExactSum sum = SumOf({std::nan(""), 2.5, kInfinity});
+  EXPECT_TRUE(std::isnan(sum.Round()));
+  sum.Remove(std::nan(""));
+  EXPECT_EQ(sum.Round(), kInfinity);
+  sum.Remove(kInfinity);
+  EXPECT_EQ(sum.Round(), 2.5);
+  EXPECT_EQ(BytesOf(sum), BytesOf(SumOf({2.5})));
+}
+
+TEST(ExactSum, GoldenBytes) {
+  EXPECT_EQ(BytesOf(SumOf({})), std::string("\x00", 1));
+  EXPECT_EQ(BytesOf(SumOf({1.0})), std::string("\x02\x1a\x01\x01", 4));
+  EXPECT_EQ(BytesOf(SumOf({-12.34})), std::string("\x03\x0e\x07\xd7\xa3\x70\x3d\x0a\x57\x0c", 10));
+  EXPECT_EQ(BytesOf(SumOf({kInfinity, -0.5})), std::string("\x07\x18\x01\x80\x00\x02\x00", 7));
+}
+
+TEST(ExactSum, EqualsTheNaiveSumInAnyOrderOfAddsRemovesAndMerges) {
+  testing::ForSeeds(3000, [](Random& random) {
+    std::vector<double> values;
+    std::vector<ExactSum> parts(1 + random.Below(5));
+    for (uint64_t n = random.Below(40); n > 0; --n) {
+      const double value = testing::RandomDouble(random, random.OneIn(2));
+      ExactSum& part = parts[random.Below(parts.size())];
+      part.Add(value);
+      if (random.OneIn(4)) {
+        part.Remove(value);
+      } else if (random.OneIn(4)) {
+        ExactSum other = SumOf({value, 3.75, -1e200});
+        part.Merge(other);
+        other.Remove(value);
+        part.Subtract(other);
+        values.insert(values.end(), {value, value});
+      } else {
+        values.push_back(value);
+      }
+    }
+    ExactSum merged;
+    for (const ExactSum& part : parts) merged.Merge(part);
+    std::vector<testing::NaiveEvent> events;
+    for (const double value : values) events.push_back({0, 0, types::Value(value)});
+    const double naive = testing::NaiveFloatingSum(events);
+    if (std::isnan(naive)) {
+      EXPECT_TRUE(std::isnan(merged.Round()));
+    } else {
+      EXPECT_EQ(merged.Round(), naive);
+    }
+    for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random.Below(i)]);
+    EXPECT_EQ(BytesOf(merged), BytesOf(SumOf(values)));
+    const std::string bytes = BytesOf(merged);
+    ByteReader reader(bytes);
+    ExactSum decoded;
+    ASSERT_TRUE(decoded.Decode(&reader));
+    EXPECT_TRUE(reader.AtEnd());
+    EXPECT_EQ(BytesOf(decoded), bytes);
+  });
+}
+
+}  // namespace
+}  // namespace catena::aggregate

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/aggregate/ir_codec.h"
+
+#include <gtest/gtest.h>
+
+#include "catena/aggregate/window/upload_ir.h"
+#include "catena/testing/property.h"
+#include "catena/testing/random_group_by.h"
+
+namespace catena::aggregate {
+namespace {
+
+using conf::Operation;
+using testing::AggregationOf;
+
+std::string Hex(std::string_view bytes) {
+  std::string hex;
+  for (const char c : bytes) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    hex += kDigits[static_cast<uint8_t>(c) >> 4];
+    hex += kDigits[static_cast<uint8_t>(c) & 15];
+  }
+  return hex;
+}
+
+std::string BytesOf(const RowAggregator& rows, const std::byte* ir) {
+  std::string bytes;
+  EncodeIr(rows, ir, &bytes);
+  return bytes;
+}
+
+conf::GroupBy Golden() {
+  conf::GroupBy group_by;
+  group_by.aggregations = {
+      AggregationOf("long", Operation::kSum, {{1, conf::TimeUnit::kHours}}),
+      AggregationOf("long", Operation::kCount, {{1, conf::TimeUnit::kHours}}),
+      AggregationOf("long", Operation::kAverage, {{1, conf::TimeUnit::kHours}}),
+      AggregationOf("double", Operation::kSum, {{7, conf::TimeUnit::kDays}}),
+      AggregationOf("double", Operation::kAverage, {{7, conf::TimeUnit::kDays}}),
+      AggregationOf("double", Operation::kMin, {{7, conf::TimeUnit::kDays}}),
+      AggregationOf("string", Operation::kMax, {}),
+      AggregationOf("string", Operation::kFirst, {}),
+      AggregationOf("boolean", Operation::kLast, {}),
+      AggregationOf("float", Operation::kLast, {})};
+  return group_by;
+}
+
+// Two events of one key; the float is always null.
+testing::GeneratedEvents GoldenEvents() {
+  testing::GeneratedEvents events;
+  const types::Schema schema = testing::EveryScalar();
+  types::BatchBuilder builder(schema);
+  const auto append = [&](int64_t number, double real, const char* text, bool truth) {
+    for (size_t i = 0; i < schema.size(); ++i) {
+      const std::string& name = schema.fields[i].name;
+      types::Value value;
+      if (name == "long") value = types::Value(number);
+      if (name == "double") value = types::Value(real);
+      if (name == "string") value = types::Value(text);
+      if (name == "boolean") value = types::Value(truth);
+      ASSERT_TRUE(builder.column(i)->AppendValue(value).ok());
+    }
+  };
+  append(-5, 12.5, "ab", true);
+  append(300, 0.1, "", false);
+  events.batch = builder.Build();
+  events.times = {1'000, 300'000'000};
+  events.orders = {uint64_t{2} << 48 | 5, 9};
+  return events;
+}
+
+TEST(IrCodec, GoldenBytes) {
+  const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  const auto events = GoldenEvents();
+  const std::vector<uint32_t> all{0, 1};
+  IR ir(rows);
+  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "010000");
+  rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
+  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "01ff01"                      // Version; all are filled but the last.
+            "02ce04" "02" "02ce0400"      // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
+            "02020c089a9999999999990c"    // SUM of the double, exactly 12.5 + the double 0.1.
+            "02020c089a9999999999990c"    // AVERAGE keeps the same.
+            "9a9999999999b93f"            // MIN: 0.1.
+            "026162"                      // MAX: "ab".
+            "d00f0205026162"              // FIRST: second 1, partition 2, offset 5, "ab".
+            "808c8d9e02000900");
+}
+
+TEST(IrCodec, GoldenUploadBytes) {
+  const WindowedAggregator windowed =
+      WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  const auto events = GoldenEvents();
+  const std::vector<uint32_t> all{0, 1};
+  UploadIr upload(windowed, FromMillis(6 * kDay.count()));
+  upload.AddRows(events.batch, events.times, events.orders, all);
+  std::string bytes;
+  upload.Encode(&bytes);
+  EXPECT_EQ(Hex(bytes), "GOLDEN_UPLOAD");
+}
+
+TEST(IrCodec, GivesBackTheState) {
+  testing::ForSeeds(500, [](Random& random) {
+    testing::GeneratorOptions options;
+    options.rows = random.Below(20);
+    const auto events = testing::RandomEvents(random, options);
+    const conf::GroupBy group_by = testing::RandomGroupBy(random, 20);
+    const RowAggregator rows = RowAggregator::Bind(group_by, events.batch.schema()).value();
+    IR ir(rows);
+    rows.UpdateOne(events.batch, events.times, events.orders, events.RowsOf(0), ir.data());
+    const std::string bytes = BytesOf(rows, ir.data());
+    const auto decoded = DecodeIr(rows, bytes);
+    ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+    EXPECT_EQ(BytesOf(rows, decoded->data()), bytes);
+    rows.Merge(ir.data(), decoded->data());  // The decoded state folds on.
+
+    const WindowedAggregator windowed =
+        WindowedAggregator::Bind(group_by, events.batch.schema()).value();
+    UploadIr upload(windowed, FromMillis(kDay.count() * random.Between(1, 41)));
+    upload.AddRows(events.batch, events.times, events.orders, events.RowsOf(0));
+    upload.incomplete = random.Below(3);
+    std::string uploaded;
+    upload.Encode(&uploaded);
+    const auto again = UploadIr::Decode(windowed, uploaded);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    std::string twice;
+    again->Encode(&twice);
+    EXPECT_EQ(twice, uploaded);
+    EXPECT_EQ(again->incomplete, upload.incomplete);
+    EXPECT_EQ(again->IsEmpty(), upload.IsEmpty());
+  });
+}
+
+// Whatever the bytes: an error or a state that folds, finalizes and encodes like any other.
+TEST(IrCodec, SurvivesHostileBytes) {
+  uint64_t refused = 0;
+  testing::ForSeeds(4000, [&](Random& random) {
+    testing::GeneratorOptions options;
+    options.rows = random.Below(6);
+    options.keys = 1;
+    const auto events = testing::RandomEvents(random, options);
+    const auto all = events.RowsOf(0);
+    const WindowedAggregator windowed =
+        WindowedAggregator::Bind(testing::RandomGroupBy(random, 5), events.batch.schema()).value();
+    const RowAggregator& rows = windowed.rows();
+    IR ir(rows);
+    rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
+    UploadIr upload(windowed, FromMillis(kDay.count() * 41));
+    upload.AddRows(events.batch, events.times, events.orders, all);
+    std::string one = BytesOf(rows, ir.data());
+    std::string other;
+    upload.Encode(&other);
+    for (std::string* bytes : {&one, &other}) {
+      for (uint64_t n = 1 + random.Below(4); n > 0 && !bytes->empty(); --n) {
+        const size_t at = random.Below(bytes->size());
+        switch (random.Below(4)) {
+          case 0:
+            bytes->resize(at);
+            break;
+          case 1:
+            (*bytes)[at] = static_cast<char>(random.Next());
+            break;
+          case 2:
+            bytes->insert(at, 1 + random.Below(9), static_cast<char>(random.OneIn(2) ? 0xff : 0));
+            break;
+          default:
+            bytes->erase(at, 1);
+        }
+      }
+    }
+    const auto decoded = DecodeIr(rows, one);
+    if (decoded.ok()) {
+      rows.Merge(ir.data(), decoded->data());
+      BytesOf(rows, ir.data());
+    } else {
+      EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption);
+      ++refused;
+    }
+    const auto uploaded = UploadIr::Decode(windowed, other);
+    types::BatchBuilder builder(windowed.output_schema());
+    std::vector<const std::byte*> irs;
+    for (size_t w = 0; w < windowed.windows().size(); ++w) {
+      if (uploaded.ok()) uploaded->MergeInto(w, uploaded->batch_end() + kDay, ir.data());
+      irs.push_back(ir.data());
+    }
+    windowed.AppendRow(irs, &builder);
+    EXPECT_EQ(builder.Build().rows(), 1u);
+  });
+  if (std::getenv("CATENA_SEED") == nullptr) {
+    EXPECT_GT(refused, 1000u);
+  }
+}
+
+TEST(IrCodec, NamesWhatIsWrong) {
+  const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  EXPECT_NE(DecodeIr(rows, "").error().message.find("empty"), std::string::npos);
+  EXPECT_NE(DecodeIr(rows, "\x09").error().message.find("version"), std::string::npos);
+  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x01\x00\x00\x00", 4)).ok());
+  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x01\x00\x80", 3)).ok());
+}
+
+}  // namespace
+}  // namespace catena::aggregate

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definition of a windowed aggregation: for each query, scan all events.
+//
+// Written from semantics, on boxed values, sharing nothing with aggregate/: what it answers is what
+// every fast path must answer, to the last bit.
+//
+//   input   events of one key in any order; times in milliseconds
+//   output  one Value per output of conf::OutputsOf, in that order; null for an empty window and for
+//           a scalar that is NaN or infinite
+//   source  Chronon NaiveAggregator; exact sums: Shewchuk, "Adaptive Precision Floating-Point
+//           Arithmetic" (1997)
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "catena/base/time.h"
+#include "catena/conf/output_names.h"
+#include "catena/types/batch.h"
+
+namespace catena::testing {
+
+struct NaiveEvent {
+  int64_t time = 0;
+  uint64_t order = 0;
+  types::Value value;  // Never null.
+};
+
+// The exact sum of finite doubles, rounded once, ties to even.
+inline double NaiveSum(const std::vector<double>& values) {
+  std::vector<double> parts;  // Their sum is exact; none overlaps another; ascending.
+  for (double x : values) {
+    size_t kept = 0;
+    for (double y : parts) {
+      if (std::fabs(x) < std::fabs(y)) std::swap(x, y);
+      const double high = x + y;
+      const double low = y - (high - x);
+      if (low != 0.0) parts[kept++] = low;
+      x = high;
+    }
+    parts.resize(kept);
+    parts.push_back(x);
+  }
+  double sum = 0.0;
+  double low = 0.0;
+  while (!parts.empty() && low == 0.0) {
+    const double x = sum;
+    const double y = parts.back();
+    parts.pop_back();
+    sum = x + y;
+    low = y - (sum - x);
+  }
+  // A half that was rounded to even although more lies below it.
+  if (!parts.empty() && (low < 0.0) == (parts.back() < 0.0) && low != 0.0) {
+    const double twice = low * 2.0;
+    if (const double next = sum + twice; next - sum == twice) sum = next;
+  }
+  return sum;
+}
+
+inline double NaiveNumber(const types::Value& value) {
+  if (const auto* truth = std::get_if<bool>(&value.data)) return *truth ? 1.0 : 0.0;
+  if (const auto* integer = std::get_if<int64_t>(&value.data)) {
+    return static_cast<double>(*integer);
+  }
+  return std::get<double>(value.data);
+}
+
+inline double NaiveFloatingSum(const std::vector<NaiveEvent>& events) {
+  std::vector<double> finite;
+  double special = 0.0;  // Adding what is not finite has no rounding.
+  for (const NaiveEvent& event : events) {
+    const double number = NaiveNumber(event.value);
+    if (std::isfinite(number)) {
+      finite.push_back(number);
+    } else {
+      special += number;
+    }
+  }
+  return special == 0.0 ? NaiveSum(finite) : special;
+}
+
+inline __int128 NaiveIntegerSum(const std::vector<NaiveEvent>& events) {
+  __int128 sum = 0;
+  for (const NaiveEvent& event : events) {
+    const auto* truth = std::get_if<bool>(&event.value.data);
+    sum += truth != nullptr ? static_cast<int64_t>(*truth) : std::get<int64_t>(event.value.data);
+  }
+  return sum;
+}
+
+// `events` are those inside the window whose value is not null.
+inline types::Value NaiveAnswer(conf::Operation operation, const types::DataType& type,
+                                std::vector<NaiveEvent> events) {
+  if (events.empty()) return types::Value();
+  std::sort(events.begin(), events.end(), [](const NaiveEvent& a, const NaiveEvent& b) {
+    return std::pair(a.time, a.order) < std::pair(b.time, b.order);
+  });
+  const auto count = static_cast<int64_t>(events.size());
+  const auto by_value = [](const NaiveEvent& a, const NaiveEvent& b) {
+    return types::Compare(a.value, b.value) < 0;
+  };
+  const bool has_nan = std::any_of(events.begin(), events.end(), [](const NaiveEvent& event) {
+    const auto* number = std::get_if<double>(&event.value.data);
+    return number != nullptr && std::isnan(*number);
+  });
+  switch (operation) {
+    case conf::Operation::kCount:
+      return types::Value(count);
+    case conf::Operation::kSum:
+      if (type.IsFloating()) return types::Value(NaiveFloatingSum(events));
+      return types::Value(static_cast<int64_t>(NaiveIntegerSum(events)));
+    case conf::Operation::kAverage:
+      return types::Value((type.IsFloating() ? NaiveFloatingSum(events)
+                                             : static_cast<double>(NaiveIntegerSum(events))) /
+                          static_cast<double>(count));
+    case conf::Operation::kMin:
+      if (has_nan) return types::Value();
+      return std::min_element(events.begin(), events.end(), by_value)->value;
+    case conf::Operation::kMax:
+      if (has_nan) return types::Value();
+      return std::max_element(events.begin(), events.end(), by_value)->value;
+    case conf::Operation::kFirst:
+      return events.front().value;
+    case conf::Operation::kLast: {
+      const int64_t newest = events.back().time;
+      return std::find_if(events.begin(), events.end(),
+                          [&](const NaiveEvent& event) { return event.time == newest; })->value;
+    }
+    default:
+      CATENA_CHECK(false, "give the operation its definition in testing/naive_aggregator.h");
+  }
+}
+
+inline bool NaiveInside(int64_t time, int64_t query, const conf::AggregationOutput& output) {
+  if (time >= query) return false;
+  if (!output.windowed) return true;
+  constexpr int64_t kMinute = 60'000;
+  const int64_t length = output.window.Length().count();
+  const int64_t hop = length >= 12 * 24 * 60 * kMinute ? 24 * 60 * kMinute
+                      : length >= 12 * 60 * kMinute    ? 60 * kMinute
+                                                       : 5 * kMinute;
+  int64_t tail = (query - length) / hop * hop;
+  if (tail > query - length) tail -= hop;
+  return time >= tail;
+}
+
+// One answer per output, for the events `rows` of one key.
+inline std::vector<types::Value> NaiveOutputs(const conf::GroupBy& group_by,
+                                              const types::Batch& batch,
+                                              std::span<const int64_t> event_times,
+                                              std::span<const uint64_t> source_orders,
+                                              std::span<const uint32_t> rows, int64_t query) {
+  std::vector<types::Value> answers;
+  for (const conf::AggregationOutput& output : conf::OutputsOf(group_by)) {
+    const conf::Aggregation& aggregation = group_by.aggregations[output.aggregation];
+    const types::Column& column = *batch.Find(aggregation.input_column);
+    std::vector<NaiveEvent> inside;
+    for (const uint32_t row : rows) {
+      if (!column.IsNull(row) && NaiveInside(event_times[row], query, output)) {
+        inside.push_back({event_times[row], source_orders[row], column.ValueAt(row)});
+      }
+    }
+    types::Value answer = NaiveAnswer(aggregation.operation, column.type(), std::move(inside));
+    const auto* number = std::get_if<double>(&answer.data);
+    answers.push_back(number != nullptr && !std::isfinite(*number) ? types::Value()
+                                                                   : std::move(answer));
+  }
+  return answers;
+}
+
+}  // namespace catena::testing
