@@ -32,8 +32,11 @@ Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes);
 // One IR row from where the reader stands, which is left behind it.
 Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir);
 
-// The same without the version byte, for formats that carry a version of their own.
-void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, std::string* out);
-Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, std::byte* ir);
+// The same without the version byte, for formats that carry a version of their own, and of only
+// those base aggregations i with only[i]: the others count as empty.
+void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>& only,
+                  std::string* out);
+Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>& only,
+                    std::byte* ir);
 
 }  // namespace catena::aggregate

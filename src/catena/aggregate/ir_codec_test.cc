@@ -76,14 +76,15 @@ TEST(IrCodec, GoldenBytes) {
   IR ir(rows);
   EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "010000");
   rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
-  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "01ff01"                      // Version; all are filled but the last.
+  EXPECT_EQ(Hex(BytesOf(rows, ir.data())),
+            "01ff01"                      // Version; all are filled but the last.
             "02ce04" "02" "02ce0400"      // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
             "02020c089a9999999999990c"    // SUM of the double, exactly 12.5 + the double 0.1.
             "02020c089a9999999999990c"    // AVERAGE keeps the same.
             "9a9999999999b93f"            // MIN: 0.1.
             "026162"                      // MAX: "ab".
             "d00f0205026162"              // FIRST: second 1, partition 2, offset 5, "ab".
-            "808c8d9e02000900");
+            "808c8d9e02000900");          // LAST: second 300,000, offset 9, false.
 }
 
 TEST(IrCodec, GoldenUploadBytes) {
@@ -95,7 +96,17 @@ TEST(IrCodec, GoldenUploadBytes) {
   upload.AddRows(events.batch, events.times, events.orders, all);
   std::string bytes;
   upload.Encode(&bytes);
-  EXPECT_EQ(Hex(bytes), "GOLDEN_UPLOAD");
+  EXPECT_EQ(Hex(bytes),
+            "010c00"                      // Version, day 6, nothing incomplete.
+            "0000"                        // One hour: only hops.
+            "3800"                        // Seven days, collapsed from day 1: the second event.
+            "01020c079a999999999919" "01020c079a999999999919" "9a9999999999b93f"
+            "c001"                        // Unwindowed: all.
+            "026162" "d00f0205026162" "808c8d9e02000900"
+            "00"                          // Hops of five minutes.
+            "01" "9001" "3800"            // One of an hour, 144 before batchEnd: the first event.
+            "01021802800c" "01021802800c" "0000000000002940"
+            "00");                        // Hops of a day.
 }
 
 TEST(IrCodec, GivesBackTheState) {

@@ -41,9 +41,9 @@ struct BaseAggregation {
 
 class RowAggregator {
  public:
-  // `input` is the schema after the source's selects. kInvalidConf: no aggregations, unknown column,
-  // type that the operation does not take, wrong argument. kUnsupported when only operations,
-  // input types or options that this build lacks are the matter; they are named.
+  // `input` is the schema after the source's selects. kInvalidConf: no aggregations, unknown
+  // column, type that the operation does not take, wrong argument. kUnsupported when only
+  // operations, input types or options that this build lacks are the matter; they are named.
   static Result<RowAggregator> Bind(const conf::GroupBy& group_by, const types::Schema& input);
 
   // The columns that are aggregated, each once, in order of first use: also what a raw row stores.
@@ -81,7 +81,8 @@ class RowAggregator {
                  std::byte* ir) const noexcept;
 
   // Appends the value of base aggregation `i` of each IR row.
-  void Finalize(size_t i, std::span<const std::byte* const> irs, types::Column* into) const noexcept;
+  void Finalize(size_t i, std::span<const std::byte* const> irs,
+                types::Column* into) const noexcept;
 
  private:
   struct Bound {

@@ -26,8 +26,10 @@ Result<WindowedAggregator> WindowedAggregator::Bind(const conf::GroupBy& group_b
     if (at == bound->windows.end()) {
       if (!length) bound->unwindowed = output.window;
       bound->windows.push_back(length);
+      bound->uses.emplace_back(rows.aggregations().size(), false);
     }
     output.base = rows.BaseOf(group_by.aggregations[asked.aggregation], asked.bucket);
+    bound->uses[output.window][output.base] = true;
     output.type = rows.aggregations()[output.base].kernel->output_type();
     bound->output_schema.fields.push_back(types::Field{output.name, output.type});
     bound->outputs.push_back(std::move(output));

@@ -44,19 +44,23 @@ class WindowedAggregator {
   // The one unwindowed window, if any output asks for it.
   std::optional<size_t> unwindowed() const { return bound_->unwindowed; }
   std::span<const WindowedOutput> outputs() const { return bound_->outputs; }
+  // By window, by base aggregation: does an output ask for the two together?
+  const std::vector<std::vector<bool>>& uses() const { return bound_->uses; }
   const types::Schema& output_schema() const { return bound_->output_schema; }
 
   // Finalizes one row: irs[w] is the IR row of windows()[w]; columns are typed as output_schema().
   void AppendRow(std::span<const std::byte* const> irs,
                  std::span<types::Column* const> columns) const noexcept;
   // The same into a builder of output_schema().
-  void AppendRow(std::span<const std::byte* const> irs, types::BatchBuilder* builder) const noexcept;
+  void AppendRow(std::span<const std::byte* const> irs,
+                 types::BatchBuilder* builder) const noexcept;
 
  private:
   struct Bound {
     std::vector<WindowLength> windows;
     std::optional<size_t> unwindowed;
     std::vector<WindowedOutput> outputs;
+    std::vector<std::vector<bool>> uses;
     types::Schema output_schema;
   };
   WindowedAggregator(RowAggregator rows, std::shared_ptr<const Bound> bound)

@@ -2,9 +2,9 @@
 // Random events for property tests: every type, nulls, ties, disorder, extremes, before 1970.
 //
 //   input   a seeded Random: the same seed makes the same events
-//   output  one Batch with a column per scalar type, named as the type in lower case ("double"), and
-//           by row an event time (milliseconds), a source order (unique, not in order of time) and
-//           a key (0, 1, ...)
+//   output  one Batch with a column per scalar type, named as the type in lower case ("double"),
+//           and by row an event time (milliseconds), a source order (unique, not in order of time)
+//           and a key (0, 1, ...)
 //   null    about one value in six; a column may be all null
 
 #pragma once

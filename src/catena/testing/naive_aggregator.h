@@ -5,8 +5,8 @@
 // every fast path must answer, to the last bit.
 //
 //   input   events of one key in any order; times in milliseconds
-//   output  one Value per output of conf::OutputsOf, in that order; null for an empty window and for
-//           a scalar that is NaN or infinite
+//   output  one Value per output of conf::OutputsOf, in that order; null for an empty window and
+//           for a scalar that is NaN or infinite
 //   source  Chronon NaiveAggregator; exact sums: Shewchuk, "Adaptive Precision Floating-Point
 //           Arithmetic" (1997)
 

@@ -5,8 +5,8 @@
 //   IR      {sum, count}; both sums are exact, so that no order of additions shows in the result
 //   output  DOUBLE, in the unit of the input: the correctly rounded sum divided by the count; null
 //           when the window holds no input, NaN or an infinity
-//   source  Chronon Average (SimpleAggregators.scala), which adds doubles and may differ in the last
-//           digits
+//   source  Chronon Average (SimpleAggregators.scala), which adds doubles and may differ in the
+//           last digits
 
 #include "catena/aggregate/exact_sum.h"
 #include "catena/aggregate/operation_kernel.h"

@@ -28,7 +28,9 @@ struct Count {
     if (ir.count == 0) return std::nullopt;
     return ir.count;
   }
-  void Encode(const IR& ir, std::string* out) const { AppendVarint(out, static_cast<uint64_t>(ir.count)); }
+  void Encode(const IR& ir, std::string* out) const {
+    AppendVarint(out, static_cast<uint64_t>(ir.count));
+  }
   bool Decode(ByteReader* reader, IR& ir) const {
     return DecodeCount(reader, ir.count);
   }

@@ -3,8 +3,8 @@
 //
 //   input   any scalar; text is compared byte by byte, false < true, -0.0 < 0.0
 //   IR      {value, filled}; one NaN makes the value NaN for good
-//   output  the type of the input; null when the window holds no input or a NaN, or when an infinity
-//           wins
+//   output  the type of the input; null when the window holds no input or a NaN, or when an
+//           infinity wins
 //   source  Chronon Min, Max (SimpleAggregators.scala, which are Java's Math.min and Math.max)
 
 #include "catena/aggregate/operation_kernel.h"

@@ -9,8 +9,9 @@
 //
 //   input   instants; `from` is a multiple of five minutes: nothing before it is asked of tiles,
 //           because an upload or a prefix answers for it (its batchEnd; kBeginning: nobody does)
-//   output  disjoint ranges of whole tiles that together are exactly [max(tail, from), floor5(query));
-//           the fewest tiles that do; sorted by layer, longest first, then by time; none when empty
+//   output  disjoint ranges of whole tiles that together are exactly
+//           [max(tail, from), floor5(query)); the fewest tiles that do; sorted by layer, longest
+//           first, then by time; none when that is empty
 //   errors  none; a `from` off the five-minute grid is a bug and stops the process
 
 #pragma once

@@ -13,8 +13,8 @@
 // The tail is a hop boundary, so no hop is ever cut, and the head is in when its hop is.
 //
 //   input / output  SweepInput and Kernel::Sweep of operation.h
-//   cost            per event one update a hop class; per hop at most two merges a window; per query
-//                   and window two merges; memory is one group's hops
+//   cost            per event one update a hop class; per hop at most two merges a window; per
+//                   query and window two merges; memory is one group's hops
 //   source          TwoStacks Lite: Tangwongsan, Hirzel, Schneider, "In-order sliding-window
 //                   aggregation in worst-case constant time" (2021)
 

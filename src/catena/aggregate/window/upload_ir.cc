@@ -35,14 +35,33 @@ Error Undecodable(std::string_view why) {
 
 UploadIr::UploadIr(const WindowedAggregator& windowed, Timestamp batch_end)
     : windowed_(windowed), batch_end_(batch_end), pool_(windowed.rows(), 16),
-      hops_(kFiveMinuteResolution.size()) {
+      hops_(kFiveMinuteResolution.size()),
+      hop_uses_(hops_.size(), std::vector<bool>(windowed.rows().aggregations().size(), false)) {
   CATENA_CHECK(FloorTo(batch_end, kDay) == batch_end, "batchEnd of an upload is a midnight");
-  for (size_t w = 0; w < windowed_.windows().size(); ++w) collapsed_.push_back(pool_.New());
+  for (size_t w = 0; w < windowed_.windows().size(); ++w) {
+    collapsed_.push_back(pool_.New());
+    if (!windowed_.windows()[w]) continue;
+    std::vector<bool>& uses = hop_uses_[HopClassOf(*windowed_.windows()[w])];
+    for (size_t i = 0; i < uses.size(); ++i) uses[i] = uses[i] || windowed_.uses()[w][i];
+  }
 }
 
 bool UploadIr::IsEmpty() const {
-  for (size_t i = 0; i < pool_.size(); ++i) {
-    if (!pool_.rows().IsEmpty(pool_.at(i))) return false;
+  for (size_t w = 0; w < collapsed_.size(); ++w) {
+    if (!IsEmpty(collapsed_[w], windowed_.uses()[w])) return false;
+  }
+  for (size_t c = 0; c < hops_.size(); ++c) {
+    for (const Hop& hop : hops_[c]) {
+      if (!IsEmpty(hop.ir, hop_uses_[c])) return false;
+    }
+  }
+  return true;
+}
+
+bool UploadIr::IsEmpty(const std::byte* ir, const std::vector<bool>& uses) const {
+  const auto bases = windowed_.rows().aggregations();
+  for (size_t i = 0; i < bases.size(); ++i) {
+    if (uses[i] && !bases[i].kernel->IsEmpty(ir + bases[i].offset)) return false;
   }
   return true;
 }
@@ -131,18 +150,22 @@ void UploadIr::Encode(std::string* out) const {
   out->push_back(static_cast<char>(kUploadVersion));
   AppendZigzag(out, batch_end_.time_since_epoch() / kDay);
   AppendVarint(out, incomplete);
-  for (const std::byte* ir : collapsed_) EncodeIrBody(rows, ir, out);
+  for (size_t w = 0; w < collapsed_.size(); ++w) {
+    EncodeIrBody(rows, collapsed_[w], windowed_.uses()[w], out);
+  }
   for (size_t c = 0; c < hops_.size(); ++c) {
     uint64_t filled = 0;
-    for (const Hop& hop : hops_[c]) filled += rows.IsEmpty(hop.ir) ? 0 : 1;
-    AppendVarint(out, filled);
+    std::string encoded;
     Timestamp previous = batch_end_;
     for (auto hop = hops_[c].rbegin(); hop != hops_[c].rend(); ++hop) {
-      if (rows.IsEmpty(hop->ir)) continue;
-      AppendVarint(out, static_cast<uint64_t>((previous - hop->start) / HopOf(c)));
-      EncodeIrBody(rows, hop->ir, out);
+      if (IsEmpty(hop->ir, hop_uses_[c])) continue;
+      AppendVarint(&encoded, static_cast<uint64_t>((previous - hop->start) / HopOf(c)));
+      EncodeIrBody(rows, hop->ir, hop_uses_[c], &encoded);
       previous = hop->start;
+      ++filled;
     }
+    AppendVarint(out, filled);
+    out->append(encoded);
   }
 }
 
@@ -165,7 +188,9 @@ Result<UploadIr> UploadIr::Decode(const WindowedAggregator& windowed, std::strin
 Status UploadIr::DecodeBody(ByteReader* reader) {
   const RowAggregator& rows = windowed_.rows();
   incomplete = reader->Varint();
-  for (std::byte* ir : collapsed_) CATENA_RETURN_IF_ERROR(DecodeIrBody(rows, reader, ir));
+  for (size_t w = 0; w < collapsed_.size(); ++w) {
+    CATENA_RETURN_IF_ERROR(DecodeIrBody(rows, reader, windowed_.uses()[w], collapsed_[w]));
+  }
   for (size_t c = 0; c < hops_.size(); ++c) {
     const uint64_t count = reader->Varint();
     // Every hop takes two bytes at least.
@@ -178,7 +203,7 @@ Status UploadIr::DecodeBody(ByteReader* reader) {
       previous -= HopOf(c) * static_cast<int64_t>(steps);
       if (!KeepsHop(c, previous)) return Undecodable("a hop that no window needs");
       hops_[c].push_back(Hop{previous, pool_.New()});
-      CATENA_RETURN_IF_ERROR(DecodeIrBody(rows, reader, hops_[c].back().ir));
+      CATENA_RETURN_IF_ERROR(DecodeIrBody(rows, reader, hop_uses_[c], hops_[c].back().ir));
       if (rows.IsEmpty(hops_[c].back().ir)) return Undecodable("an empty hop");
     }
     std::reverse(hops_[c].begin(), hops_[c].end());

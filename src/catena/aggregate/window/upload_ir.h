@@ -7,7 +7,8 @@
 //     batchEnd - w (floored to its hop)     batchEnd - w + 2 days                      batchEnd
 //      |--hop--|--hop--| ... |--hop--|------------ collapsed ----------------------------|
 //
-// Windows up to two days long are all hops. Hops are shared by windows of one hop class.
+// Windows up to two days long are all hops. Hops are shared by windows of one hop class. Only base
+// aggregations that some output asks of the window are stored with it.
 // STORED FORMAT: golden bytes in upload_ir_test.cc.
 //
 //   input    events of one key before batchEnd; batchEnd is a midnight UTC
@@ -64,6 +65,7 @@ class UploadIr {
     std::byte* ir;  // In pool_.
   };
   std::byte* HopIr(size_t hop_class, Timestamp start);
+  bool IsEmpty(const std::byte* ir, const std::vector<bool>& uses) const;
   bool KeepsHop(size_t hop_class, Timestamp start) const;
   Status DecodeBody(ByteReader* reader);
 
@@ -72,6 +74,7 @@ class UploadIr {
   IrPool pool_;
   std::vector<std::byte*> collapsed_;    // By window, in pool_.
   std::vector<std::vector<Hop>> hops_;   // By index in kFiveMinuteResolution; sorted by start.
+  std::vector<std::vector<bool>> hop_uses_;  // By the same index: base aggregations kept in hops.
 };
 
 }  // namespace catena::aggregate
