@@ -104,7 +104,8 @@ def locate(args) -> tuple[str | None, list[str], str | None]:
         return os.path.abspath(paths[0]), [], None
     if repo is None:
         starts = [os.path.dirname(os.path.abspath(p)) for p in paths if os.path.exists(p)]
-        repo = find_repository(starts[0] if starts else os.getcwd())
+        found = [find_repository(start) for start in [*starts[:1], os.getcwd()]]
+        repo = next((folder for folder in found if folder is not None), None)
     if repo is None:
         if args.source is not None:
             return os.getcwd(), [], None

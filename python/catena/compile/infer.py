@@ -7,7 +7,7 @@
   a join part's bare column   -> the one output column of the Join that comes from it
   no accuracy                 -> TEMPORAL when a source has a topic, else SNAPSHOT (resolve.py)
 
-Where more than one reading is possible nothing is guessed: the candidates are listed as a violation.
+Where more than one reading is possible nothing is guessed: the candidates are listed.
 """
 
 from catena.api.struct import suggest

@@ -48,8 +48,10 @@ def _forget(root: str) -> None:
 
 def _fault(error: BaseException, root: str, file: str) -> tuple[tuple[str, int], str]:
     """Where in the repository an error arose, and one line of what it says."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return (error.filename, error.lineno or 1), f"{type(error).__name__}: {error.msg}"
+    if isinstance(error, SyntaxError):
+        known = error.filename and os.path.isfile(error.filename)
+        where = (error.filename, error.lineno or 1) if known else (file, 1)
+        return where, f"{type(error).__name__}: {error.msg}"
     where = (file, 1)
     prefix = os.path.abspath(root) + os.sep
     for frame in traceback.extract_tb(error.__traceback__):

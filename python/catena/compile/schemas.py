@@ -19,9 +19,13 @@ _TIMEOUT_SECONDS = 20
 
 
 class Schemas:
+    """`binary`: the catena binary to ask; None finds it, "" asks nobody."""
+
     def __init__(self, repo: str, binary: str | None = None):
         self.repo = repo
-        self.binary = binary or os.environ.get("CATENA_BIN") or shutil.which("catena")
+        if binary is None:
+            binary = os.environ.get("CATENA_BIN") or shutil.which("catena")
+        self.binary = binary
         self.violations: list[Violation] = []
         self._known: dict[str, list | None] = {}
 

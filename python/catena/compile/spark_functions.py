@@ -39,6 +39,8 @@ def _variadic(name, kind=None, first="this"):
         e.only(node, first, "expressions", "ignore_nulls", "safe", "coalesce", "is_nvl", "is_null")
         nodes = ([node.args[first]] if node.args.get(first) is not None else []) + node.expressions
         emitted = [e.emit(x) for x in nodes]
+        if not emitted:
+            raise refused(node, "needs an argument")
         result = types.common([t for _, t in emitted]) if kind is None else kind
         return f"{name}({', '.join(text for text, _ in emitted)})", result
 
@@ -61,13 +63,13 @@ def _dpipe(e, node):
 
 
 def _concat_ws(e, node):
-    e.only(node, "expressions", "safe", "coalesce")
+    e.only(node, "expressions", "safe", "coalesce", "flatten")
     return f"CONCAT_WS({', '.join(e.texts(node.expressions))})", "STRING"
 
 
 def _substring(e, node):
     e.only(node, "this", "start", "length")
-    value, start = e.text(node.this), node.args["start"]
+    value, start = e.text(node.this), node.args.get("start")
     at = e.text(start)
     if isinstance(start, exp.Literal):
         at = "1" if start.name == "0" else at
@@ -104,7 +106,10 @@ def _json(e, node):
     e.only(node, "this", "expression", "only_json_types", "expressions", "scalar_only")
     value = e.text(node.this)
     path = node.expression
-    text = path.name if isinstance(path, exp.Literal) else path.sql(dialect="spark").strip("'")
+    try:
+        text = path.name if isinstance(path, exp.Literal) else path.sql("spark").strip("'")
+    except ValueError:
+        text = ""
     if not re.fullmatch(r"\$(\.[A-Za-z0-9_\-]+|\[[0-9]+\]|\['[^'\\]+'\])*", text):
         raise refused(node, "only paths like $.a.b[0] are supported")
     path_text = text.replace("'", "''")
@@ -154,7 +159,7 @@ def _unix_timestamp(e, node):
     if isinstance(node.this, exp.CurrentTimestamp):
         raise refused(node, "the current time is not allowed in a feature; use a column")
     value, kind = e.emit(node.this)
-    fmt = time_format(node, node.args["format"], parsing=True)
+    fmt = time_format(node, node.args.get("format"), parsing=True)
     if kind in ("DATE", "TIMESTAMP"):
         return f"CAST(FLOOR(EPOCH({value})) AS BIGINT)", "LONG"
     if kind is None and fmt == "%Y-%m-%d %H:%M:%S":
@@ -166,7 +171,11 @@ def _unix_timestamp(e, node):
 
 def _from_unixtime(e, node):
     e.only(node, "this", "format")
-    fmt = time_format(node, node.args["format"]) if node.args.get("format") else "%Y-%m-%d %H:%M:%S"
+    fmt = (
+        time_format(node, node.args.get("format"))
+        if node.args.get("format")
+        else "%Y-%m-%d %H:%M:%S"
+    )
     seconds = f"CAST(FLOOR({e.text(node.this)}) AS BIGINT)"
     return f"STRFTIME(MAKE_TIMESTAMP({seconds} * 1000000), '{fmt}')", "STRING"
 
@@ -174,7 +183,7 @@ def _from_unixtime(e, node):
 def _date_format(e, node):
     e.only(node, "this", "format")
     return (
-        f"STRFTIME({_timestamp(e, node.this)}, '{time_format(node, node.args['format'])}')",
+        f"STRFTIME({_timestamp(e, node.this)}, '{time_format(node, node.args.get('format'))}')",
         "STRING",
     )
 
@@ -197,7 +206,7 @@ def _to_timestamp(e, node):
     if node.args.get("format") is None:
         return _timestamp(e, node.this), "TIMESTAMP"
     return (
-        f"TRY_STRPTIME({e.text(node.this)}, '{time_format(node, node.args['format'], True)}')",
+        f"TRY_STRPTIME({e.text(node.this)}, '{time_format(node, node.args.get('format'), True)}')",
         "TIMESTAMP",
     )
 
@@ -280,14 +289,14 @@ def _with_lambda(name):
 
 
 def _regexp_extract(e, node):
-    e.only(node, "this", "expression", "group")
-    group = e.text(node.args["group"]) if node.args.get("group") is not None else "1"
+    e.only(node, "this", "expression", "group", "null_if_pos_overflow")
+    group = e.text(node.args.get("group")) if node.args.get("group") is not None else "1"
     return f"REGEXP_EXTRACT({e.text(node.this)}, {e.text(node.expression)}, {group})", "STRING"
 
 
 def _regexp_replace(e, node):
     e.only(node, "this", "expression", "replacement", "modifiers", "single_replace")
-    replacement = re.sub(r"\$([0-9])", r"\\\1", e.text(node.args["replacement"]))
+    replacement = re.sub(r"\$([0-9])", r"\\\1", e.text(node.args.get("replacement")))
     return (
         f"REGEXP_REPLACE({e.text(node.this)}, {e.text(node.expression)}, {replacement}, 'g')"
     ), "STRING"
@@ -295,7 +304,11 @@ def _regexp_replace(e, node):
 
 def _pad(e, node):
     e.only(node, "this", "expression", "fill_pattern", "is_left")
-    fill = e.text(node.args["fill_pattern"]) if node.args.get("fill_pattern") is not None else "' '"
+    fill = (
+        e.text(node.args.get("fill_pattern"))
+        if node.args.get("fill_pattern") is not None
+        else "' '"
+    )
     name = "LPAD" if node.args.get("is_left") else "RPAD"
     length = f"CAST(GREATEST({e.text(node.expression)}, 0) AS INTEGER)"
     return f"{name}({e.text(node.this)}, {length}, {fill})", "STRING"
@@ -322,8 +335,8 @@ def _nullif(e, node):
 
 
 def _nvl2(e, node):
-    yes, a = e.emit(node.args["true"])
-    no, b = e.emit(node.args["false"])
+    yes, a = e.emit(node.args.get("true"))
+    no, b = e.emit(node.args.get("false"))
     return f"CASE WHEN {e.text(node.this)} IS NOT NULL THEN {yes} ELSE {no} END", types.common(
         [a, b]
     )

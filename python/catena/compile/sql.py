@@ -7,8 +7,8 @@ or an argument without an entry is an error at compile time. Only row expression
 subquery, no aggregate, no window, no table function, no clock, no chance.
 
 Kept from Spark (non-ANSI): `/` is division of doubles and x/0 is null, a failed CAST is null, a
-cast to an integer truncates, `||` and concat of null is null, `rlike` finds anywhere. Where an integer
-overflows the result is null (Spark wraps around).
+cast to an integer truncates, `||` and concat of null is null, `rlike` finds anywhere. Where an
+integer overflows the result is null (Spark wraps around).
 """
 
 import re
@@ -96,6 +96,8 @@ class Emitter:
         self.bound: list[set[str]] = []  # lambda parameters in scope
 
     def emit(self, node) -> tuple[str, str | None]:
+        if node is None:
+            raise SqlError("an argument is missing")
         write = _EMIT.get(type(node))
         if write is None:
             raise SqlError(why_refused(node))
@@ -141,6 +143,8 @@ def _literal(e, node):
         if int(text) >= 2**63:
             raise SqlError(f"`{text}`: the number does not fit a LONG")
         return text, kind
+    if not re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+        raise SqlError(f"`{text}` is not a number")
     return f"CAST({text} AS DOUBLE)", "DOUBLE"
 
 
@@ -246,16 +250,25 @@ def _not(e, node):
     return f"(NOT {e.text(node.this)})", "BOOLEAN"
 
 
+def _is(e, node):
+    value, what = e.text(node.this), node.expression
+    if not isinstance(what, (exp.Null, exp.Boolean)):
+        raise SqlError(f"`{spark(node)}`: write IS NULL, IS TRUE or IS FALSE")
+    return f"({value} IS {e.text(what)})", "BOOLEAN"
+
+
 def _in(e, node):
+    if node.args.get("query") is not None:
+        raise SqlError(why_refused(node.args.get("query")))
     e.only(node, "this", "expressions")
-    if any(isinstance(x, exp.Query) for x in node.expressions):
-        raise SqlError(why_refused(node.expressions[0]))
+    if not node.expressions:
+        raise SqlError(f"`{spark(node)}`: IN needs values")
     return f"({e.text(node.this)} IN ({', '.join(e.texts(node.expressions))}))", "BOOLEAN"
 
 
 def _between(e, node):
     e.only(node, "this", "low", "high")
-    low, high = e.text(node.args["low"]), e.text(node.args["high"])
+    low, high = e.text(node.args.get("low")), e.text(node.args.get("high"))
     return f"({e.text(node.this)} BETWEEN {low} AND {high})", "BOOLEAN"
 
 
@@ -285,8 +298,8 @@ def _escape(e, node):
 
 def _if(e, node):
     e.only(node, "this", "true", "false")
-    yes, a = e.emit(node.args["true"])
-    no, b = e.emit(node.args["false"]) if node.args.get("false") else ("NULL", "NULL")
+    yes, a = e.emit(node.args.get("true"))
+    no, b = e.emit(node.args.get("false")) if node.args.get("false") else ("NULL", "NULL")
     return f"CASE WHEN {e.text(node.this)} THEN {yes} ELSE {no} END", types.common([a, b])
 
 
@@ -295,29 +308,31 @@ def _case(e, node):
     kinds, parts = [], ["CASE"]
     if node.this is not None:
         parts.append(e.text(node.this))
-    for branch in node.args["ifs"]:
+    for branch in node.args.get("ifs") or []:
         value, kind = e.emit(branch.args["true"])
         kinds.append(kind)
         parts.append(f"WHEN {e.text(branch.this)} THEN {value}")
     if node.args.get("default") is not None:
-        value, kind = e.emit(node.args["default"])
+        value, kind = e.emit(node.args.get("default"))
         kinds.append(kind)
         parts.append(f"ELSE {value}")
+    if not kinds:
+        raise SqlError(f"`{spark(node)}`: CASE needs a WHEN")
     return " ".join(parts) + " END", types.common(kinds)
 
 
 def _cast(e, node):
     e.only(node, "this", "to", "safe", "requires_string")
-    target = CAST_TYPES.get(node.args["to"].this)
+    target = CAST_TYPES.get(node.args.get("to").this)
     if target is None:
         raise SqlError(
-            f"`{spark(node)}`: cannot cast to {node.args['to'].sql('spark')}; supported "
+            f"`{spark(node)}`: cannot cast to {node.args.get('to').sql('spark')}; supported "
             "are " + ", ".join(sorted({t for _, t in CAST_TYPES.values()}))
         )
     value = node.this
-    if isinstance(value, exp.Literal) and not value.is_string:
-        name, our = target
-        return f"CAST({value.name} AS {name})", our
+    if isinstance(value, exp.Literal) and re.fullmatch("[0-9]{1,9}", value.name):
+        if not value.is_string and target[1] in ("INT", "LONG"):
+            return f"CAST({value.name} AS {target[0]})", target[1]
     return cast_text(*e.emit(value), target)
 
 
@@ -349,7 +364,7 @@ _EMIT = {
     exp.And: _infix("AND"),
     exp.Or: _infix("OR"),
     exp.Not: _not,
-    exp.Is: _infix("IS"),
+    exp.Is: _is,
     exp.In: _in,
     exp.Between: _between,
     exp.Like: _like("LIKE"),

@@ -32,7 +32,7 @@ def why_refused(node, function_names=()) -> str:
         return (
             f"`{text}`: subqueries are not allowed in an expression; use a StagingQuery or a Join"
         )
-    if isinstance(node, (exp.DDL, exp.DML, exp.Command, exp.Block)):
+    if isinstance(node, (exp.DDL, exp.DML, exp.Command, exp.Block, exp.Drop)):
         return f"`{text}`: a statement is not an expression"
     if isinstance(node, exp.Window):
         return f"`{text}`: window functions are not row expressions; use an Aggregation"

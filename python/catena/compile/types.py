@@ -2,7 +2,7 @@
 """Column types as text: BOOLEAN INT LONG ... LIST<T> MAP<K,V>; None is "not known".
 
 Rules here mirror what the engine will find when it binds the expression, so that a wrong
-definition is refused at compile time. A rule that is not sure answers None, and None is never wrong.
+definition is refused at compile time. A rule that is not sure answers None.
 """
 
 NUMERIC = ("BYTE", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE")

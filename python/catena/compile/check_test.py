@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each rule of check.py: what is refused, where, and that all violations come at once."""
+
+import pytest
+
+REPO = """
+from catena.api import *
+source = Source(events=EventSource(table="db.ev", topic="t", query=Query(
+    selects=select("user", "amount", "name", amount2="amount * 2"), time_column="ts")))
+v1 = {definition}
+"""
+
+GROUP_BY = 'GroupBy(sources=source, keys=["user"], aggregations=[{aggregation}])'
+
+
+def compile_one(repo, definition):
+    repo.schema(
+        "db.ev", user="LONG", amount="DOUBLE", name="STRING", ts="LONG", tags="LIST<STRING>"
+    )
+    repo.write("group_bys/a/x.py", REPO.format(definition=definition))
+    return repo.compile()
+
+
+@pytest.mark.parametrize(
+    "aggregation,said",
+    [
+        ('Aggregation("amout")', "no column `amout`"),
+        ('Aggregation("name", Operation.SUM)', "it needs a number, and the column is STRING"),
+        ('Aggregation("tags", Operation.AVERAGE)', "STRING"),
+        ('Aggregation("amount", Operation.HISTOGRAM)', "it needs a STRING"),
+        ('Aggregation("amount", Operation.LAST_K(0))', "positive k"),
+        ('Aggregation("amount", Operation.APPROX_PERCENTILE([1.5]))', "between 0 and 1"),
+        ('Aggregation("amount", buckets=["amount2"])', "must be a STRING"),
+        ('Aggregation("name", Operation.HISTOGRAM_K(1)), '
+         'Aggregation("name", Operation.HISTOGRAM_K(2))', "two outputs are named"),
+        ("Aggregation()", "needs an input_column"),
+        ('Aggregation("amount", windows=[Window(0, TimeUnit.DAYS)])', "positive number"),
+    ],
+)  # fmt: skip
+def test_aggregation_is_refused(repo, aggregation, said):
+    result = compile_one(repo, GROUP_BY.format(aggregation=aggregation))
+    assert result.confs == {}
+    assert any(said in str(v) for v in result.violations), [str(v) for v in result.violations]
+    assert all(v.where[0].endswith("x.py") and v.where[1] > 1 for v in result.violations)
+
+
+@pytest.mark.parametrize(
+    "aggregation,said",
+    [
+        ('Aggregation("amount", window=["1h"])', 'did you mean "windows"'),
+        ('Aggregation("amount", windows=["1w"])', "is not a window"),
+        ('Aggregation("amount", Operation.AVERGE)', "did you mean"),
+        ('Aggregation("amount", Operation.MEDIAN)', "Operation has no MEDIAN"),
+        ('Aggregation("amount", "sums")', 'did you mean "SUM"'),
+        ('Aggregation("amount", Operation.LAST_K)', "takes an argument"),
+        ('Aggregation("amount", 77)', "unknown operation 77"),
+    ],
+)
+def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, said):
+    result = compile_one(repo, GROUP_BY.format(aggregation=aggregation))
+    text = str(result.violations[0])
+    assert said in text and "x.py:5" in text and len(result.violations) == 1
+
+
+@pytest.mark.parametrize(
+    "definition,said",
+    [
+        ('GroupBy(sources=source, keys=["user"])', "can be left out only for entity sources"),
+        ('GroupBy(sources=source, keys=["nobody"], aggregations=[Aggregation("amount")])',
+         "no column `nobody`"),
+        ('GroupBy(sources=source, keys=["user"], agregations=[1], aggregations=[])',
+         'did you mean "aggregations"'),
+        ('GroupBy(sources=source, keys=["user"], aggregations=[Aggregation("amount")], '
+         'derivations=[Derivation("x", "amount_lst + 1")])', 'did you mean "amount_last"'),
+        ('Join(left=JoinSource(), right_parts=[])', "cannot be the left side"),
+        ('Join(left=source, right_parts=[GroupBy(sources=source, keys=["user"], '
+         'aggregations=[Aggregation("amount")])])', "JoinPart(group_by=...)"),
+        ('Join(left=EventSource(table="db.ev", query=Query(selects=select("name"), '
+         'time_column="ts")), right_parts=[JoinPart(GroupBy(name="a.g", sources=source, '
+         'keys=["user"], aggregations=[Aggregation("amount")]))])', "no column `user` for the key"),
+        ('Join(left=EventSource(table="db.ev", query=Query(selects=select(user="name"), '
+         'time_column="ts")), right_parts=[JoinPart(GroupBy(name="a.g", sources=source, '
+         'keys=["user"], aggregations=[Aggregation("amount")]))])', "is LONG but the left column"),
+        ('Source()', "exactly one of"),
+        ('EventSource(tabel="x")', 'did you mean "table"'),
+        ('GroupBy(sources=[source, EventSource(table="db.two", query=Query(selects=select("user"),'
+         ' time_column="ts"))], keys=["user"], aggregations=[Aggregation("amount"), '
+         'Aggregation("name")])', "select different columns"),
+    ],
+)  # fmt: skip
+def test_definition_is_refused(repo, definition, said):
+    result = compile_one(repo, definition)
+    assert any(said in str(v) for v in result.violations), [str(v) for v in result.violations]
+
+
+def test_all_violations_at_once(repo):
+    result = compile_one(
+        repo,
+        """GroupBy(
+    sources=EventSource(table="db.ev", query=Query(
+        selects=select("user", a="nope + 1", b="foo(amount)"), wheres=["SUM(amount) > 1"],
+        time_column="ts")),
+    keys=["user"],
+    aggregations=[
+        Aggregation("b", Operation.SUM),
+        Aggregation("name", Operation.AVERAGE)])""",
+    )
+    text = "\n".join(str(v) for v in result.violations)
+    for said in ("`nope`", "unknown function foo", "aggregates are not row", "AVERAGE of `name`"):
+        assert said in text
+    lines = {v.where[1] for v in result.violations}
+    assert len(lines) >= 2 and result.confs == {}
+
+
+def test_hours_on_a_snapshot_are_accepted_with_a_note(repo):
+    result = compile_one(repo, 'GroupBy(sources=source, keys=["user"], accuracy=Accuracy.SNAPSHOT, '
+                               'aggregations=[Aggregation("amount", windows=["1h"])])')  # fmt: skip
+    assert result.violations == []
+    notes = result.confs["group_bys/a/x.v1"]["catena"]["inferred"]
+    assert any("Chronon refuses" in note for note in notes)
