@@ -49,7 +49,11 @@ Result<FileLock> FileLock::Acquire(const std::string& path, bool wait) {
   if (descriptor < 0) {
     return Unavailable("cannot open lock file: " + path + ": " + std::strerror(errno));
   }
-  if (flock(descriptor, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0) {
+  int refused = 0;
+  do {
+    refused = flock(descriptor, LOCK_EX | (wait ? 0 : LOCK_NB));
+  } while (refused != 0 && errno == EINTR);
+  if (refused != 0) {
     const int code = errno;
     close(descriptor);
     return Unavailable("locked by another process: " + path + ": " + std::strerror(code));
