@@ -24,8 +24,8 @@ Result<std::unique_ptr<Decoder>> Decoder::Open(std::string_view format,
     if (one.name == format) return one.open(schema);
     known += (known.empty() ? "" : ", ") + std::string(one.name);
   }
-  return InvalidConf("unknown record format; write one of " + known + ": \"" +
-                     std::string(format) + "\"");
+  return InvalidConf("unknown record format; write one of " + known + ": \"" + std::string(format) +
+                     "\"");
 }
 
 }  // namespace catena::topic

@@ -4,8 +4,9 @@
 //   input    records whose value is one event in the decoder's format; the key is not looked at
 //   output   one row per good record, in record order; one BadRecord per other record
 //   null     a field that the event lacks, or holds as JSON null, is null in its column
-//   errors   Open: kUnsupported for a type that the format cannot carry, kInvalidConf for an unknown
-//            format. Decode never fails as a whole: a bad record is data, for the dead-letter folder
+//   errors   Open: kUnsupported for a type that the format cannot carry, kInvalidConf for an
+//            unknown format. Decode never fails as a whole: a bad record is data, to be
+//            dead-lettered
 //   threads  a decoder belongs to one thread
 //   order    rows keep the order of their records
 //   limits   nesting of 64 levels

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -26,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int64_t kVersion = 1;
+constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
 constexpr size_t kPollBufferBytes = size_t{256} << 10;
 constexpr size_t kTailBufferBytes = size_t{64} << 10;
 
@@ -38,9 +40,9 @@ Result<TopicPartition> ReadPartitions(const std::string& root, const std::string
   const Result<std::string> text = ReadFile(path);
   if (!text.ok()) {
     if (text.error().code != ErrorCode::kNotFound) return text.error();
-    return NotFound(fmt::format(
-        "no such topic; run `catena topic create {} --partitions N`: {} (looked in {})", name, name,
-        root));
+    return NotFound(
+        fmt::format("no such topic; run `catena topic create {} --partitions N`: {} (looked in {})",
+                    name, name, root));
   }
   const Result<Json> json = ParseJson(*text, path);
   if (!json.ok()) return Corruption(json.error().message);
@@ -70,7 +72,8 @@ Status RequireSamePartitions(const std::string& root, const std::string& name,
   if (existing == partitions) return Status();
   return InvalidConf(fmt::format(
       "topic exists with another number of partitions, which cannot change; use {} or another "
-      "name: topic {} in {}, asked for {}", existing, name, root, partitions));
+      "name: topic {} in {}, asked for {}",
+      existing, name, root, partitions));
 }
 
 class FilePartition {
@@ -126,7 +129,8 @@ class FilePartition {
     if (offset < begin || offset > end) {
       return NotFound(fmt::format(
           "topic partition does not hold this offset; seek within [{}, {}]: topic {} partition {} "
-          "offset {}", begin, end, place_.topic, place_.partition, offset));
+          "offset {}",
+          begin, end, place_.topic, place_.partition, offset));
     }
     started_ = true;
     return poll_.ToOffset(offset);
@@ -178,7 +182,7 @@ class FileTopicReader : public TopicReader {
 
   Status Wait(Millis wait) override {
     using Steady = std::chrono::steady_clock;
-    const Steady::time_point until = Steady::now() + wait;
+    const Steady::time_point until = Steady::now() + std::min(wait, kWaitMax);
     if (!watch_) Watch();
     while (true) {
       for (const auto& partition : partitions_) {

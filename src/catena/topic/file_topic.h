@@ -26,8 +26,7 @@ namespace catena::topic {
 
 using FileTopicOptions = LogAppender::Options;
 
-Status CreateFileTopic(const std::string& root, const std::string& name,
-                       TopicPartition partitions);
+Status CreateFileTopic(const std::string& root, const std::string& name, TopicPartition partitions);
 Result<std::unique_ptr<TopicReader>> OpenFileTopicReader(const std::string& root,
                                                          const std::string& name);
 Result<std::unique_ptr<TopicWriter>> OpenFileTopicWriter(const std::string& root,

@@ -33,9 +33,9 @@ inline constexpr size_t kFrameBytesMax = size_t{16} << 20;
 
 struct Frame {
   Timestamp append_time;
-  std::string_view key;    // Views of the bytes that were read.
+  std::string_view key;  // Views of the bytes that were read.
   std::string_view value;
-  size_t bytes = 0;        // The whole frame.
+  size_t bytes = 0;  // The whole frame.
 };
 
 size_t FrameBytes(std::string_view key, std::string_view value);

@@ -15,8 +15,8 @@
 namespace catena::topic {
 namespace {
 
-constexpr Millis kBlindMax{50};           // How long a change that the kernel does not tell waits.
-constexpr long kNapNanosMin = 100'000;    // Without watches: from 100 us up to 1 ms.
+constexpr Millis kBlindMax{50};         // How long a change that the kernel does not tell waits.
+constexpr long kNapNanosMin = 100'000;  // Without watches: from 100 us up to 1 ms.
 constexpr long kNapNanosMax = 1'000'000;
 
 FileDescriptor WatchAll(const std::vector<std::string>& folders) {

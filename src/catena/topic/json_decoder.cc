@@ -62,7 +62,8 @@ class SeenKeys {
   // False when the key was there before.
   bool Insert(std::string_view key) {
     if (many_.empty()) {
-      if (std::find(few_.begin(), few_.begin() + count_, key) != few_.begin() + count_) return false;
+      if (std::find(few_.begin(), few_.begin() + count_, key) != few_.begin() + count_)
+        return false;
       if (count_ < few_.size()) {
         few_[count_++] = key;
         return true;
@@ -169,8 +170,8 @@ bool JsonDecoder::ReadRecord(std::string_view value) {
   Reserve(size_);
   std::memcpy(buffer_.data(), value.data(), value.size());
   std::memset(buffer_.data() + value.size(), ' ', kPaddingBytes);
-  if (const auto code = parser_.iterate(buffer_.data(), value.size(), buffer_.size())
-                            .get(document_)) {
+  if (const auto code =
+          parser_.iterate(buffer_.data(), value.size(), buffer_.size()).get(document_)) {
     return Fail(fmt::format("invalid JSON: {}", simdjson::error_message(code)),
                 buffer_.data() + FirstBadByte(value, code));
   }
@@ -291,8 +292,8 @@ bool JsonDecoder::ReadInteger(const DataType& type, ondemand::value value, Slot*
 
 bool JsonDecoder::ReadReal(const DataType& type, ondemand::value value, Slot* slot) {
   if (const auto code = value.get_double().get(slot->real)) return FailMalformed(code);
-  const bool fits = type.kind == Kind::kDouble ||
-                    std::abs(slot->real) <= std::numeric_limits<float>::max();
+  const bool fits =
+      type.kind == Kind::kDouble || std::abs(slot->real) <= std::numeric_limits<float>::max();
   return fits || FailType(type, value, ", which does not fit");
 }
 
@@ -357,8 +358,7 @@ bool JsonDecoder::Check(ondemand::value value, int depth) {
       return (code == simdjson::SUCCESS && is_null) || FailMalformed(simdjson::N_ATOM_ERROR);
     }
     case json_type::boolean:
-      return value.get_bool().error() == simdjson::SUCCESS ||
-             FailMalformed(simdjson::T_ATOM_ERROR);
+      return value.get_bool().error() == simdjson::SUCCESS || FailMalformed(simdjson::T_ATOM_ERROR);
     case json_type::number: {
       const auto code = value.get_double().error();
       return code == simdjson::SUCCESS || FailMalformed(code);
@@ -422,9 +422,9 @@ bool JsonDecoder::FailType(const DataType& type, ondemand::value value, std::str
   if (found == json_type::object || found == json_type::array) {
     described = found == json_type::object ? "an object" : "an array";
   } else {
-    described = found == json_type::string ? "the string " : found == json_type::number
-                                                                 ? "the number "
-                                                                 : "";
+    described = found == json_type::string   ? "the string "
+                : found == json_type::number ? "the number "
+                                             : "";
     described += Quoted(token);
   }
   reason_ = fmt::format("field \"{}\" wants {}, found {}{} (byte {})", FieldName(),

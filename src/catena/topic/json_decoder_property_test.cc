@@ -29,15 +29,37 @@ using types::Value;
 using types::ValueList;
 using types::ValueMap;
 
-constexpr const char* kScalars[] = {"BOOLEAN", "BYTE", "SHORT", "INT", "LONG", "FLOAT",
-                                    "DOUBLE", "STRING", "BINARY", "DATE", "TIMESTAMP"};
-constexpr const char* kNumbers[] = {
-    "0", "-0", "1", "-17", "127", "128", "32768", "2147483647", "2147483648", "1700000000123",
-    "9223372036854775807", "9223372036854775808", "18446744073709551616", "-9223372036854775809",
-    "1.5", "2.0", "1e3", "1E+2", "-1.25e-3", "1e300", "1e-400", "3.5e38", "9007199254740993.0",
-    "0.1", "123456789012345678901234567890", "0.30000000000000004"};
-constexpr const char* kStrings[] = {"\"\"", "\"a\"", "\"12\"", "\"a\\nb\\\"c\\\\\"",
-                                    "\"\\u00e9\\ud83d\\ude00\"", "\"\xc3\xa9\"", "\"2026-11-20\""};
+constexpr const char* kScalars[] = {"BOOLEAN", "BYTE",   "SHORT",  "INT",  "LONG",     "FLOAT",
+                                    "DOUBLE",  "STRING", "BINARY", "DATE", "TIMESTAMP"};
+constexpr const char* kNumbers[] = {"0",
+                                    "-0",
+                                    "1",
+                                    "-17",
+                                    "127",
+                                    "128",
+                                    "32768",
+                                    "2147483647",
+                                    "2147483648",
+                                    "1700000000123",
+                                    "9223372036854775807",
+                                    "9223372036854775808",
+                                    "18446744073709551616",
+                                    "-9223372036854775809",
+                                    "1.5",
+                                    "2.0",
+                                    "1e3",
+                                    "1E+2",
+                                    "-1.25e-3",
+                                    "1e300",
+                                    "1e-400",
+                                    "3.5e38",
+                                    "9007199254740993.0",
+                                    "0.1",
+                                    "123456789012345678901234567890",
+                                    "0.30000000000000004"};
+constexpr const char* kStrings[] = {
+    "\"\"",         "\"a\"",         "\"12\"", "\"a\\nb\\\"c\\\\\"", "\"\\u00e9\\ud83d\\ude00\"",
+    "\"\xc3\xa9\"", "\"2026-11-20\""};
 constexpr const char* kLiterals[] = {"true", "false", "null"};
 
 template <size_t N>
@@ -187,7 +209,8 @@ std::optional<Value> Naive(const Json& json, const DataType& type) {
     return Value(map);
   }
   const auto integer = NaiveInteger(json);
-  const int64_t high = type.kind == Kind::kByte ? 127 : type.kind == Kind::kShort ? 32767
+  const int64_t high = type.kind == Kind::kByte    ? 127
+                       : type.kind == Kind::kShort ? 32767
                        : type.kind == Kind::kInt || type.kind == Kind::kDate
                            ? std::numeric_limits<int32_t>::max()
                            : std::numeric_limits<int64_t>::max();
@@ -216,9 +239,8 @@ Value Normal(Value value) {
   }
   if (auto* map = std::get_if<ValueMap>(&value.data)) {
     for (auto& [key, mapped] : *map) mapped = Normal(std::move(mapped));
-    std::sort(map->begin(), map->end(), [](const auto& a, const auto& b) {
-      return types::Compare(a.first, b.first) < 0;
-    });
+    std::sort(map->begin(), map->end(),
+              [](const auto& a, const auto& b) { return types::Compare(a.first, b.first) < 0; });
   }
   return value;
 }

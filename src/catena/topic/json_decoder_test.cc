@@ -50,9 +50,9 @@ One DecodeX(const std::string& type, const std::string& json) {
 
 TEST(JsonDecoderTest, FillsColumnsByName) {
   const auto schema = SchemaOf({{"user", "STRING"}, {"amount", "DOUBLE"}, {"n", "LONG"}});
-  const Decoded decoded = Decode(
-      schema, {R"({"n": 7, "user": "a\u00e9\n", "other": [1, {"deep": null}], "amount": 3})",
-               R"({"amount":null,"user":"b"})", "{}"});
+  const Decoded decoded =
+      Decode(schema, {R"({"n": 7, "user": "a\u00e9\n", "other": [1, {"deep": null}], "amount": 3})",
+                      R"({"amount":null,"user":"b"})", "{}"});
   ASSERT_TRUE(decoded.bad.empty());
   EXPECT_EQ(decoded.rows.schema(), schema);
   EXPECT_EQ(decoded.record_of_row, (std::vector<uint32_t>{0, 1, 2}));
@@ -63,8 +63,8 @@ TEST(JsonDecoderTest, FillsColumnsByName) {
 
 TEST(JsonDecoderTest, BadRecordsLeaveNoTraceInTheRows) {
   const auto schema = SchemaOf({{"a", "LIST<LONG>"}, {"b", "LONG"}});
-  const Decoded decoded = Decode(schema, {R"({"a":[1],"b":1})", R"({"a":[1,2],"b":"x"})", "nope",
-                                          R"({"a":[3],"b":3})"});
+  const Decoded decoded = Decode(
+      schema, {R"({"a":[1],"b":1})", R"({"a":[1,2],"b":"x"})", "nope", R"({"a":[3],"b":3})"});
   EXPECT_EQ(decoded.record_of_row, (std::vector<uint32_t>{0, 3}));
   ASSERT_EQ(decoded.bad.size(), 2u);
   EXPECT_EQ(decoded.bad[0].record, 1u);
@@ -99,9 +99,14 @@ TEST(JsonDecoderTest, IntegersAreWholeAndFit) {
   EXPECT_EQ(DecodeX("LONG", "-1.5e3").value, Value(-1500));
   EXPECT_EQ(DecodeX("BYTE", "-128").value, Value(-128));
   EXPECT_EQ(DecodeX("TIMESTAMP", "1700000000000").value, Value(int64_t{1700000000000}));
-  for (const auto& [type, json] : std::vector<std::pair<std::string, std::string>>{
-           {"LONG", "9223372036854775808"}, {"LONG", "1e19"}, {"LONG", "9007199254740994.0"},
-           {"INT", "2147483648"}, {"INT", "-2147483649"}, {"BYTE", "128"}, {"SHORT", "1e9"}}) {
+  for (const auto& [type, json] :
+       std::vector<std::pair<std::string, std::string>>{{"LONG", "9223372036854775808"},
+                                                        {"LONG", "1e19"},
+                                                        {"LONG", "9007199254740994.0"},
+                                                        {"INT", "2147483648"},
+                                                        {"INT", "-2147483649"},
+                                                        {"BYTE", "128"},
+                                                        {"SHORT", "1e9"}}) {
     EXPECT_EQ(DecodeX(type, json).reason, "field \"x\" wants " + type + ", found the number " +
                                               json + ", which does not fit (byte 5)");
   }
@@ -131,14 +136,14 @@ TEST(JsonDecoderTest, ReasonsNameFieldTypeAndFinding) {
 
 TEST(JsonDecoderTest, ListsAndMapsNest) {
   EXPECT_EQ(DecodeX("LIST<STRING>", "[]").value, Value(ValueList{}));
-  EXPECT_EQ(DecodeX("LIST<STRING>", R"(["a",null,""])").value,
-            Value(ValueList{"a", Value(), ""}));
+  EXPECT_EQ(DecodeX("LIST<STRING>", R"(["a",null,""])").value, Value(ValueList{"a", Value(), ""}));
   EXPECT_EQ(DecodeX("LIST<LIST<LONG>>", "[[1,2],null,[],[3]]").value,
             Value(ValueList{ValueList{1, 2}, Value(), ValueList{}, ValueList{3}}));
   EXPECT_EQ(DecodeX("MAP<STRING,LIST<DOUBLE>>", R"({"a":[1],"b":null})").value,
             Value(ValueMap{{"a", ValueList{1.0}}, {"b", Value()}}));
   std::string wide = "{";
-  for (int i = 0; i < 40; ++i) wide += "\"k" + std::to_string(i % 25) + "\":" + std::to_string(i) + ",";
+  for (int i = 0; i < 40; ++i)
+    wide += "\"k" + std::to_string(i % 25) + "\":" + std::to_string(i) + ",";
   wide.back() = '}';
   const Value map = DecodeX("MAP<STRING,LONG>", wide).value;
   EXPECT_EQ(std::get<ValueMap>(map.data).size(), 25u);

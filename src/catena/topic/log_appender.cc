@@ -82,8 +82,8 @@ Result<Offset> LogAppender::Append(std::span<const OutRecord* const> records, Ti
     AppendFrame(time, record->key, record->value, &bytes_);
   }
   const auto size = static_cast<int64_t>(bytes_.size());
-  const bool full = cursor_.position() > 0 &&
-                    cursor_.position() + size > options_.segment_bytes_max;
+  const bool full =
+      cursor_.position() > 0 && cursor_.position() + size > options_.segment_bytes_max;
   if (cursor_.descriptor() < 0 || full) CATENA_RETURN_IF_ERROR(StartSegment());
   const Offset first = cursor_.offset();
   CATENA_RETURN_IF_ERROR(Write());

@@ -137,8 +137,7 @@ Result<bool> LogCursor::TailIsDamaged(std::string* rest) {
     return Unavailable("cannot read topic segment: " + path + ": " + std::strerror(errno));
   }
   rest->resize(static_cast<size_t>(std::max<int64_t>(0, status.st_size - at_.position)));
-  CATENA_TRY(const size_t got,
-             ReadAt(file_.get(), at_.position, rest->data(), rest->size(), path));
+  CATENA_TRY(const size_t got, ReadAt(file_.get(), at_.position, rest->data(), rest->size(), path));
   rest->resize(got);
   if (rest->empty() || ReadFrame(*rest)) return false;
   if (at_.position == torn_position_ && static_cast<int64_t>(got) == torn_bytes_) return false;
@@ -232,8 +231,7 @@ Status LogCursor::ToTime(Timestamp time) {
   size_t high = bases.size();
   while (low < high) {
     const size_t middle = low + (high - low) / 2;
-    CATENA_RETURN_IF_ERROR(MoveTo(
-        {.offset = bases[middle], .base = bases[middle]}));
+    CATENA_RETURN_IF_ERROR(MoveTo({.offset = bases[middle], .base = bases[middle]}));
     CATENA_TRY(const Frame* frame, Peek());
     if (frame != nullptr && frame->append_time < time) {
       low = middle + 1;

@@ -69,15 +69,15 @@ class LogCursor {
   Access access_;
   size_t buffer_bytes_;
   FileDescriptor file_;
-  LogIndex::Entry at_;             // append_time is that of the record before.
-  int64_t noted_position_ = -1;    // Of the last entry given to the index, in this segment.
+  LogIndex::Entry at_;           // append_time is that of the record before.
+  int64_t noted_position_ = -1;  // Of the last entry given to the index, in this segment.
   std::vector<char> buffer_;
   size_t filled_ = 0;
   size_t taken_ = 0;
   bool at_file_end_ = false;
   std::optional<Frame> frame_;
-  int64_t torn_position_ = -1;     // Where a tail of torn_bytes_ was found to be merely torn, so
-  int64_t torn_bytes_ = 0;         // that it is searched once.
+  int64_t torn_position_ = -1;  // Where a tail of torn_bytes_ was found to be merely torn, so
+  int64_t torn_bytes_ = 0;      // that it is searched once.
 };
 
 }  // namespace catena::topic

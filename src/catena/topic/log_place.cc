@@ -67,9 +67,9 @@ const LogIndex::Entry* LogIndex::AtOrBefore(Offset base, Offset offset) const {
 const LogIndex::Entry* LogIndex::Before(Offset base, Timestamp time) const {
   // Append times ascend with offsets, so both orders search the same vector.
   const auto in_segment = std::lower_bound(entries_.begin(), entries_.end(), base, OffsetLess);
-  const auto after = std::partition_point(
-      in_segment, entries_.end(),
-      [&](const Entry& entry) { return entry.base == base && entry.append_time < time; });
+  const auto after = std::partition_point(in_segment, entries_.end(), [&](const Entry& entry) {
+    return entry.base == base && entry.append_time < time;
+  });
   return after == in_segment ? nullptr : &*(after - 1);
 }
 

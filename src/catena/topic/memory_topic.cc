@@ -17,6 +17,8 @@
 namespace catena::topic {
 namespace {
 
+constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
+
 struct MemoryTopic {
   explicit MemoryTopic(TopicPartition count) : partitions(static_cast<size_t>(count)) {}
 
@@ -42,7 +44,8 @@ Result<std::shared_ptr<MemoryTopic>> Find(const std::string& name) {
   if (found != registry.topics.end()) return found->second;
   return NotFound(fmt::format(
       "no such topic; run `catena topic create {} --partitions N`, or create it in this process: "
-      "memory:{}", name, name));
+      "memory:{}",
+      name, name));
 }
 
 class MemoryTopicReader : public TopicReader {
@@ -87,15 +90,15 @@ class MemoryTopicReader : public TopicReader {
   Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) override {
     const std::lock_guard lock(topic_->mutex);
     const std::deque<Record>& records = topic_->partitions[Checked(partition)];
-    const auto first = std::partition_point(
-        records.begin(), records.end(),
-        [&](const Record& record) { return record.append_time < time; });
+    const auto first =
+        std::partition_point(records.begin(), records.end(),
+                             [&](const Record& record) { return record.append_time < time; });
     return static_cast<Offset>(first - records.begin());
   }
 
   Status Wait(Millis wait) override {
     std::unique_lock lock(topic_->mutex);
-    topic_->grown.wait_for(lock, wait, [&] {
+    topic_->grown.wait_for(lock, std::min(wait, kWaitMax), [&] {
       for (size_t i = 0; i < next_.size(); ++i) {
         if (topic_->partitions[i].size() > next_[i]) return true;
       }
@@ -141,8 +144,7 @@ class MemoryTopicWriter : public TopicWriter {
       std::deque<Record>& into = topic_->partitions[partition];
       Timestamp time = record.append_time == Timestamp::min() ? now : record.append_time;
       if (!into.empty()) time = std::max(time, into.back().append_time);
-      places.emplace_back(static_cast<TopicPartition>(partition),
-                          static_cast<Offset>(into.size()));
+      places.emplace_back(static_cast<TopicPartition>(partition), static_cast<Offset>(into.size()));
       into.push_back(Record{.partition = places.back().first,
                             .offset = places.back().second,
                             .append_time = time,
@@ -169,7 +171,8 @@ Status CreateMemoryTopic(const std::string& name, TopicPartition partitions) {
   if (existing == partitions) return Status();
   return InvalidConf(fmt::format(
       "topic exists with another number of partitions, which cannot change; use {} or another "
-      "name: memory:{}, asked for {}", existing, name, partitions));
+      "name: memory:{}, asked for {}",
+      existing, name, partitions));
 }
 
 Result<std::unique_ptr<TopicReader>> OpenMemoryTopicReader(const std::string& name) {

@@ -21,13 +21,14 @@ struct Implementation {
 };
 
 constexpr std::array kImplementations = {
-    Implementation{
-        "file",
-        [](const TopicAddress& at, TopicPartition n) { return CreateFileTopic(at.root, at.name, n); },
-        [](const TopicAddress& at) { return OpenFileTopicReader(at.root, at.name); },
-        [](const TopicAddress& at, const Clock& clock) {
-          return OpenFileTopicWriter(at.root, at.name, clock);
-        }},
+    Implementation{"file",
+                   [](const TopicAddress& at, TopicPartition n) {
+                     return CreateFileTopic(at.root, at.name, n);
+                   },
+                   [](const TopicAddress& at) { return OpenFileTopicReader(at.root, at.name); },
+                   [](const TopicAddress& at, const Clock& clock) {
+                     return OpenFileTopicWriter(at.root, at.name, clock);
+                   }},
     Implementation{
         "memory",
         [](const TopicAddress& at, TopicPartition n) { return CreateMemoryTopic(at.name, n); },

@@ -61,7 +61,7 @@ class TopicReader {
 };
 
 struct OutRecord {
-  std::string key;    // Records of one key go to one partition, by HashBytes(key) % partitions.
+  std::string key;  // Records of one key go to one partition, by HashBytes(key) % partitions.
   std::string value;
   Timestamp append_time = Timestamp::min();  // min(): the clock's now.
 };
@@ -84,9 +84,9 @@ class TopicWriter {
 // bare name takes `default_url` ("file:///dir", "memory:", "kafka://host=h/port=p"). Parameters may
 // follow a kafka name or a bare one: `name/host=h`. kInvalidConf says which part cannot be read.
 struct TopicAddress {
-  std::string scheme;     // "file", "memory", "kafka".
-  std::string root;       // Folder, "host:port" of the broker, or empty.
-  std::string name;       // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
+  std::string scheme;                             // "file", "memory", "kafka".
+  std::string root;                               // Folder, "host:port" of the broker, or empty.
+  std::string name;                               // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
   std::map<std::string, std::string> parameters;  // Those of a kafka URL other than host and port.
 };
 Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url);

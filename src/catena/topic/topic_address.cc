@@ -110,8 +110,10 @@ Result<TopicAddress> ParseURL(std::string_view scheme, std::string_view rest) {
 Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_url) {
   const auto [scheme, rest] = SplitScheme(default_url);
   if (scheme.empty()) {
-    return InvalidConf("a bare topic name needs a default; set topics.default in catena.yaml to "
-                       "file:///dir, or write file:///dir/" + std::string(text));
+    return InvalidConf(
+        "a bare topic name needs a default; set topics.default in catena.yaml to "
+        "file:///dir, or write file:///dir/" +
+        std::string(text));
   }
   const size_t slash = std::min(text.find('/'), text.size());
   TopicAddress address{.scheme = std::string(scheme)};
@@ -140,7 +142,8 @@ Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view d
   const auto [scheme, rest] = SplitScheme(name);
   CATENA_TRY(TopicAddress address,
              scheme.empty() ? ParseBare(name, default_url) : ParseURL(scheme, rest));
-  CATENA_RETURN_IF_ERROR(CheckName(address.name).WithContext("topic \"" + std::string(name) + "\""));
+  CATENA_RETURN_IF_ERROR(
+      CheckName(address.name).WithContext("topic \"" + std::string(name) + "\""));
   return address;
 }
 
