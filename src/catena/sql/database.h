@@ -22,17 +22,18 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "catena/base/result.h"
+#include "catena/sql/expression_guard.h"
 #include "catena/types/batch.h"
 
 namespace catena::sql {
 
 struct DatabaseOptions {
-  uint64_t memory_limit_bytes = uint64_t{1} << 30;
+  uint64_t memory_limit_bytes = uint64_t{1} << 30;  // An eighth of it is for Projections.
   int threads = 0;             // 0: one per core.
   std::string temp_directory;  // Where sorts and joins spill; empty: they fail at the limit.
   // When not empty, SQL can touch files below these directories only (absolute paths).
@@ -90,15 +91,20 @@ class Database {
   Status CopyToParquet(const std::string& select, const std::string& path,
                        const ParquetOptions& options = {});
 
+  // kInvalidConf unless the text is one scalar expression: see expression_guard.h.
+  Result<GuardedExpression> Guard(const std::string& duckdb);
+
   const DatabaseOptions& options() const { return options_; }
 
  private:
   friend class Projection;
   explicit Database(const DatabaseOptions& options) : options_(options) {}
+  Result<std::shared_ptr<Engine>> RowEngine();
 
   DatabaseOptions options_;
   std::shared_ptr<Engine> tables_;  // All threads; reads and writes files.
-  std::shared_ptr<Engine> rows_;    // The caller's thread only; no files; for Projection.
+  std::mutex mutex_;
+  std::shared_ptr<Engine> rows_;  // The caller's thread only, no files; opened when first needed.
 };
 
 }  // namespace catena::sql

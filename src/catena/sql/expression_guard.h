@@ -23,8 +23,10 @@ namespace catena::sql {
 class Engine;
 
 struct GuardedExpression {
-  std::string duckdb;                 // Safe to stand between parentheses in a SELECT.
-  std::vector<std::string> columns;   // First part of every column reference.
+  std::string duckdb;                // Safe to stand between parentheses in a SELECT.
+  std::vector<std::string> columns;  // First part of every column reference.
+  // Lambda parameters, which are columns where `->` means JSON.
+  std::vector<std::string> maybe_columns;
 };
 
 Result<GuardedExpression> GuardExpression(Engine* engine, const std::string& duckdb);

@@ -65,19 +65,4 @@ class Projection {
   std::unique_ptr<Bound> bound_;
 };
 
-// Output column and DuckDB expression of a Query over `input`, spelled once for streams (Projection)
-// and tables (Table::ReadQuery): selects or all columns, then `ts`.
-struct QueryColumn {
-  std::string name;
-  std::string duckdb;        // Guarded; a plain column is quoted.
-  std::string plain_column;  // The input column when it is nothing but that, else empty.
-  std::string spark;         // As the author wrote it; for messages.
-};
-struct QueryPlan {
-  std::vector<QueryColumn> columns;
-  std::vector<QueryColumn> wheres;  // Their names are empty.
-};
-Result<QueryPlan> PlanQuery(Database* database, const conf::Query& query,
-                            const types::Schema& input);
-
 }  // namespace catena::sql

@@ -68,6 +68,22 @@ class Column {
     offsets_.push_back(text_.size());
     validity_.push_back(1);
   }
+  // All of `values` at once; bit i of `valid_bits` (least significant first) tells whether value i
+  // is there, a null pointer that all are.
+  template <typename T>
+  void AppendRun(std::span<const T> values, const uint64_t* valid_bits) {
+    auto& mine = std::get<std::vector<T>>(data_);
+    const size_t first = mine.size();
+    mine.insert(mine.end(), values.begin(), values.end());
+    validity_.resize(first + values.size(), 1);
+    if (valid_bits == nullptr) return;
+    for (size_t i = 0; i < values.size(); ++i) {
+      if ((valid_bits[i >> 6] >> (i & 63) & 1) != 0) continue;
+      mine[first + i] = T{};
+      validity_[first + i] = 0;
+      ++null_count_;
+    }
+  }
   // LIST, MAP, STRUCT: after the elements were appended to the children, closes the row.
   void CloseRow();
   // Row `row` of a column of the same type.
