@@ -6,6 +6,7 @@ import os
 import textwrap
 
 import pytest
+
 from catena.compile import compiler
 
 PROJECT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))

@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+
 from catena.compile import compiler, engine_object, sql
 from catena.compile.__main__ import main
 from catena.compile.conftest import NO_BINARY, PROJECT, TESTDATA

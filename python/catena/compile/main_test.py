@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+
 from catena.compile.__main__ import main
 
 GOOD = """
