@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// BatchContext: what every batch job works with; and Progress, how it tells how far it is.
+//
+//   threads  Progress is called from the thread that runs the job
+
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "catena/base/clock.h"
+#include "catena/plan/backfill_plan.h"
+#include "catena/sql/database.h"
+#include "catena/table/table.h"
+
+namespace catena::batch {
+
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual void OnStep(const plan::Step& step, size_t index, size_t steps) = 0;
+  // Rows of the running step; `total` is 0 while it is not known.
+  virtual void OnRows(uint64_t done, uint64_t total) = 0;
+};
+
+// All pointers outlive the jobs; `progress` may be null.
+struct BatchContext {
+  sql::Database* database = nullptr;
+  const table::Warehouse* warehouse = nullptr;
+  const Clock* clock = nullptr;
+  Progress* progress = nullptr;
+};
+
+}  // namespace catena::batch

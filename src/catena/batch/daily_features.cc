@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/daily_features.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "catena/aggregate/window/resolution.h"
+#include "catena/aggregate/window/sawtooth.h"
+
+namespace catena::batch {
+namespace {
+
+// The rows of the answer: which group, at the end of which day.
+struct Asked {
+  std::vector<uint32_t> groups;
+  std::vector<int64_t> times;
+  std::vector<Date> days;
+
+  void Add(uint32_t group, Date day) {
+    groups.push_back(group);
+    times.push_back(ToMillis(day.End()));
+    days.push_back(day);
+  }
+};
+
+std::vector<uint32_t> SortedIds(const KeyIndex& keys) {
+  std::vector<uint32_t> ids(keys.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  std::sort(ids.begin(), ids.end(),
+            [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
+  return ids;
+}
+
+Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& range,
+                const KeyIndex& keys, const GroupByRows& events, const Groups& groups) {
+  const std::optional<Millis> window = plan::LongestWindow(group_by);
+  const std::vector<uint32_t> ids = SortedIds(keys);
+  Asked asked;
+  for (const Date day : range) {
+    const int64_t query = ToMillis(day.End());
+    const int64_t tail =
+        window ? ToMillis(aggregate::WindowTail(day.End(), *window)) : INT64_MIN;
+    for (const uint32_t id : ids) {
+      const auto first = groups.rows.begin() + groups.begin[id];
+      const auto last = groups.rows.begin() + groups.begin[id + 1];
+      const auto at = std::lower_bound(first, last, tail, [&](uint32_t row, int64_t time) {
+        return events.times[row] < time;
+      });
+      if (at != last && events.times[*at] < query) asked.Add(id, day);
+    }
+  }
+  return asked;
+}
+
+// Groups are (key, day) and each has a row; the day is in the last eight bytes of the key.
+Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group) {
+  std::vector<uint32_t> ids = SortedIds(keys);
+  std::stable_sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) {
+    return day_of_group[a] < day_of_group[b];
+  });
+  Asked asked;
+  for (const uint32_t id : ids) asked.Add(id, day_of_group[id]);
+  return asked;
+}
+
+std::vector<Date> DaysOfGroups(const KeyIndex& keys) {
+  std::vector<Date> days;
+  days.reserve(keys.size());
+  for (uint32_t id = 0; id < keys.size(); ++id) days.push_back(KeyReader::DayOf(keys.Key(id)));
+  return days;
+}
+
+std::vector<types::ColumnPtr> Answer(const aggregate::WindowedAggregator& windowed,
+                                     const GroupByRows& events, const Groups& groups,
+                                     const Asked& asked) {
+  const Groups queries = GroupRows(asked.groups, groups.begin.size() - 1, asked.times, {});
+  aggregate::SawtoothInput input;
+  input.events = &events.rows;
+  input.event_times = events.times;
+  input.event_orders = events.orders;
+  input.event_rows = groups.rows;
+  input.event_begin = groups.begin;
+  input.query_times = asked.times;
+  input.query_rows = queries.rows;
+  input.query_begin = queries.begin;
+  input.output_rows = asked.groups.size();
+  return aggregate::AnswerQueries(windowed, input);
+}
+
+}  // namespace
+
+table::PartitionRange SourceRange(const conf::GroupBy& group_by,
+                                  const table::PartitionRange& range) {
+  if (IsEntity(group_by)) return range;
+  table::PartitionRange source = table::PartitionRange::All();
+  if (const auto window = plan::LongestWindow(group_by)) {
+    source.first = Date::Of(range.first.End() - *window) - 1;
+  }
+  source.last = range.last;
+  return source;
+}
+
+Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
+                                           const conf::GroupBy& group_by,
+                                           const table::PartitionRange& range) {
+  CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
+  const bool entity = IsEntity(group_by);
+  KeyIndex keys;
+  const GroupByRead read{SourceRange(group_by, range), false, entity};
+  CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
+  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders);
+  const Asked asked = entity ? AskEntities(keys, DaysOfGroups(keys))
+                             : AskEvents(group_by, range, keys, events, groups);
+
+  std::vector<uint32_t> first_rows;
+  first_rows.reserve(asked.groups.size());
+  for (const uint32_t group : asked.groups) first_rows.push_back(groups.rows[groups.begin[group]]);
+  DailyFeatures features;
+  features.days = asked.days;
+  features.key_columns = group_by.key_columns.size();
+  features.cut = std::move(events.cut);
+  features.rows_read = events.rows_read;
+  if (group_by.aggregations.empty()) {
+    features.rows = events.rows.Take(first_rows);
+    return features;
+  }
+  CATENA_TRY(const auto windowed,
+             aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
+  features.rows = events.rows.Select(group_by.key_columns).Take(first_rows);
+  const auto answers = Answer(windowed, events, groups, asked);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    features.rows.AddColumn(windowed.outputs()[i].name, answers[i]);
+  }
+  return features;
+}
+
+}  // namespace catena::batch

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// DailyFeatures: a GroupBy's values at the end of days, one row a key and day.
+//
+//     day 03-07:   events before 03-08T00:00, windows ending there; of entities the snapshot 03-07
+//
+//   output  key columns, then outputs without prefix (without aggregations the value columns); rows
+//           by (day, key bytes). A key has a row when at least one of its events lies inside the
+//           longest window (before the day's end when unwindowed), or when the snapshot has it
+//   null    an empty window, as everywhere
+//   source  Chronon GroupBy.snapshotEvents, snapshotEntities
+
+#pragma once
+
+#include "catena/batch/group_by_rows.h"
+
+namespace catena::batch {
+
+struct DailyFeatures {
+  types::Batch rows;
+  std::vector<Date> days;  // By row, ascending.
+  size_t key_columns = 0;  // The first columns of `rows`.
+  std::map<int32_t, int64_t> cut;
+  uint64_t rows_read = 0;
+};
+
+// `range` is not empty.
+Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
+                                           const conf::GroupBy& group_by,
+                                           const table::PartitionRange& range);
+
+// The days of a source that values at the ends of `range` need.
+table::PartitionRange SourceRange(const conf::GroupBy& group_by,
+                                  const table::PartitionRange& range);
+
+}  // namespace catena::batch

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// GroupByRows: what a GroupBy aggregates: rows of all its sources that belong to a key, grouped.
+//
+//   output  `rows` holds key columns and inputs; groups[row] is the id of its key in the KeyIndex,
+//           or of (key, day) for snapshots. Several sources: their number is in the high bits of the
+//           source order, so that no two rows share time and order
+//   null    rows with a null key part or a null event time are not aggregated and not here
+//   errors  those of source_rows.h; kInvalidConf: two sources give a column different types
+//   limits  everything read is in memory
+
+#pragma once
+
+#include <map>
+
+#include "catena/aggregate/windowed_aggregator.h"
+#include "catena/batch/key_index.h"
+#include "catena/batch/source_rows.h"
+
+namespace catena::batch {
+
+struct GroupByRows {
+  types::Batch rows;
+  std::vector<int64_t> times;
+  std::vector<uint64_t> orders;
+  std::vector<uint32_t> groups;
+  // Largest _offset + 1 of each topic partition read; empty when a table carries no offsets.
+  std::map<int32_t, int64_t> cut;
+  uint64_t rows_read = 0;
+};
+
+struct GroupByRead {
+  table::PartitionRange range;
+  bool known_keys_only = false;  // Rows of keys that are not in the index are passed over.
+  bool by_day = false;           // A group is (key, day): what snapshots of entities need.
+};
+
+// Key columns first, then inputs and buckets; without aggregations, the other columns of the source.
+Result<types::Schema> SchemaOfRows(const BatchContext& context, const conf::GroupBy& group_by);
+// The part of it that is not key: what passes through when there are no aggregations.
+Result<types::Schema> SchemaOfValues(const BatchContext& context, const conf::GroupBy& group_by);
+
+Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::GroupBy& group_by,
+                                    const GroupByRead& read, KeyIndex* keys);
+
+// The id of a row's key, or kNoGroup; `key` is room for its bytes. Days go into the key by_day.
+class KeyReader {
+ public:
+  // Each of `columns` is in the schema.
+  KeyReader(const types::Schema& schema, const std::vector<std::string>& columns);
+  // False when a part is null.
+  bool Read(const types::Batch& rows, size_t row, std::string* key) const;
+  static void AppendDay(Date day, std::string* key);
+  // Of a key that AppendDay ended.
+  static Date DayOf(std::string_view key);
+
+ private:
+  std::vector<size_t> columns_;
+};
+
+bool IsEntity(const conf::GroupBy& group_by);
+
+// kUnsupported names what of the GroupBy batch jobs can not do.
+Status RequireSupported(const conf::GroupBy& group_by);
+
+// kNotFound unless every JoinSource of the GroupBy has its Join materialised, by the definition of
+// today, for all days of `range` that the Join's left side has.
+Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& group_by,
+                           const table::PartitionRange& range);
+
+}  // namespace catena::batch

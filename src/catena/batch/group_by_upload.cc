@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/group_by_upload.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "catena/aggregate/window/upload_ir.h"
+#include "catena/base/log.h"
+#include "catena/batch/daily_features.h"
+#include "catena/batch/partition_output.h"
+#include "catena/conf/semantic_hash.h"
+#include "catena/fetch/online_state.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::batch {
+namespace {
+
+using fetch::Generation;
+
+constexpr size_t kGenerationsMin = 2;
+
+// Puts of one generation, applied whenever a chunk is full.
+class UploadWriter {
+ public:
+  UploadWriter(kv::KVStore* store, const std::string& group_by, Timestamp batch_end,
+               size_t chunk_bytes, StepReport* report)
+      : store_(store),
+        dataset_(fetch::UploadDataset(group_by)),
+        batch_end_(batch_end),
+        chunk_bytes_(chunk_bytes),
+        report_(report) {}
+
+  Status Put(std::string_view key, std::string value) {
+    pending_ += key.size() + value.size();
+    report_->bytes += key.size() + value.size();
+    ++report_->rows;
+    chunk_.puts.push_back(
+        kv::Put{dataset_, std::string(key), kv::TimedValue{batch_end_, 0, std::move(value)}});
+    return pending_ < chunk_bytes_ ? Status() : Flush();
+  }
+  // Values of keys that an earlier run of the same upload had and this one has not.
+  Status ClearKeysNotIn(const KeyIndex& keys, const std::string& empty_value) {
+    std::vector<std::string> gone;
+    CATENA_RETURN_IF_ERROR(
+        store_->Scan(dataset_, [&](std::string_view key, const kv::TimedValue& value) {
+          if (value.time == batch_end_ && keys.Find(key) == kNoGroup) gone.emplace_back(key);
+          return true;
+        }));
+    for (const std::string& key : gone) CATENA_RETURN_IF_ERROR(Put(key, empty_value));
+    report_->rows -= gone.size();
+    return Status();
+  }
+  Status Publish(std::vector<kv::Mark> marks) {
+    chunk_.marks = std::move(marks);
+    CATENA_RETURN_IF_ERROR(store_->Apply(chunk_, /*durable=*/true));
+    return Status();
+  }
+  const std::string& dataset() const { return dataset_; }
+
+ private:
+  Status Flush() {
+    CATENA_RETURN_IF_ERROR(store_->Apply(chunk_));
+    chunk_.puts.clear();
+    pending_ = 0;
+    return Status();
+  }
+
+  kv::KVStore* store_;
+  std::string dataset_;
+  Timestamp batch_end_;
+  size_t chunk_bytes_;
+  StepReport* report_;
+  kv::WriteBatch chunk_;
+  size_t pending_ = 0;
+};
+
+// What one kind of upload found out besides its values.
+struct Uploaded {
+  fetch::ServingInfo info;
+  std::map<int32_t, int64_t> cut;
+};
+
+types::Schema KeySchema(const conf::GroupBy& group_by, const types::Schema& rows) {
+  types::Schema keys;
+  for (const std::string& name : group_by.key_columns) {
+    keys.fields.push_back(rows.fields[*rows.Find(name)]);
+  }
+  return keys;
+}
+
+Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& step, bool again,
+                                UploadWriter* writer, StepReport* report) {
+  const conf::GroupBy& group_by = *step.group_by;
+  const Timestamp batch_end = step.through.End();
+  KeyIndex keys;
+  const GroupByRead read{SourceRange(group_by, table::PartitionRange::Of(step.through)), false,
+                         false};
+  CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
+  report->rows_read = events.rows_read;
+  CATENA_TRY(const auto windowed,
+             aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
+  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders);
+  std::vector<uint32_t> ids(keys.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  std::sort(ids.begin(), ids.end(),
+            [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const uint32_t id = ids[i];
+    aggregate::UploadIr upload(windowed, batch_end);
+    const std::span<const uint32_t> rows(groups.rows);
+    upload.AddRows(events.rows, events.times, events.orders,
+                   rows.subspan(groups.begin[id], groups.begin[id + 1] - groups.begin[id]));
+    if (upload.IsEmpty() && !again) continue;
+    std::string value;
+    upload.Encode(&value);
+    CATENA_RETURN_IF_ERROR(writer->Put(keys.Key(id), std::move(value)));
+    if (context.progress != nullptr && i % 4096 == 0) context.progress->OnRows(i, ids.size());
+  }
+  if (again) {
+    std::string empty;
+    aggregate::UploadIr(windowed, batch_end).Encode(&empty);
+    CATENA_RETURN_IF_ERROR(writer->ClearKeysNotIn(keys, empty));
+  }
+  Uploaded uploaded;
+  uploaded.info.keys = KeySchema(group_by, events.rows.schema());
+  uploaded.info.inputs = windowed.rows().input_schema();
+  uploaded.cut = std::move(events.cut);
+  return uploaded;
+}
+
+Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& step, bool again,
+                                UploadWriter* writer, StepReport* report) {
+  const conf::GroupBy& group_by = *step.group_by;
+  CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
+  CATENA_TRY(DailyFeatures features,
+             ComputeDailyFeatures(context, group_by, table::PartitionRange::Of(step.through)));
+  report->rows_read = features.rows_read;
+  // Values follow the keys, both in the rows and in what is stored; a key that also is an input of
+  // a pass-through is only a key.
+  const types::Schema& all = features.rows.schema();
+  types::Schema values;
+  std::vector<size_t> value_columns;
+  for (size_t i = features.key_columns; i < all.size(); ++i) {
+    values.fields.push_back(all.fields[i]);
+    value_columns.push_back(i);
+  }
+  std::vector<size_t> key_columns(features.key_columns);
+  std::iota(key_columns.begin(), key_columns.end(), 0);
+  const types::RowCodec codec(values);
+  KeyIndex keys;
+  std::string key;
+  for (size_t row = 0; row < features.rows.rows(); ++row) {
+    key.clear();
+    if (!types::EncodeKey(features.rows, key_columns, row, &key)) continue;
+    keys.Add(key);
+    std::string value;
+    codec.Encode(features.rows, value_columns, row, &value);
+    CATENA_RETURN_IF_ERROR(writer->Put(key, std::move(value)));
+    if (context.progress != nullptr && row % 4096 == 0) {
+      context.progress->OnRows(row, features.rows.rows());
+    }
+  }
+  if (again) {
+    types::BatchBuilder nulls(values);
+    for (size_t i = 0; i < values.size(); ++i) nulls.column(i)->AppendNull();
+    std::vector<size_t> columns(values.size());
+    std::iota(columns.begin(), columns.end(), 0);
+    std::string empty;
+    codec.Encode(nulls.Build(), columns, 0, &empty);
+    CATENA_RETURN_IF_ERROR(writer->ClearKeysNotIn(keys, empty));
+  }
+  Uploaded uploaded;
+  uploaded.info.keys = KeySchema(group_by, schema);
+  if (group_by.aggregations.empty()) {
+    uploaded.info.inputs = values;
+  } else {
+    CATENA_TRY(const auto windowed, aggregate::WindowedAggregator::Bind(group_by, schema));
+    uploaded.info.inputs = windowed.rows().input_schema();
+  }
+  uploaded.cut = std::move(features.cut);
+  return uploaded;
+}
+
+// A fetch as of an instant within retention reads the newest generation not after it, so one is
+// needed for as long as its successor is younger than the retention.
+std::vector<Generation> Retained(std::vector<Generation> generations, const Generation& added,
+                                 Timestamp horizon) {
+  std::erase_if(generations,
+                [&](const Generation& old) { return old.batch_end == added.batch_end; });
+  generations.push_back(added);
+  std::sort(generations.begin(), generations.end(),
+            [](const Generation& a, const Generation& b) { return a.batch_end < b.batch_end; });
+  size_t drop = 0;
+  while (generations.size() - drop > kGenerationsMin &&
+         generations[drop + 1].batch_end <= horizon) {
+    ++drop;
+  }
+  generations.erase(generations.begin(), generations.begin() + static_cast<int64_t>(drop));
+  return generations;
+}
+
+}  // namespace
+
+Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& step,
+                                 kv::KVStore* store, const UploadOptions& options) {
+  const conf::GroupBy& group_by = *step.group_by;
+  const std::string& name = group_by.metadata.name;
+  CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
+  StepReport report = BeginReport(step);
+  UploadWriter writer(store, name, step.through.End(), options.chunk_bytes, &report);
+  report.table = writer.dataset();
+
+  CATENA_TRY(const auto old_info, fetch::ReadServingInfo(store, name));
+  CATENA_TRY(std::vector<Generation> generations, fetch::ReadGenerations(store, name));
+  Generation generation;
+  generation.batch_end = step.through.End();
+  generation.computed_at = context.clock->Now();
+  const bool again =
+      std::any_of(generations.begin(), generations.end(), [&](const Generation& old) {
+        return old.batch_end == generation.batch_end;
+      });
+  auto uploaded = group_by.accuracy == conf::Accuracy::kTemporal
+                      ? UploadTemporal(context, step, again, &writer, &report)
+                      : UploadSnapshot(context, step, again, &writer, &report);
+  if (!uploaded.ok()) return uploaded.error().WithContext(name);
+  uploaded->info.meaning = step.meaning;
+  generation.cut = uploaded->cut;
+  if (old_info && *old_info != uploaded->info && !generations.empty()) {
+    // Values of another definition decode to other features, or not at all.
+    report.notes.push_back("generations of another definition are no longer served: " +
+                           std::to_string(generations.size()));
+    generations.clear();
+  }
+  generations =
+      Retained(std::move(generations), generation, context.clock->Now() - options.as_of_retention);
+  CATENA_RETURN_IF_ERROR(writer.Publish({fetch::ServingInfoMark(name, uploaded->info),
+                                         fetch::GenerationsMark(name, generations)}));
+  CATENA_RETURN_IF_ERROR(store->SetHorizon(writer.dataset(), generations.front().batch_end));
+  report.computed.push_back(step.through);
+  CATENA_LOG_INFO("generation_published", "group_by={} batch_end={} keys={} bytes={}", name,
+                  FormatTimestamp(generation.batch_end), report.rows, report.bytes);
+  return report;
+}
+
+}  // namespace catena::batch

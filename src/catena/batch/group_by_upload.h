@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// GroupBy upload: one generation of a GroupBy's values into a KVStore, published in one step.
+//
+//     events through end_date  ->  values at batchEnd = end_date + 1 day, key by key, in chunks
+//                              ->  serving info and the list of generations, durable: now visible
+//
+//   output   TEMPORAL: an UploadIr a key; SNAPSHOT: a row of outputs (without aggregations of value
+//            columns) as types::RowCodec writes it. Dataset fetch::UploadDataset, time batchEnd
+//   order    computed_at is taken before the table is read, so whatever was appended later is not
+//            believed to be inside
+//   retries  the same upload again replaces its values; keys that are gone become empty. A crash
+//            leaves values that no generation names
+//   errors   those of the tables and the store
+//   source   Chronon GroupByUpload; generations in docs/concepts/tiles.md
+
+#pragma once
+
+#include "catena/batch/context.h"
+#include "catena/batch/run_report.h"
+#include "catena/kv/kv_store.h"
+
+namespace catena::batch {
+
+struct UploadOptions {
+  // A generation goes when a newer one has been complete for so long; two always stay.
+  Millis as_of_retention = std::chrono::hours{2};
+  // Bound of one WriteBatch.
+  size_t chunk_bytes = size_t{4} << 20;
+};
+
+Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& step,
+                                 kv::KVStore* store, const UploadOptions& options = {});
+
+}  // namespace catena::batch

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/join_backfill.h"
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "catena/batch/join_part.h"
+#include "catena/batch/partition_output.h"
+
+namespace catena::batch {
+namespace {
+
+// Keys that parts use, ts, the rest as selected; then what parts add.
+std::vector<std::string> LeftColumns(const conf::Join& join, const types::Schema& left) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) {
+    if (left.Find(name) && std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(name);
+    }
+  };
+  for (const conf::JoinPart& part : join.join_parts) {
+    for (const std::string& key : conf::LeftKeys(part)) add(key);
+  }
+  add("ts");
+  for (const types::Field& field : left.fields) {
+    if (field.name != kTopicPartitionColumn && field.name != kOffsetColumn) add(field.name);
+  }
+  return names;
+}
+
+Status RequireDistinct(const types::Schema& schema, const std::string& join) {
+  std::set<std::string> names;
+  for (const types::Field& field : schema.fields) {
+    if (field.name != "ds" && names.insert(field.name).second) continue;
+    return InvalidConf("two output columns have one name, or one is named ds; rename it in the "
+                       "selects or give the join part a prefix: " + join + ": " + field.name);
+  }
+  return Status();
+}
+
+Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
+                            const LeftRows& left) {
+  const conf::Join& join = *step.join;
+  const types::Batch& rows = left.source.rows;
+  types::Batch output = rows.Select(LeftColumns(join, rows.schema()));
+  for (const conf::JoinPart& part : join.join_parts) {
+    CATENA_TRY(const types::Batch columns, JoinPartColumns(context, part, left, step.through));
+    for (size_t i = 0; i < columns.width(); ++i) {
+      output.AddColumn(columns.schema().fields[i].name, columns.shared(i));
+    }
+  }
+  for (const char* name : {kTopicPartitionColumn, kOffsetColumn}) {
+    if (const auto at = rows.schema().Find(name)) output.AddColumn(name, rows.shared(*at));
+  }
+  CATENA_RETURN_IF_ERROR(RequireDistinct(output.schema(), join.metadata.name));
+  return output;
+}
+
+// Left rows come by day, so each day is one run of them.
+Status WriteDays(const BatchContext& context, const table::PartitionRange& days,
+                 const std::vector<Date>& day_of_row, const types::Batch& rows,
+                 PartitionOutput* output) {
+  std::vector<uint32_t> taken;
+  uint64_t done = 0;
+  for (const Date day : days) {
+    const auto [first, last] = std::equal_range(day_of_row.begin(), day_of_row.end(), day);
+    taken.resize(static_cast<size_t>(last - first));
+    std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - day_of_row.begin()));
+    const bool all = taken.size() == rows.rows();
+    CATENA_RETURN_IF_ERROR(output->Write(day, all ? rows : rows.Take(taken)));
+    done += taken.size();
+    if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status RequireSupported(const conf::Join& join) {
+  const std::string where = "join " + join.metadata.name;
+  const auto present = [](const Json& json) { return !json.is_null() && !json.empty(); };
+  if (!join.derivations.empty()) return Unsupported(where + ".derivations: not computed yet");
+  if (present(join.bootstrap_parts)) return Unsupported(where + ".bootstrapParts: not joined yet");
+  if (present(join.online_external_parts)) {
+    return Unsupported(where + ".onlineExternalParts: not joined offline yet");
+  }
+  if (present(join.label_part)) return Unsupported(where + ".labelPart: not joined yet");
+  if (join.join_parts.empty()) return Unsupported(where + ".joinParts: a Join needs one at least");
+  return Status();
+}
+
+Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step) {
+  StepReport report = BeginReport(step);
+  if (step.compute.empty()) return report;
+  CATENA_RETURN_IF_ERROR(RequireSupported(*step.join));
+  CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, &report));
+  // Runs of missing days are read and swept one after another: reused days in between cost nothing.
+  std::vector<Date> days;
+  for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
+  for (const table::PartitionRange& range : table::ToRanges(days)) {
+    CATENA_TRY(const LeftRows left, ReadLeft(context, *step.join, range));
+    report.rows_read += left.source.rows.rows();
+    if (context.progress != nullptr) {
+      context.progress->OnRows(0, left.source.rows.rows());
+    }
+    CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
+    CATENA_RETURN_IF_ERROR(WriteDays(context, range, left.source.days, rows, &output));
+  }
+  return report;
+}
+
+}  // namespace catena::batch

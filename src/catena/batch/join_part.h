@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The columns that one JoinPart adds to the rows of a Join's left side.
+//
+//     right side          left row at q             value
+//     events TEMPORAL     q                         events with tail(q) <= t < q
+//     events SNAPSHOT     midnight of q's day       the same, as of that midnight
+//     entities SNAPSHOT   q's day - 1               rows of that snapshot, windows ending at midnight
+//
+// A left row of an EntitySource stands at the end of its day, so that its day is included.
+//
+//   output  one column per output of the GroupBy, prefixed, one value a left row in left order
+//   null    left rows with a null key part, an unknown key or no time get nulls
+//   errors  kInvalidConf: an unknown key column, keys of types that can not be equal; kUnsupported
+//           names what can not be done yet
+
+#pragma once
+
+#include "catena/batch/source_rows.h"
+#include "catena/conf/join.h"
+
+namespace catena::batch {
+
+struct LeftRows {
+  SourceRows source;
+  std::vector<int64_t> query_times;  // kNoTime: none.
+};
+
+Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
+                          const table::PartitionRange& range);
+
+// `through`: the last day of right sides that may be seen.
+Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
+                                     const LeftRows& left, Date through);
+
+}  // namespace catena::batch

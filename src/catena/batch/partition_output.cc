@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/partition_output.h"
+
+#include <filesystem>
+
+#include "catena/base/log.h"
+#include "catena/batch/table_meanings.h"
+
+namespace catena::batch {
+namespace {
+
+uint64_t BytesOf(const std::string& directory) {
+  uint64_t bytes = 0;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, ignored)) {
+    if (entry.is_regular_file(ignored)) bytes += entry.file_size(ignored);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const plan::Step& step,
+                                              StepReport* report) {
+  CATENA_TRY(table::Table table, context.warehouse->Find(step.table));
+  auto lock = table.LockForJob(false);
+  if (!lock.ok()) {
+    return lock.error().WithContext("another job may be writing " + step.table +
+                                    "; run this one when it is done");
+  }
+  return PartitionOutput(std::move(table), std::move(lock).value(), step.meaning, report);
+}
+
+Status PartitionOutput::Write(Date day, const types::Batch& rows) {
+  CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows));
+  CATENA_RETURN_IF_ERROR(MarkDay(table_, day, meaning_));
+  const uint64_t bytes = BytesOf(table_.directory() + "/ds=" + FormatDate(day));
+  report_->computed.push_back(day);
+  report_->rows += rows.rows();
+  report_->bytes += bytes;
+  CATENA_LOG_INFO("partition_written", "table={} ds={} rows={} bytes={}", table_.name(),
+                  FormatDate(day), rows.rows(), bytes);
+  return Status();
+}
+
+StepReport BeginReport(const plan::Step& step) {
+  StepReport report;
+  report.kind = std::string(plan::StepKindName(step.kind));
+  report.name = step.name;
+  report.table = step.table;
+  report.reused = step.reuse;
+  std::vector<Date> stale;
+  for (const plan::PlannedDay& planned : step.compute) {
+    if (planned.why == plan::Why::kStale) stale.push_back(planned.day);
+  }
+  if (!stale.empty()) {
+    report.notes.push_back("computed again, because another definition had made them: " +
+                           plan::PrintDays(stale));
+  }
+  if (!step.reuse.empty()) {
+    report.notes.push_back("reused as they are: " + plan::PrintDays(step.reuse));
+    CATENA_LOG_INFO("partitions_reused", "table={} days={}", step.table,
+                    plan::PrintDays(step.reuse));
+  }
+  return report;
+}
+
+}  // namespace catena::batch

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// SourceRows: rows of a conf's Source for a range of days, after its Query, placed in time.
+//
+//   input    EventSource: its table; EntitySource: its snapshot table; JoinSource: the output table
+//            of its Join (materialised by an earlier step), time column `ts` unless the Query names
+//            another. Days outside the Query's start and end partition are not read
+//   output   the Query's columns; per row event time (milliseconds), day (`ds`) and source order
+//   null     a null event time is kNoTime. Without a time column the event time is the last
+//            millisecond of the row's day
+//   errors   kNotFound: the table is absent; kInvalidConf: a column that the Query does not give
+//   order    (ds, file, row); source orders are (_topic_partition, _offset) where the table has
+//            them, else the running row number
+
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catena/batch/context.h"
+#include "catena/conf/source.h"
+#include "catena/types/batch.h"
+
+namespace catena::batch {
+
+inline constexpr int64_t kNoTime = INT64_MIN;
+inline constexpr char kTopicPartitionColumn[] = "_topic_partition";
+inline constexpr char kOffsetColumn[] = "_offset";
+
+struct SourceRows {
+  // The asked columns in their order, all columns of the Query and then `ts` when none were asked;
+  // then _topic_partition and _offset when the table has both.
+  types::Batch rows;
+  std::vector<int64_t> times;
+  std::vector<Date> days;
+  std::vector<uint64_t> orders;
+};
+
+struct SourceRequest {
+  table::PartitionRange range;
+  std::vector<std::string> columns;  // Of the Query's output, `ts` and `ds` too; empty: all.
+};
+
+// What `rows` of every piece will look like.
+Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,
+                                     const SourceRequest& request);
+using VisitRows = std::function<Status(SourceRows)>;
+Status ScanSource(const BatchContext& context, const conf::Source& source,
+                  const SourceRequest& request, const VisitRows& visit);
+// All pieces as one.
+Result<SourceRows> ReadSource(const BatchContext& context, const conf::Source& source,
+                              const SourceRequest& request);
+
+}  // namespace catena::batch

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/plan/backfill_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "catena/conf/output_names.h"
+#include "catena/conf/semantic_hash.h"
+
+namespace catena::plan {
+namespace {
+
+// A tail rounds down by less than a day, and a row may land a day after its event time.
+constexpr int32_t kSlackDays = 2;
+constexpr Date kBeginning{INT32_MIN / 2};
+
+struct Demand {
+  Date first;
+  Date last;
+  std::string because;
+  bool by_name = false;  // `first` was asked for by name: days before the table's own are missing.
+};
+
+bool Within(Date day, const conf::Query& query) {
+  const auto start = ParseDate(query.start_partition);
+  const auto end = ParseDate(query.end_partition);
+  return (!start.ok() || *start <= day) && (!end.ok() || day <= *end);
+}
+
+std::vector<Date> Cut(const std::vector<Date>& days, Date first, Date last) {
+  std::vector<Date> inside;
+  for (const Date day : days) {
+    if (first <= day && day <= last) inside.push_back(day);
+  }
+  return inside;
+}
+
+std::vector<Date> Merge(const std::vector<std::vector<Date>>& lists) {
+  std::set<Date> all;
+  for (const auto& list : lists) all.insert(list.begin(), list.end());
+  return {all.begin(), all.end()};
+}
+
+std::string TablesText(const std::vector<conf::Source>& sources) {
+  std::string text;
+  for (const conf::Source& source : sources) {
+    const auto* chain = std::get_if<conf::JoinSource>(&source);
+    text += (text.empty() ? "" : ", ") +
+            (chain == nullptr ? conf::TableOf(source) : conf::TableOf(chain->join->left));
+  }
+  return text;
+}
+
+// Walks from what was asked for to its parents; a Join's demand is complete when its turn comes,
+// because all of its children came before.
+class Planner {
+ public:
+  Planner(const conf::Conf& conf, const Inventory& inventory)
+      : conf_(conf), inventory_(inventory) {}
+
+  Result<BackfillPlan> Backfill(const DaysAsked& asked) {
+    CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
+    if (const conf::Join* join = conf_.join()) {
+      demands_[join->metadata.name] =
+          Demand{asked.start.value_or(kBeginning), asked.end, "asked for", asked.start.has_value()};
+    } else {
+      CATENA_RETURN_IF_ERROR(AddGroupBy(asked));
+    }
+    return Parents(lineage);
+  }
+
+  Result<BackfillPlan> Upload(Date end) {
+    CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
+    auto group_by = std::get<std::shared_ptr<const conf::GroupBy>>(conf_.definition);
+    Step step = StepOf(*group_by, StepKind::kUpload, end);
+    step.group_by = group_by;
+    std::vector<std::vector<Date>> days;
+    for (const conf::Source& source : group_by->sources) days.push_back(DaysOf(source, inventory_));
+    // Whatever the windows, an upload promises that all events before its end were seen.
+    CATENA_RETURN_IF_ERROR(RequireDays(Merge(days), end, end, TablesText(group_by->sources)));
+    step.compute.push_back(PlannedDay{end, Why::kMissing});
+    DemandSources(*group_by, end + 1, end);
+    last_steps_.push_back(std::move(step));
+    return Parents(lineage);
+  }
+
+ private:
+  Step StepOf(const conf::GroupBy& group_by, StepKind kind, Date through) const {
+    Step step;
+    step.kind = kind;
+    step.name = group_by.metadata.name;
+    step.meaning = conf::MeaningOf(group_by);
+    step.through = through;
+    step.because = "asked for";
+    return step;
+  }
+
+  Status AddGroupBy(const DaysAsked& asked) {
+    auto group_by = std::get<std::shared_ptr<const conf::GroupBy>>(conf_.definition);
+    Step step = StepOf(*group_by, StepKind::kGroupBy, asked.end);
+    step.group_by = group_by;
+    step.table = conf::OutputTable(group_by->metadata);
+    std::vector<std::vector<Date>> lists;
+    for (const conf::Source& source : group_by->sources) {
+      lists.push_back(DaysOf(source, inventory_));
+    }
+    const std::vector<Date> days = Merge(lists);
+    Date first = days.empty() ? asked.end : days.front();
+    if (const auto own = ParseDate(group_by->backfill_start_date); own.ok()) first = *own;
+    if (asked.start) first = *asked.start;
+    const std::string tables = TablesText(group_by->sources);
+    CATENA_RETURN_IF_ERROR(RequireDays(days, first, asked.end, tables));
+    Split(Cut(days, first, asked.end), &step);
+    if (!step.compute.empty()) DemandSources(*group_by, step.compute.front().day, asked.end);
+    last_steps_.push_back(std::move(step));
+    return Status();
+  }
+
+  Result<BackfillPlan> Parents(const conf::Lineage& lineage) {
+    BackfillPlan plan;
+    for (auto join = lineage.joins.rbegin(); join != lineage.joins.rend(); ++join) {
+      const auto demand = demands_.find((*join)->metadata.name);
+      if (demand == demands_.end()) continue;
+      CATENA_TRY(Step step, JoinStep(*join, demand->second));
+      plan.steps.push_back(std::move(step));
+    }
+    std::reverse(plan.steps.begin(), plan.steps.end());
+    for (Step& step : last_steps_) plan.steps.push_back(std::move(step));
+    return plan;
+  }
+
+  Result<Step> JoinStep(const std::shared_ptr<const conf::Join>& join, const Demand& demand) {
+    Step step;
+    step.kind = StepKind::kJoin;
+    step.name = join->metadata.name;
+    step.table = conf::OutputTable(join->metadata);
+    step.join = join;
+    step.meaning = conf::MeaningOf(*join);
+    step.through = demand.last;
+    step.because = demand.because;
+    const std::vector<Date> days = DaysOf(join->left, inventory_);
+    const conf::Query& query = conf::QueryOf(join->left);
+    Date first = demand.first;
+    // What lies before the left's first day can not be a hole, unless it was asked for by name.
+    const auto own = ParseDate(query.start_partition);
+    if (own.ok()) first = std::max(first, *own);
+    if (!demand.by_name && !days.empty()) first = std::max(first, days.front());
+    Date last = demand.last;
+    if (const auto end = ParseDate(query.end_partition); end.ok()) last = std::min(last, *end);
+    CATENA_RETURN_IF_ERROR(RequireDays(days, first, last, TablesText({join->left})).WithContext(
+        step.name));
+    Split(Cut(days, first, last), &step);
+    if (step.compute.empty()) return step;
+    const Date from = step.compute.front().day;
+    if (const auto* chain = std::get_if<conf::JoinSource>(&join->left)) {
+      AddDemand(*chain->join, Demand{from, demand.last, "left of " + step.name});
+    }
+    for (const conf::JoinPart& part : join->join_parts) {
+      DemandSources(*part.group_by, from, demand.last);
+    }
+    return step;
+  }
+
+  // `from`: the first day with a query time.
+  void DemandSources(const conf::GroupBy& group_by, Date from, Date last) {
+    const std::optional<Millis> window = LongestWindow(group_by);
+    for (const conf::Source& source : group_by.sources) {
+      const auto* chain = std::get_if<conf::JoinSource>(&source);
+      if (chain == nullptr) continue;
+      Demand demand{kBeginning, last, "JoinSource of " + group_by.metadata.name};
+      if (window) demand.first = Date::Of(from.Start() - *window) - kSlackDays;
+      if (const auto start = ParseDate(chain->query.start_partition); start.ok()) {
+        demand.first = std::max(demand.first, *start);
+      }
+      if (const auto end = ParseDate(chain->query.end_partition); end.ok()) {
+        demand.last = std::min(demand.last, *end);
+      }
+      if (demand.first <= demand.last) AddDemand(*chain->join, demand);
+    }
+  }
+
+  void AddDemand(const conf::Join& join, const Demand& demand) {
+    const auto [at, inserted] = demands_.emplace(join.metadata.name, demand);
+    if (inserted) return;
+    at->second.first = std::min(at->second.first, demand.first);
+    at->second.last = std::max(at->second.last, demand.last);
+    if (at->second.because.find(demand.because) == std::string::npos) {
+      at->second.because += ", " + demand.because;
+    }
+  }
+
+  // Every day of [first, last] must be there.
+  static Status RequireDays(const std::vector<Date>& days, Date first, Date last,
+                            const std::string& table) {
+    if (days.empty()) {
+      return NotFound("the table has no partition that the conf may read; load it, or check its "
+                      "name and startPartition: " + table);
+    }
+    if (last < first) {
+      return InvalidConf("the range is empty: it starts " + FormatDate(first) + " and ends " +
+                         FormatDate(last));
+    }
+    if (last < days.front() || days.back() < first) {
+      return NotFound("the table has no partition in the range " + FormatDate(first) + ".." +
+                      FormatDate(last) + "; it has " + PrintDays(days) + ": " + table);
+    }
+    std::vector<Date> missing;
+    for (Date day = first; day <= last; day = day + 1) {
+      if (!std::binary_search(days.begin(), days.end(), day)) missing.push_back(day);
+    }
+    if (missing.empty()) return Status();
+    return NotFound("the table lacks partitions of the range; load them or choose another range: " +
+                    table + ": " + PrintDays(missing));
+  }
+
+  void Split(const std::vector<Date>& days, Step* step) const {
+    const auto at = inventory_.find(step->table);
+    for (const Date day : days) {
+      if (at == inventory_.end() ||
+          !std::binary_search(at->second.days.begin(), at->second.days.end(), day)) {
+        step->compute.push_back(PlannedDay{day, Why::kMissing});
+        continue;
+      }
+      const auto meaning = at->second.meanings.find(day);
+      if (meaning != at->second.meanings.end() && meaning->second == step->meaning) {
+        step->reuse.push_back(day);
+      } else {
+        step->compute.push_back(PlannedDay{day, Why::kStale});
+      }
+    }
+  }
+
+  const conf::Conf& conf_;
+  const Inventory& inventory_;
+  std::map<std::string, Demand> demands_;  // By name of the Join.
+  std::vector<Step> last_steps_;
+};
+
+void AddTables(const conf::Source& source, std::set<std::string>* tables) {
+  tables->insert(conf::TableOf(source));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> TablesOf(const conf::Conf& conf) {
+  CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf));
+  std::set<std::string> tables;
+  for (const auto& group_by : lineage.group_bys) {
+    for (const conf::Source& source : group_by->sources) AddTables(source, &tables);
+  }
+  for (const auto& join : lineage.joins) {
+    AddTables(join->left, &tables);
+    tables.insert(conf::OutputTable(join->metadata));
+  }
+  if (conf.group_by() != nullptr) tables.insert(conf::OutputTable(conf.metadata()));
+  return std::vector<std::string>(tables.begin(), tables.end());
+}
+
+std::optional<Millis> LongestWindow(const conf::GroupBy& group_by) {
+  Millis longest{0};
+  for (const conf::Aggregation& aggregation : group_by.aggregations) {
+    if (aggregation.windows.empty()) return std::nullopt;
+    for (const conf::Window& window : aggregation.windows) {
+      longest = std::max(longest, window.Length());
+    }
+  }
+  return longest;
+}
+
+std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory) {
+  std::vector<Date> days;
+  if (const auto* chain = std::get_if<conf::JoinSource>(&source)) {
+    days = DaysOf(chain->join->left, inventory);
+  } else if (const auto at = inventory.find(conf::TableOf(source)); at != inventory.end()) {
+    days = at->second.days;
+  }
+  std::erase_if(days, [&](Date day) { return !Within(day, conf::QueryOf(source)); });
+  return days;
+}
+
+Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked,
+                                  const Inventory& inventory) {
+  if (asked.start && asked.end < *asked.start) {
+    return InvalidConf("the range is empty: it starts " + FormatDate(*asked.start) + " and ends " +
+                       FormatDate(asked.end));
+  }
+  return Planner(conf, inventory).Backfill(asked);
+}
+
+Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory) {
+  if (conf.group_by() == nullptr) {
+    return InvalidConf("only a GroupBy is uploaded; this is a Join: " + conf.metadata().name);
+  }
+  return Planner(conf, inventory).Upload(end);
+}
+
+}  // namespace catena::plan

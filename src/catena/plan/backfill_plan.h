@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// BackfillPlan: which tables need which partitions computed, parents first, and why.
+//
+//     asked: final [03-05, 03-10]        final   compute 03-05..03-10 (missing)
+//       part user_risk, 7d window   =>   parent  compute 02-24..03-10, reuse what is there
+//
+// A parent Join is materialised through the last day its child reads, that day included. How far
+// back: the longest window before the child's first day, and two days for tails that round down and
+// for rows that landed a day late; everything when a GroupBy is unwindowed.
+//
+//   input    a conf, the days asked for (both included), and what the tables hold (Inventory)
+//   output   a value: printable, comparable in tests
+//   errors   kNotFound lists days that a left or source table lacks between the first and the last
+//            day needed: a hole is refused, never skipped; kInvalidConf: an empty range
+//   order    steps parents first; days ascending
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catena/base/json.h"
+#include "catena/base/time.h"
+#include "catena/conf/conf.h"
+
+namespace catena::plan {
+
+// What one table holds: its days, sorted, and the meaning (conf::MeaningOf) each was computed with.
+struct TableState {
+  std::vector<Date> days;
+  std::map<Date, std::string> meanings;  // Days of tables that we did not write are absent.
+};
+using Inventory = std::map<std::string, TableState>;
+
+// Every table whose state a plan for `conf` looks at: sources and outputs, each once.
+Result<std::vector<std::string>> TablesOf(const conf::Conf& conf);
+
+enum class StepKind : uint8_t { kJoin, kGroupBy, kUpload };
+enum class Why : uint8_t { kMissing, kStale };
+
+struct PlannedDay {
+  Date day;
+  Why why = Why::kMissing;  // kStale: there, but computed by another definition.
+  bool operator==(const PlannedDay&) const = default;
+};
+
+struct Step {
+  StepKind kind = StepKind::kJoin;
+  std::string name;                               // Of the Join or GroupBy.
+  std::string table;                              // Written; empty for an upload.
+  std::shared_ptr<const conf::Join> join;         // Of kJoin, else null.
+  std::shared_ptr<const conf::GroupBy> group_by;  // Of the others, else null.
+  std::string meaning;
+  Date through;                                   // Right sides are read up to this day.
+  std::vector<PlannedDay> compute;
+  std::vector<Date> reuse;
+  std::string because;                            // "asked for", "JoinSource of <name>".
+};
+
+struct BackfillPlan {
+  std::vector<Step> steps;
+};
+
+// `start` absent: the conf's own start, else the first day its left or source tables have.
+struct DaysAsked {
+  std::optional<Date> start;
+  Date end;
+};
+
+// A Join's table, or a GroupBy's daily SNAPSHOT table.
+Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked,
+                                  const Inventory& inventory);
+// An upload of a GroupBy with all events through `end`.
+Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory);
+
+// How far back windows reach; absent when any output is unwindowed. Zero without aggregations.
+std::optional<Millis> LongestWindow(const conf::GroupBy& group_by);
+
+// Days of the rows that a source can give: its table's days within the Query's own start and end;
+// of a JoinSource, the days of its Join's left side. Sorted.
+std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory);
+
+// "2026-03-01..2026-03-04, 2026-03-07": at most `runs_max` runs, then how many more days.
+std::string PrintDays(const std::vector<Date>& days, size_t runs_max = 8);
+
+std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload".
+std::string_view WhyName(Why why);             // "missing", "stale".
+std::string PrintPlan(const BackfillPlan& plan);
+Json PlanToJson(const BackfillPlan& plan);
+
+}  // namespace catena::plan

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/plan/backfill_plan.h"
+
+namespace catena::plan {
+
+std::string PrintDays(const std::vector<Date>& days, size_t runs_max) {
+  std::string text;
+  size_t runs = 0;
+  for (size_t i = 0; i < days.size();) {
+    if (runs == runs_max) return text + " and " + std::to_string(days.size() - i) + " more days";
+    size_t end = i + 1;
+    while (end < days.size() && days[end] == days[end - 1] + 1) ++end;
+    text += (text.empty() ? "" : ", ") + FormatDate(days[i]);
+    if (end - i > 1) text += ".." + FormatDate(days[end - 1]);
+    i = end;
+    ++runs;
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string_view StepKindName(StepKind kind) {
+  constexpr std::string_view kNames[] = {"join", "group_by", "upload"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string_view WhyName(Why why) { return why == Why::kMissing ? "missing" : "stale"; }
+
+std::string PrintPlan(const BackfillPlan& plan) {
+  std::string text;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    text += std::to_string(i + 1) + ". " + std::string(StepKindName(step.kind)) + " " + step.name;
+    if (!step.table.empty()) text += " -> " + step.table;
+    text += " (" + step.because + ")\n";
+    for (const Why why : {Why::kMissing, Why::kStale}) {
+      std::vector<Date> days;
+      for (const PlannedDay& planned : step.compute) {
+        if (planned.why == why) days.push_back(planned.day);
+      }
+      if (days.empty()) continue;
+      text += step.kind == StepKind::kUpload
+                  ? "   upload events through " + PrintDays(days) + "\n"
+                  : "   compute " + PrintDays(days) +
+                        (why == Why::kMissing ? " (missing)\n" : " (stale: another definition)\n");
+    }
+    if (!step.reuse.empty()) text += "   reuse   " + PrintDays(step.reuse) + "\n";
+  }
+  return text;
+}
+
+Json PlanToJson(const BackfillPlan& plan) {
+  Json steps = Json::array();
+  for (const Step& step : plan.steps) {
+    Json compute = Json::array();
+    for (const PlannedDay& planned : step.compute) {
+      compute.push_back({{"ds", FormatDate(planned.day)}, {"why", std::string(WhyName(planned.why))}});
+    }
+    Json reuse = Json::array();
+    for (const Date day : step.reuse) reuse.push_back(FormatDate(day));
+    steps.push_back({{"kind", std::string(StepKindName(step.kind))},
+                     {"name", step.name},
+                     {"table", step.table},
+                     {"meaning", step.meaning},
+                     {"through", FormatDate(step.through)},
+                     {"because", step.because},
+                     {"compute", std::move(compute)},
+                     {"reuse", std::move(reuse)}});
+  }
+  return {{"steps", std::move(steps)}};
+}
+
+}  // namespace catena::plan
