@@ -112,6 +112,21 @@ def test_all_violations_at_once(repo):
     assert len(lines) >= 2 and result.confs == {}
 
 
+def test_a_mistake_is_reported_once_however_often_it_is_used(repo):
+    compile_one(repo, GROUP_BY.format(aggregation='Aggregation("amout")'))
+    repo.write(
+        "joins/a/j.py",
+        """
+        from catena.api import *
+        from group_bys.a import x
+        v1 = Join(left=x.source, right_parts=[JoinPart(x.v1)])
+        v2 = Join(left=x.source, right_parts=[JoinPart(x.v1, prefix="p")])
+        """,
+    )
+    result = repo.compile()
+    assert len(result.violations) == 1 and result.confs == {}
+
+
 def test_hours_on_a_snapshot_are_accepted_with_a_note(repo):
     result = compile_one(repo, 'GroupBy(sources=source, keys=["user"], accuracy=Accuracy.SNAPSHOT, '
                                'aggregations=[Aggregation("amount", windows=["1h"])])')  # fmt: skip

@@ -18,7 +18,10 @@ class Violation:
         self.message, self.where, self.conf, self.path = message, where, conf, path
 
     def key(self):
-        return self.where, self.conf, self.path, self.message
+        """Equal for one mistake met twice, in a GroupBy and in the Joins that use it."""
+        if self.where is None:
+            return self.conf, self.path, self.message
+        return self.where, self.path.split("groupBy.")[-1].split("join.")[-1], self.message
 
     def as_json(self) -> dict:
         file, line = self.where or (None, None)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names and types of output columns, held against what real Chronon put out.
 
-testdata/golden_columns.json: per golden Join its conf, the schemas of its tables, and the columns of
-the table that Chronon 0.0.115 wrote.
+testdata/golden_columns.json: per golden Join its conf, the schemas of its tables, and the
+columns of the table that Chronon 0.0.115 wrote.
 """
 
 import json

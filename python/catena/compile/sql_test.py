@@ -256,7 +256,7 @@ def test_rename_columns_leaves_strings_functions_and_parts_of_names():
 
 WORDS = (
     "i d s n arr m 1 0 2.5 'x' NULL ( ) + - * / % , = <=> AND OR NOT IS IN LIKE CASE WHEN THEN "
-    "ELSE END IF( CAST( AS INT) substr( concat( coalesce( [ ] -> . ; select from -- /* ' ` \\ {{ @ over"
+    "ELSE END IF( CAST( AS INT) substr( concat( coalesce( [ ] -> . ; select from -- /* ' ` \\ "
 ).split()
 
 
