@@ -73,30 +73,12 @@ def _column_tags(aggregations) -> dict:
     }
 
 
-def GroupBy(
-    sources,
-    keys,
-    aggregations=None,
-    online=None,
-    production=None,
-    backfill_start_date=None,
-    dependencies=None,
-    env=None,
-    table_properties=None,
-    output_namespace=None,
-    accuracy=None,
-    lag=0,
-    offline_schedule="@daily",
-    upload_schedule=_DEFAULT_UPLOAD_SCHEDULE,
-    name=None,
-    tags=None,
-    derivations=None,
-    historical_backfill=None,
-    deprecation_date=None,
-    description=None,
-    is_incremental=None,
-    **kwargs,
-) -> ttypes.GroupBy:
+def GroupBy(sources, keys, aggregations=None, online=None, production=None,
+            backfill_start_date=None, dependencies=None, env=None, table_properties=None,
+            output_namespace=None, accuracy=None, lag=0, offline_schedule="@daily",
+            upload_schedule=_DEFAULT_UPLOAD_SCHEDULE, name=None, tags=None, derivations=None,
+            historical_backfill=None, deprecation_date=None, description=None,
+            is_incremental=None, **kwargs) -> ttypes.GroupBy:  # fmt: skip
     """`aggregations=None` passes the latest row of every key through (entity sources only).
 
     Unknown keyword arguments are kept in metaData.customJson.

@@ -80,36 +80,13 @@ def custom_json_of(join: ttypes.Join, part_names: list[str]) -> str:
     return json.dumps({**join.custom, "join_part_tags": tags})
 
 
-def Join(
-    left,
-    right_parts,
-    check_consistency=False,
-    additional_args=None,
-    additional_env=None,
-    dependencies=None,
-    online=False,
-    production=False,
-    output_namespace=None,
-    table_properties=None,
-    env=None,
-    lag=0,
-    skew_keys=None,
-    sample_percent=None,
-    consistency_sample_percent=5.0,
-    online_external_parts=None,
-    offline_schedule="@daily",
-    historical_backfill=None,
-    row_ids=None,
-    bootstrap_parts=None,
-    bootstrap_from_log=False,
-    label_part=None,
-    derivations=None,
-    deprecation_date=None,
-    tags=None,
-    description=None,
-    model_transforms=None,
-    **kwargs,
-) -> ttypes.Join:
+def Join(left, right_parts, check_consistency=False, additional_args=None, additional_env=None,
+         dependencies=None, online=False, production=False, output_namespace=None,
+         table_properties=None, env=None, lag=0, skew_keys=None, sample_percent=None,
+         consistency_sample_percent=5.0, online_external_parts=None, offline_schedule="@daily",
+         historical_backfill=None, row_ids=None, bootstrap_parts=None, bootstrap_from_log=False,
+         label_part=None, derivations=None, deprecation_date=None, tags=None, description=None,
+         model_transforms=None, **kwargs) -> ttypes.Join:  # fmt: skip
     """Unknown keyword arguments (also `name`) are kept in metaData.customJson, as in Chronon."""
     arguments = Join.__code__.co_varnames[: Join.__code__.co_argcount]
     refuse_near_miss("Join", kwargs, arguments)
