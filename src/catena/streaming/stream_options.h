@@ -18,7 +18,7 @@
 namespace catena::streaming {
 
 // When a left row may be enriched (docs/concepts/chaining.md).
-enum class Gate : uint8_t {
+enum class GateKind : uint8_t {
   kCaughtUp,   // Right sides have applied everything that was appended before the row was read.
   kWatermark,  // Right sides' low watermark has reached the row's event time.
   kFixed,      // Chronon's: wall clock >= p95(event time) + max(query_delay_ms, lag_millis).
@@ -36,7 +36,7 @@ struct StreamOptions {
   Millis checkpoint_interval{1000};      // checkpoint_interval: between durable syncs.
   int parallelism = 0;                   // Worker threads a task; 0: one per core.
   Millis timeout{5000};                  // timeout_millis: of one enrichment fetch.
-  Gate gate = Gate::kCaughtUp;
+  GateKind gate = GateKind::kCaughtUp;
   Millis out_of_orderness{0};            // out_of_orderness_ms: B of the watermark.
   Millis max_future_skew{600000};        // max_future_skew_ms: event time past append time.
   Millis raw_retention{7200000};         // raw_retention_ms.

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/gate.h"
+
+#include <algorithm>
+
+#include "catena/fetch/online_state.h"
+
+namespace catena::streaming {
+
+Result<Gate> Gate::Open(std::vector<RightSide> right_sides,
+                        std::vector<std::string> snapshot_group_bys, const StreamOptions& options,
+                        const Progress* progress, kv::KVStore* store) {
+  Gate gate;
+  gate.options_ = options;
+  gate.progress_ = progress;
+  gate.store_ = store;
+  gate.snapshots_ = std::move(snapshot_group_bys);
+  for (const RightSide& side : right_sides) {
+    CATENA_TRY(auto reader, topic::OpenTopicReader(side.topic));
+    gate.sides_.push_back(Side{side.group_by, std::move(reader)});
+  }
+  return gate;
+}
+
+Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) {
+  GateTicket ticket;
+  ticket.read_at = read_at;
+  if (!query_times.empty()) {
+    std::vector<int64_t> sorted(query_times.begin(), query_times.end());
+    std::sort(sorted.begin(), sorted.end());
+    ticket.event_time_max = sorted.back();
+    const auto at = static_cast<size_t>(options_.time_percentile *
+                                        static_cast<double>(sorted.size() - 1));
+    ticket.event_time_percentile = sorted[at];
+  }
+  for (Side& side : sides_) {
+    std::vector<int64_t> ends;
+    for (topic::TopicPartition p = 0; p < side.reader->partitions(); ++p) {
+      CATENA_TRY(const topic::Offset end, side.reader->EndOffset(p));
+      ends.push_back(end);
+    }
+    ticket.ends.push_back(std::move(ends));
+  }
+  return ticket;
+}
+
+bool Gate::Bootstrapped(Timestamp now) {
+  if (!bootstrapped_) {
+    bootstrapped_ = std::all_of(sides_.begin(), sides_.end(), [&](const Side& side) {
+      return progress_->ReachedEnd(side.group_by);
+    });
+    bootstrapped_at_ = now;
+  }
+  return bootstrapped_;
+}
+
+bool Gate::SidesReady(const GateTicket& ticket, Timestamp now) const {
+  switch (options_.gate) {
+    case GateKind::kCaughtUp:
+      for (size_t i = 0; i < sides_.size(); ++i) {
+        for (size_t p = 0; p < ticket.ends[i].size(); ++p) {
+          const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
+          if (cell.applied.load() < ticket.ends[i][p]) return false;
+        }
+      }
+      return true;
+    case GateKind::kWatermark:
+      return Watermark() >= ticket.event_time_max;
+    case GateKind::kFixed:
+      return ToMillis(now) >= ticket.event_time_percentile +
+                                  std::max(options_.query_delay, options_.lag).count();
+  }
+  return false;
+}
+
+Result<bool> Gate::SnapshotsReady(int64_t event_time, Timestamp now) {
+  const Timestamp day = FloorTo(FromMillis(event_time), kDay);
+  if (day > now) return true;
+  for (const std::string& group_by : snapshots_) {
+    CATENA_TRY(auto generations, fetch::ReadGenerations(store_, group_by));
+    if (std::none_of(generations.begin(), generations.end(),
+                     [day](const fetch::Generation& g) { return g.batch_end == day; })) {
+      return false;
+    }
+  }
+  return true;
+}
+
+Result<Release> Gate::Check(const GateTicket& ticket, Timestamp now) {
+  if (ticket.event_time_max == INT64_MIN) return Release::kReady;  // Nothing to enrich.
+  if (!Bootstrapped(now)) return Release::kWait;
+  const Timestamp since = std::max(ticket.read_at, bootstrapped_at_);
+  if (options_.snapshot_wait > Millis{0} && now - since < options_.snapshot_wait) {
+    CATENA_TRY(const bool ready, SnapshotsReady(ticket.event_time_max, now));
+    if (!ready) return Release::kWait;
+  }
+  if (SidesReady(ticket, now)) return Release::kReady;
+  const bool bounded = options_.gate != GateKind::kFixed;
+  return bounded && now - since >= options_.lag ? Release::kForced : Release::kWait;
+}
+
+int64_t Gate::Watermark() const {
+  int64_t lowest = INT64_MAX;
+  for (const Side& side : sides_) lowest = std::min(lowest, progress_->Watermark(side.group_by));
+  return lowest;
+}
+
+}  // namespace catena::streaming

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Gate: when a left row may be enriched, so that it sees what a batch backfill would see.
+//
+//     caught_up   every right side has applied all that was appended before the row was read
+//     watermark   every right side's low watermark has reached the row's event time
+//     fixed       wall clock >= p95(event time) + max(query_delay_ms, lag_millis), as Chronon
+//
+// A sleep is neither needed nor enough; a gate waits exactly for what the row depends on. After
+// lag_millis a row goes through unready (`forced`); that clock starts when the right sides have
+// reached their ends once.
+//
+//   input    the right sides of one chain: streaming GroupBys of this process, and the SNAPSHOT
+//            GroupBys whose upload a row may wait for (snapshot_wait_ms)
+//   output   whether a micro-batch is released, and whether its rows are complete
+//   errors   kUnavailable, kCorruption from topics and store
+//   threads  one Gate belongs to one worker; Progress is shared
+//   source   docs/concepts/chaining.md
+
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catena/base/time.h"
+#include "catena/kv/kv_store.h"
+#include "catena/streaming/progress.h"
+#include "catena/streaming/stream_options.h"
+#include "catena/topic/topic.h"
+
+namespace catena::streaming {
+
+// A streaming GroupBy that is looked up, and the topic that feeds it.
+struct RightSide {
+  std::string group_by;
+  topic::TopicAddress topic;
+};
+
+// What a micro-batch waits for; made when its records were read.
+struct GateTicket {
+  Timestamp read_at;
+  int64_t event_time_max = INT64_MIN;   // Query times, shift included.
+  int64_t event_time_percentile = 0;    // For `fixed`.
+  std::vector<std::vector<int64_t>> ends;  // By right side and partition.
+};
+
+enum class Release : uint8_t { kWait, kReady, kForced };
+
+class Gate {
+ public:
+  static Result<Gate> Open(std::vector<RightSide> right_sides,
+                           std::vector<std::string> snapshot_group_bys,
+                           const StreamOptions& options, const Progress* progress,
+                           kv::KVStore* store);
+
+  // Samples the end offsets of every right side: call after the records were read.
+  Result<GateTicket> Ticket(Timestamp read_at, std::span<const int64_t> query_times);
+  Result<Release> Check(const GateTicket& ticket, Timestamp now);
+  // The lowest watermark over the right sides: rows up to it are complete. INT64_MAX without any.
+  int64_t Watermark() const;
+
+ private:
+  struct Side {
+    std::string group_by;
+    std::unique_ptr<topic::TopicReader> reader;
+  };
+  bool Bootstrapped(Timestamp now);
+  bool SidesReady(const GateTicket& ticket, Timestamp now) const;
+  Result<bool> SnapshotsReady(int64_t event_time, Timestamp now);
+
+  StreamOptions options_;
+  const Progress* progress_ = nullptr;
+  kv::KVStore* store_ = nullptr;
+  std::vector<Side> sides_;
+  std::vector<std::string> snapshots_;
+  bool bootstrapped_ = false;
+  Timestamp bootstrapped_at_;
+};
+
+}  // namespace catena::streaming

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// GroupByFold: rows of one GroupBy into its online state, with the offset, in one atomic write.
+//
+//     rows -> tiles (5m, 1h, 1d; those that windows use)   read, merged, written back
+//          -> raw rows                                     written
+//          -> prefixes (unwindowed outputs, day by day)    written at a key's first event of a day
+//          -> late rows (their day had ended)              written beside, for uploads that miss them
+//          -> checkpoint: next offset, watermark, counts
+//
+//   input    rows after the GroupBy's final Query, of one topic partition, offsets ascending
+//   null     a row with a null key part is counted and not folded
+//   errors   kUnavailable, kCorruption from the store: nothing of the call is stored
+//   threads  Apply may be called by several workers, one at a time goes on (one process merges at
+//            write); a checkpoint belongs to the worker of its partition
+//   order    folding is independent of order; ties in time go by source order
+//   source   docs/concepts/tiles.md, delivery.md
+
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catena/aggregate/ir.h"
+#include "catena/aggregate/window/cover.h"
+#include "catena/fetch/online_state.h"
+#include "catena/kv/kv_store.h"
+#include "catena/streaming/stream_options.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::streaming {
+
+struct FoldRows {
+  const types::Batch* rows = nullptr;
+  // All by row.
+  std::span<const int64_t> event_times;
+  std::span<const int64_t> append_times;
+  std::span<const uint64_t> source_orders;
+  std::span<const uint8_t> incomplete;
+};
+
+class GroupByFold {
+ public:
+  // `rows` is the schema that Apply will be given. Reads checkpoints and retention.
+  static Result<std::unique_ptr<GroupByFold>> Open(std::shared_ptr<const conf::GroupBy> group_by,
+                                                   const types::Schema& rows,
+                                                   const StreamOptions& options,
+                                                   kv::KVStore* store);
+
+  const conf::GroupBy& group_by() const { return *group_by_; }
+  const std::string& name() const { return group_by_->metadata.name; }
+
+  // What is stored of a partition; a partition never seen begins at `start` once that is said.
+  fetch::Checkpoint CheckpointOf(int32_t partition) const;
+  bool HasCheckpoint(int32_t partition) const;
+  void BeginAt(int32_t partition, int64_t offset);
+
+  fetch::Retention retention() const;
+  // Stores the mark and lets the store forget what lies below the mark before it.
+  Status SetRetention(const fetch::Retention& retention);
+
+  // `next` is the partition's checkpoint with the caller's counts already added; Apply adds what
+  // folding counts, writes everything at once and answers the checkpoint as stored.
+  Result<fetch::Checkpoint> Apply(const FoldRows& rows, int32_t partition, fetch::Checkpoint next,
+                                  std::vector<kv::Put> dead_letters);
+
+  // Tile writes so far, and the bytes the state takes, estimated.
+  uint64_t tile_updates() const { return tile_updates_.load(); }
+  Result<uint64_t> StateBytes() const;
+
+ private:
+  // The tiles of one layer that a call touches: one IR a tile, loaded, merged, written.
+  struct TileSet {
+    struct Tile {
+      uint32_t key = 0;
+      int64_t start = 0;
+      std::byte* ir = nullptr;
+      uint64_t incomplete = 0;
+    };
+    std::vector<Tile> tiles;            // Sorted by (key, start).
+    std::vector<uint32_t> tile_of_row;  // By position in Work::rows.
+  };
+  // One call's scratch.
+  struct Work {
+    const FoldRows* input = nullptr;
+    std::vector<uint32_t> rows;              // Rows that are folded.
+    std::vector<uint32_t> key_of_row;        // By position in `rows`.
+    std::vector<std::string> keys;           // Encoded, distinct.
+    kv::WriteBatch batch;
+  };
+
+  GroupByFold(std::shared_ptr<const conf::GroupBy> group_by, aggregate::WindowedAggregator windowed,
+              const StreamOptions& options, kv::KVStore* store);
+  void SelectRows(Work* work, fetch::Checkpoint* next) const;
+  Status FoldTiles(aggregate::Layer layer, Work* work, TileSet* set);
+  Status LoadTiles(aggregate::Layer layer, const Work& work, TileSet* set);
+  void WriteRows(Work* work) const;
+  Status FoldPrefixes(const TileSet& days, Work* work);
+
+  std::shared_ptr<const conf::GroupBy> group_by_;
+  aggregate::WindowedAggregator windowed_;
+  StreamOptions options_;
+  kv::KVStore* store_;
+  types::RowCodec row_codec_;
+  std::vector<size_t> key_columns_;    // In the rows' schema.
+  std::vector<size_t> input_columns_;  // Of the raw row, in the rows' schema.
+  std::vector<aggregate::Layer> layers_;
+  Millis reach_;                       // Older than this at append: no window can want it any more.
+
+  mutable std::mutex mutex_;
+  std::vector<aggregate::IrPool> pools_;  // By layer.
+  std::map<int32_t, fetch::Checkpoint> checkpoints_;
+  fetch::Retention retention_;
+  std::atomic<uint64_t> tile_updates_{0};
+};
+
+}  // namespace catena::streaming

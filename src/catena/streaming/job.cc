@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/job.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "catena/aggregate/window/cover.h"
+#include "catena/base/log.h"
+#include "catena/base/metrics.h"
+#include "catena/conf/semantic_hash.h"
+#include "catena/fetch/fetcher.h"
+#include "catena/plan/streaming_plan.h"
+#include "catena/streaming/job_binding.h"
+#include "catena/streaming/worker.h"
+
+namespace catena::streaming {
+namespace {
+
+constexpr Millis kReportInterval{1000};
+// Retention marks move in steps, so that they cost nothing.
+constexpr Millis kRetentionStep = kFiveMinutes;
+
+std::string AddressOf(const topic::TopicAddress& address) {
+  return address.scheme + ":" + address.root + (address.root.empty() ? "" : "/") + address.name;
+}
+
+double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
+
+}  // namespace
+
+struct StreamJob::State {
+  plan::StreamingPlan plan;
+  StreamJobOptions options;
+  kv::KVStore* store = nullptr;
+  const Clock* clock = nullptr;
+  BoundJob bound;
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  Status failure;
+  std::atomic<int> running{0};
+
+  void Fail(Error error) {
+    const std::lock_guard lock(mutex);
+    if (failure.ok()) failure = std::move(error);
+    changed.notify_all();
+  }
+  ChainReport ReportOf(const BoundGroupBy& group_by, Timestamp now) const;
+  Status MoveRetention(const BoundGroupBy& group_by);
+  Status Maintain();
+};
+
+StreamJob::StreamJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
+StreamJob::~StreamJob() = default;
+
+Result<std::unique_ptr<StreamJob>> StreamJob::Open(const std::vector<conf::Conf>& confs,
+                                                   const StreamJobOptions& options,
+                                                   const SchemaLookup& schemas, kv::KVStore* store,
+                                                   sql::Database* database, const Clock* clock) {
+  auto state = std::make_unique<State>();
+  CATENA_TRY(state->plan, plan::PlanStreaming(confs));
+  state->options = options;
+  state->store = store;
+  state->clock = clock;
+  const SchemaLookup lookup = [&](const std::string& table) -> Result<types::Schema> {
+    for (const conf::Conf& conf : confs) {
+      const auto at = conf.schemas.find(table);
+      if (at != conf.schemas.end()) return at->second;
+    }
+    return schemas(table);
+  };
+  CATENA_RETURN_IF_ERROR(
+      BindJob(state->plan, options, lookup, store, database, clock, &state->bound));
+  return std::unique_ptr<StreamJob>(new StreamJob(std::move(state)));
+}
+
+std::string StreamJob::Explain() const { return state_->plan.ToString(); }
+
+bool StreamJob::CaughtUp() const {
+  for (const auto& [name, group_by] : state_->bound.group_bys) {
+    if (!state_->bound.progress->ReachedEnd(name)) return false;
+  }
+  return true;
+}
+
+ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp now) const {
+  const ChainStats& stats = *group_by.stats;
+  ChainReport report;
+  report.group_by = group_by.fold->name();
+  report.topic = AddressOf(group_by.topic);
+  report.chained = group_by.chained;
+  report.written_at = now;
+  if (group_by.chained) {
+    report.join_input_rate = stats.read.Rate(now);
+    report.join_output_rate = stats.enriched.Rate(now);
+    report.join_latency_p99 = MillisOf(stats.enriched.Quantile(now, 0.99));
+  }
+  const int64_t oldest = stats.Oldest();
+  if (oldest != INT64_MAX) {
+    report.groupby_input_lag = static_cast<double>(std::max<int64_t>(0, ToMillis(now) - oldest));
+  }
+  if (const auto bytes = group_by.fold->StateBytes(); bytes.ok()) {
+    report.groupby_state_size = static_cast<double>(*bytes);
+  }
+  report.groupby_window_updates = stats.tiles.Rate(now);
+  report.chain_total_latency = MillisOf(stats.folded.Quantile(now, 0.99));
+  report.chain_total_latency_p50 = MillisOf(stats.folded.Quantile(now, 0.5));
+  report.null_rates = stats.NullRates();
+  for (const auto& [column, rate] : report.null_rates) {
+    report.chain_data_quality = std::max(report.chain_data_quality, rate);
+  }
+  fetch::Checkpoint sum;
+  for (int32_t p = 0; p < group_by.partitions; ++p) {
+    const fetch::Checkpoint each = group_by.fold->CheckpointOf(p);
+    report.counts["consumed"] += each.Consumed();
+    report.counts["folded"] += each.folded;
+    report.counts["filtered"] += each.filtered;
+    report.counts["null_key"] += each.null_key;
+    report.counts["dead_lettered"] += each.dead_lettered;
+    report.counts["late_beyond_retention"] += each.late_beyond_retention;
+    report.counts["duplicate"] += each.duplicate;
+    report.counts["incomplete"] += each.incomplete;
+    report.counts["forced"] += each.forced;
+    report.counts["late_after_gate"] += each.late_after_gate;
+  }
+  return report;
+}
+
+std::vector<ChainReport> StreamJob::Reports() const {
+  std::vector<ChainReport> reports;
+  const Timestamp now = state_->clock->Now();
+  for (const auto& [name, group_by] : state_->bound.group_bys) {
+    reports.push_back(state_->ReportOf(group_by, now));
+  }
+  return reports;
+}
+
+// A backlog of left events holds back what their as-of reads will need.
+Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
+  int64_t reached = bound.progress->Watermark(group_by.fold->name());
+  for (const std::string& dependent : group_by.dependents) {
+    reached = std::min(reached, bound.progress->BacklogFloor(dependent));
+  }
+  if (reached == INT64_MIN) return Status();
+  const auto floor_of = [&](Millis kept) {
+    return FloorMillis(reached - kept.count(), kFiveMinutes.count());
+  };
+  fetch::Retention retention = group_by.fold->retention();
+  const int64_t raw_floor = floor_of(options.stream.raw_retention);
+  const int64_t as_of_floor = floor_of(options.stream.as_of_retention);
+  const int64_t step = kRetentionStep.count();
+  const bool moves = retention.raw_floor == INT64_MIN || raw_floor >= retention.raw_floor + step ||
+                     as_of_floor >= retention.as_of_floor + step;
+  if (!moves) return Status();
+  retention.raw_floor = std::max(retention.raw_floor, raw_floor);
+  retention.as_of_floor = std::max(retention.as_of_floor, as_of_floor);
+  return group_by.fold->SetRetention(retention);
+}
+
+Status StreamJob::State::Maintain() {
+  kv::WriteBatch batch;
+  for (const auto& [name, group_by] : bound.group_bys) {
+    const ChainReport report = ReportOf(group_by, clock->Now());
+    batch.marks.push_back(ReportMark(report));
+    const Labels labels = {{"group_by", name}};
+    Metrics& metrics = Metrics::Global();
+    metrics.Set("catena_state_bytes", labels, report.groupby_state_size);
+    metrics.Set("catena_feature_null_ratio", labels, report.chain_data_quality);
+    const int64_t watermark = bound.progress->Watermark(name);
+    if (watermark != INT64_MIN) {
+      metrics.Set("catena_watermark_timestamp_seconds", labels,
+                  static_cast<double>(watermark) / 1000.0);
+    }
+    if (!options.stream.debug) CATENA_RETURN_IF_ERROR(MoveRetention(group_by));
+  }
+  return options.stream.debug ? Status() : store->Apply(batch);
+}
+
+Status StreamJob::Run(std::stop_token stop) {
+  State& state = *state_;
+  std::stop_source all;
+  const std::stop_callback forward(stop, [&] {
+    all.request_stop();
+    const std::lock_guard lock(state.mutex);
+    state.changed.notify_all();
+  });
+  for (auto& worker : state.bound.workers) CATENA_RETURN_IF_ERROR(worker->Begin());
+  std::vector<std::jthread> threads;
+  for (auto& worker : state.bound.workers) {
+    threads.emplace_back([&state, &all, worker = worker.get()] {
+      if (const Status status = worker->Run(all.get_token()); !status.ok()) {
+        state.Fail(status.error());
+      }
+    });
+  }
+  while (!stop.stop_requested()) {
+    if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
+    std::unique_lock lock(state.mutex);
+    if (!state.failure.ok()) break;
+    state.changed.wait_for(lock, kReportInterval);
+    if (!state.failure.ok()) break;
+  }
+  all.request_stop();
+  threads.clear();
+  if (!state.options.stream.debug) {
+    const Status synced = state.store->Sync();
+    if (!synced.ok()) state.Fail(synced.error());
+  }
+  const std::lock_guard lock(state.mutex);
+  return state.failure;
+}
+
+}  // namespace catena::streaming

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/job_binding.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "catena/base/log.h"
+#include "catena/conf/semantic_hash.h"
+
+namespace catena::streaming {
+namespace {
+
+class Binder {
+ public:
+  Binder(const StreamJobOptions& options, const SchemaLookup& tables, kv::KVStore* store,
+         sql::Database* database, const Clock* clock, BoundJob* bound)
+      : options_(options), resolver_(database, tables), store_(store), database_(database),
+        clock_(clock), bound_(bound) {}
+
+  Status Bind(const plan::StreamingPlan& plan);
+
+ private:
+  Status OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
+                     const topic::TopicAddress& topic, bool chained, int workers);
+  Status SaveServingInfo(const conf::GroupBy& group_by);
+  Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
+  Status BindTask(const plan::StreamTask& task);
+  Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
+                    int workers);
+
+  const StreamJobOptions& options_;
+  SchemaResolver resolver_;
+  kv::KVStore* store_;
+  sql::Database* database_;
+  const Clock* clock_;
+  BoundJob* bound_;
+};
+
+// The mark tells readers what the bytes mean; another meaning under the same name would make them
+// read the old bytes wrongly.
+Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
+  const std::string& name = group_by.metadata.name;
+  CATENA_TRY(GroupByShape shape, resolver_.ShapeOf(group_by));
+  const fetch::ServingInfo info{shape.keys, shape.inputs, conf::MeaningOf(group_by)};
+  CATENA_TRY(auto stored, fetch::ReadServingInfo(store_, name));
+  if (stored && stored->meaning != info.meaning) {
+    return InvalidConf(
+        "the definition changed since its state was written; give the changed GroupBy a new name, "
+        "or remove the state folder and upload again: " + name);
+  }
+  if (stored && stored->inputs != info.inputs) {
+    return InvalidConf("the types of its inputs differ from those of the stored state (stored: " +
+                       stored->inputs.ToString() + "; conf: " + info.inputs.ToString() +
+                       "); compile again against the table that was uploaded: " + name);
+  }
+  if (stored || options_.stream.debug) return Status();
+  kv::WriteBatch batch;
+  batch.marks.push_back(fetch::ServingInfoMark(name, info));
+  return store_->Apply(batch);
+}
+
+Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
+                           const topic::TopicAddress& topic, bool chained, int workers) {
+  CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
+  BoundGroupBy bound;
+  CATENA_TRY(types::Schema rows, resolver_.RowsOf(*conf::StreamingSource(*group_by)));
+  CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_));
+  bound.stats = std::make_unique<ChainStats>(workers);
+  bound.topic = topic;
+  bound.chained = chained;
+  CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
+  bound.partitions = reader->partitions();
+  CATENA_RETURN_IF_ERROR(Begin(&bound, reader.get()));
+  bound_->progress->Register(group_by->metadata.name, bound.partitions);
+  bound_->group_bys.emplace(group_by->metadata.name, std::move(bound));
+  return Status();
+}
+
+// A partition never read begins where the oldest upload that a fetch may still want ends, else at
+// its first record; one read before goes on at its offset, which must still be there.
+Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
+  GroupByFold& fold = *group_by->fold;
+  CATENA_TRY(auto generations, fetch::ReadGenerations(store_, fold.name()));
+  fetch::Retention retention = fold.retention();
+  bool fresh = false;
+  for (topic::TopicPartition p = 0; p < group_by->partitions; ++p) {
+    CATENA_TRY(const topic::Offset begin, reader->BeginOffset(p));
+    if (fold.HasCheckpoint(p)) {
+      const int64_t next = fold.CheckpointOf(p).next_offset;
+      if (next >= begin) continue;
+      if (!options_.allow_gap) {
+        return Unavailable(
+            "the topic no longer holds what comes next (" + fold.name() + ", topic " +
+            group_by->topic.name + ", partition " + std::to_string(p) + ": next offset " +
+            std::to_string(next) + ", earliest kept " + std::to_string(begin) +
+            "); upload a newer generation, or go on with --allow-gap");
+      }
+      CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
+      fold.BeginAt(p, begin);
+      continue;
+    }
+    fresh = true;
+    topic::Offset from = begin;
+    if (!generations.empty()) {
+      const Timestamp since = generations.front().batch_end - options_.stream.out_of_orderness -
+                              options_.stream.max_future_skew;
+      CATENA_TRY(from, reader->OffsetAt(p, since));
+      from = std::max(from, begin);
+      retention.coverage_start = ToMillis(generations.front().batch_end);
+    }
+    fold.BeginAt(p, from);
+    CATENA_LOG_INFO("begin", "group_by={} topic={} partition={} offset={}", fold.name(),
+                    group_by->topic.name, p, from);
+  }
+  if (!fresh || options_.stream.debug) return Status();
+  return fold.SetRetention(retention);
+}
+
+Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
+                          int workers) {
+  WorkerParts parts;
+  parts.index = index;
+  parts.topic = topic;
+  CATENA_TRY(parts.reader, topic::OpenTopicReader(topic));
+  for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
+    parts.partitions.push_back(p);
+  }
+  CATENA_TRY(types::Schema records, resolver_.TableRows(task.table));
+  CATENA_TRY(parts.decoder, topic::Decoder::Open("json", records));
+  auto left = sql::Projection::Bind(database_, *task.left_query, records);
+  if (!left.ok()) return left.error().WithContext("topic " + task.topic);
+  parts.left_query = std::move(*left);
+  const types::Schema rows = parts.left_query->output();
+  const auto time = rows.Find("ts");
+  if (!time || (rows.fields[*time].type.kind != types::Kind::kLong &&
+                rows.fields[*time].type.kind != types::Kind::kTimestamp)) {
+    return InvalidConf("a streaming source needs a time column of type LONG in milliseconds; set "
+                       "time_column in its Query: topic " + task.topic);
+  }
+  if (!task.stages.empty()) {
+    std::vector<RightSide> right_sides;
+    for (const std::string& name : task.right_sides) {
+      right_sides.push_back({name, bound_->group_bys.at(name).topic});
+    }
+    std::vector<std::string> snapshots;
+    for (const plan::EnrichStage& stage : task.stages) {
+      for (const conf::JoinPart& part : stage.join->join_parts) {
+        if (part.group_by->accuracy == conf::Accuracy::kSnapshot) {
+          snapshots.push_back(part.group_by->metadata.name);
+        }
+      }
+    }
+    CATENA_TRY(parts.gate, Gate::Open(std::move(right_sides), std::move(snapshots),
+                                      options_.stream, bound_->progress.get(), store_));
+    CATENA_TRY(parts.enricher, Enricher::Bind(task.stages, rows, resolver_, options_.stream,
+                                              bound_->fetcher.get(), database_));
+  }
+  for (const auto& group_by : task.group_bys) {
+    BoundGroupBy& target = bound_->group_bys.at(group_by->metadata.name);
+    FoldTarget fold{target.fold.get(), target.stats.get(), std::nullopt};
+    if (!task.stages.empty()) {
+      auto query = sql::Projection::Bind(database_, plan::StreamingQueryOf(*group_by),
+                                         parts.enricher->output());
+      if (!query.ok()) return query.error().WithContext(group_by->metadata.name);
+      fold.query = std::move(*query);
+    }
+    parts.targets.push_back(std::move(fold));
+  }
+  bound_->workers.push_back(std::make_unique<Worker>(std::move(parts), options_.stream,
+                                                     bound_->progress.get(), clock_));
+  return Status();
+}
+
+Status Binder::BindTask(const plan::StreamTask& task) {
+  CATENA_TRY(const topic::TopicAddress topic,
+             topic::ParseTopicAddress(task.topic, options_.topics_default));
+  CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
+  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : cores;
+  const int workers = std::clamp(wanted, 1, static_cast<int>(reader->partitions()));
+  for (const auto& group_by : task.group_bys) {
+    CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, topic, !task.stages.empty(), workers));
+  }
+  for (const std::string& right : task.right_sides) {
+    for (const auto& group_by : task.group_bys) {
+      bound_->group_bys.at(right).dependents.push_back(group_by->metadata.name);
+    }
+  }
+  for (int index = 0; index < workers; ++index) {
+    CATENA_RETURN_IF_ERROR(BindWorker(task, topic, index, workers));
+  }
+  return Status();
+}
+
+Status Binder::Bind(const plan::StreamingPlan& plan) {
+  bound_->fetcher = std::make_unique<fetch::Fetcher>(store_);
+  bound_->progress = std::make_unique<Progress>();
+  for (const auto& group_by : plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
+  for (const plan::StreamTask& task : plan.tasks) {
+    for (const plan::EnrichStage& stage : task.stages) bound_->fetcher->AddJoin(stage.join);
+    CATENA_RETURN_IF_ERROR(BindTask(task));
+  }
+  return Status();
+}
+
+}  // namespace
+
+Status BindJob(const plan::StreamingPlan& plan, const StreamJobOptions& options,
+               const SchemaLookup& tables, kv::KVStore* store, sql::Database* database,
+               const Clock* clock, BoundJob* bound) {
+  return Binder(options, tables, store, database, clock, bound).Bind(plan);
+}
+
+}  // namespace catena::streaming

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// BindJob: a streaming plan made ready to run: schemas, state, topics, gates and workers.
+//
+// Everything that can be wrong with confs, columns, types and topics is found here, before the
+// first record; after it workers only meet data.
+//
+//   input    the plan (outlives the result), options, schemas of tables, the store
+//   output   one fold and one ChainStats a GroupBy, one Worker a share of a task's partitions
+//   errors   as StreamJob::Open
+//   threads  one thread; the result is then shared as its parts allow
+
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catena/fetch/fetcher.h"
+#include "catena/plan/streaming_plan.h"
+#include "catena/streaming/chain_stats.h"
+#include "catena/streaming/group_by_fold.h"
+#include "catena/streaming/job.h"
+#include "catena/streaming/progress.h"
+#include "catena/streaming/schema_resolver.h"
+#include "catena/streaming/worker.h"
+
+namespace catena::streaming {
+
+struct BoundGroupBy {
+  std::unique_ptr<GroupByFold> fold;
+  std::unique_ptr<ChainStats> stats;
+  topic::TopicAddress topic;
+  int32_t partitions = 0;
+  bool chained = false;
+  std::vector<std::string> dependents;  // Chains that look this GroupBy up.
+};
+
+struct BoundJob {
+  std::unique_ptr<fetch::Fetcher> fetcher;
+  std::unique_ptr<Progress> progress;
+  std::map<std::string, BoundGroupBy> group_bys;
+  std::vector<std::unique_ptr<Worker>> workers;
+};
+
+Status BindJob(const plan::StreamingPlan& plan, const StreamJobOptions& options,
+               const SchemaLookup& tables, kv::KVStore* store, sql::Database* database,
+               const Clock* clock, BoundJob* bound);
+
+}  // namespace catena::streaming

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/schema_resolver.h"
+
+#include <algorithm>
+
+#include "catena/aggregate/windowed_aggregator.h"
+#include "catena/conf/output_names.h"
+#include "catena/sql/projection.h"
+
+namespace catena::streaming {
+
+Result<types::Schema> SchemaResolver::RowsOf(const conf::Query& query,
+                                             const types::Schema& input) const {
+  CATENA_TRY(sql::Projection projection, sql::Projection::Bind(database_, query, input));
+  return projection.output();
+}
+
+Result<types::Schema> SchemaResolver::RowsOf(const conf::Source& source) const {
+  types::Schema input;
+  if (const auto* chain = std::get_if<conf::JoinSource>(&source)) {
+    CATENA_TRY(input, RowsOf(*chain->join));
+  } else {
+    CATENA_TRY(input, tables_(conf::TableOf(source)));
+  }
+  return RowsOf(conf::QueryOf(source), input);
+}
+
+Result<types::Schema> SchemaResolver::RowsOf(const conf::Join& join) const {
+  auto left = RowsOf(join.left);
+  if (!left.ok()) return left.error().WithContext(join.metadata.name + ": left");
+  types::Schema rows = std::move(*left);
+  for (const conf::JoinPart& part : join.join_parts) {
+    CATENA_TRY(GroupByShape shape, ShapeOf(*part.group_by));
+    const std::string prefix = conf::ColumnPrefix(part);
+    for (const types::Field& field : shape.outputs.fields) {
+      rows.fields.push_back(types::Field{prefix + field.name, field.type});
+    }
+  }
+  return rows;
+}
+
+Result<GroupByShape> SchemaResolver::ShapeOf(const conf::GroupBy& group_by) const {
+  const std::string& name = group_by.metadata.name;
+  const conf::Source* source = conf::StreamingSource(group_by);
+  if (source == nullptr) source = &group_by.sources.front();
+  auto rows = RowsOf(*source);
+  if (!rows.ok()) return rows.error().WithContext(name);
+  GroupByShape shape;
+  for (const std::string& key : group_by.key_columns) {
+    const auto at = rows->Find(key);
+    if (!at) {
+      return InvalidConf(name + ": key column is not among the columns of its source (" +
+                         rows->ToString() + "): " + key);
+    }
+    shape.keys.fields.push_back(rows->fields[*at]);
+  }
+  if (group_by.aggregations.empty()) {
+    for (const types::Field& field : rows->fields) {
+      const bool is_key = shape.keys.Find(field.name).has_value();
+      if (!is_key && field.name != "ts" && field.name != "ds") shape.inputs.fields.push_back(field);
+    }
+    shape.outputs = shape.inputs;
+    return shape;
+  }
+  auto windowed = aggregate::WindowedAggregator::Bind(group_by, *rows);
+  if (!windowed.ok()) return windowed.error().WithContext(name);
+  shape.inputs = windowed->rows().input_schema();
+  shape.outputs = windowed->output_schema();
+  return shape;
+}
+
+}  // namespace catena::streaming

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/stream_options.h"
+
+#include <charconv>
+
+namespace catena::streaming {
+namespace {
+
+Error Misfit(const std::string& name, const std::string& value, const std::string& wanted) {
+  return InvalidConf("stream parameter " + name + " takes " + wanted + ": " + value);
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::map<std::string, std::string>& settings) : settings_(settings) {}
+
+  Status status() const { return status_; }
+
+  void Read(const std::string& name, bool* into) {
+    const std::string* value = Find(name);
+    if (value == nullptr) return;
+    if (*value == "true" || *value == "false") {
+      *into = *value == "true";
+    } else {
+      Fail(Misfit(name, *value, "true or false"));
+    }
+  }
+  void Read(const std::string& name, Millis* into) {
+    int64_t millis = into->count();
+    ReadWhole(name, 0, &millis);
+    *into = Millis{millis};
+  }
+  void Read(const std::string& name, int* into) {
+    int64_t number = *into;
+    ReadWhole(name, 0, &number);
+    *into = static_cast<int>(std::min<int64_t>(number, 1024));
+  }
+  void ReadShift(const std::string& name, Millis* into) {
+    int64_t millis = into->count();
+    ReadWhole(name, INT64_MIN, &millis);
+    *into = Millis{millis};
+  }
+  void ReadShare(const std::string& name, double* into) {
+    const std::string* value = Find(name);
+    if (value == nullptr) return;
+    double number = 0;
+    const auto [end, code] = std::from_chars(value->data(), value->data() + value->size(), number);
+    if (code != std::errc() || end != value->data() + value->size() || !(number > 0) ||
+        number > 1) {
+      return Fail(Misfit(name, *value, "a number above 0 and up to 1"));
+    }
+    *into = number;
+  }
+  template <typename T>
+  void ReadChoice(const std::string& name, const std::map<std::string, T>& choices, T* into) {
+    const std::string* value = Find(name);
+    if (value == nullptr) return;
+    const auto at = choices.find(*value);
+    if (at != choices.end()) {
+      *into = at->second;
+      return;
+    }
+    std::string wanted;
+    for (const auto& [choice, meaning] : choices) wanted += (wanted.empty() ? "" : ", ") + choice;
+    Fail(Misfit(name, *value, "one of " + wanted));
+  }
+  const std::string* Find(const std::string& name) const {
+    const auto at = settings_.find(name);
+    return at == settings_.end() ? nullptr : &at->second;
+  }
+  void Fail(Error error) {
+    if (status_.ok()) status_ = std::move(error);
+  }
+
+ private:
+  void ReadWhole(const std::string& name, int64_t lowest, int64_t* into) {
+    const std::string* value = Find(name);
+    if (value == nullptr) return;
+    const auto [end, code] = std::from_chars(value->data(), value->data() + value->size(), *into);
+    if (code != std::errc() || end != value->data() + value->size() || *into < lowest) {
+      Fail(Misfit(name, *value, "a whole number" + std::string(lowest == 0 ? ", 0 or more" : "")));
+    }
+  }
+
+  const std::map<std::string, std::string>& settings_;
+  Status status_;
+};
+
+}  // namespace
+
+Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>& settings) {
+  StreamOptions options;
+  Reader reader(settings);
+  reader.Read("event_time_query", &options.event_time_query);
+  reader.ReadShift("query_shift_ms", &options.query_shift);
+  reader.Read("query_delay_ms", &options.query_delay);
+  reader.ReadShare("time_percentile", &options.time_percentile);
+  reader.Read("lag_millis", &options.lag);
+  reader.Read("batch_duration", &options.batch_interval);
+  reader.Read("batch_interval_millis", &options.batch_interval);
+  reader.Read("checkpoint_interval", &options.checkpoint_interval);
+  reader.Read("parallelism", &options.parallelism);
+  reader.Read("timeout_millis", &options.timeout);
+  reader.ReadChoice<GateKind>("gate",
+                          {{"caught_up", GateKind::kCaughtUp},
+                           {"watermark", GateKind::kWatermark},
+                           {"fixed", GateKind::kFixed}},
+                          &options.gate);
+  reader.Read("out_of_orderness_ms", &options.out_of_orderness);
+  reader.Read("max_future_skew_ms", &options.max_future_skew);
+  reader.Read("raw_retention_ms", &options.raw_retention);
+  reader.Read("as_of_retention_ms", &options.as_of_retention);
+  reader.Read("snapshot_wait_ms", &options.snapshot_wait);
+  reader.ReadChoice<OnError>("on_error",
+                             {{"dlq", OnError::kDeadLetter},
+                              {"fail", OnError::kFail},
+                              {"skip", OnError::kSkip}},
+                             &options.on_error);
+  reader.Read("debug", &options.debug);
+  const std::string* engine = reader.Find("processing_engine");
+  if (engine != nullptr && *engine != "embedded") {
+    if (*engine != "spark" && *engine != "flink") {
+      reader.Fail(Misfit("processing_engine", *engine, "embedded, spark or flink"));
+    } else {
+      reader.Fail(Unsupported("this build streams on the embedded engine only; take "
+                              "processing_engine out or set it to embedded: " + *engine));
+    }
+  }
+  const Millis needed = options.lag + options.out_of_orderness + options.max_future_skew;
+  if (options.raw_retention < needed) {
+    reader.Fail(InvalidConf(
+        "stream parameter raw_retention_ms must be at least lag_millis + out_of_orderness_ms + "
+        "max_future_skew_ms = " + std::to_string(needed.count()) + ": " +
+        std::to_string(options.raw_retention.count())));
+  }
+  CATENA_RETURN_IF_ERROR(reader.status());
+  return options;
+}
+
+}  // namespace catena::streaming

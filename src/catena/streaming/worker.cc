@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/worker.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+#include "catena/base/json.h"
+#include "catena/base/log.h"
+#include "catena/base/metrics.h"
+#include "catena/streaming/dead_letter.h"
+
+namespace catena::streaming {
+namespace {
+
+constexpr size_t kRecordsPerPoll = 1000;
+constexpr size_t kRowsWaitingMax = 20000;
+constexpr Millis kIdleWait{1};
+constexpr std::chrono::microseconds kGateWait{200};
+
+// The `ts` column whatever its integer width; null when the Query has none.
+const types::Column* TimeColumn(const types::Batch& rows) { return rows.Find("ts"); }
+
+double Seconds(Timestamp from, Timestamp to) {
+  return static_cast<double>((to - from).count()) / 1000.0;
+}
+
+}  // namespace
+
+Status Worker::Begin() {
+  for (const topic::TopicPartition partition : parts_.partitions) {
+    Lane lane{partition, INT64_MAX, {}, 0};
+    for (const FoldTarget& target : parts_.targets) {
+      const fetch::Checkpoint checkpoint = target.fold->CheckpointOf(partition);
+      lane.position = std::min(lane.position, checkpoint.next_offset);
+      ProgressCell& cell = progress_->Cell(target.fold->name(), partition);
+      cell.applied.store(checkpoint.next_offset);
+      cell.event_time_max.store(checkpoint.event_time_max);
+      cell.RaiseWatermark(checkpoint.watermark);
+    }
+    CATENA_RETURN_IF_ERROR(parts_.reader->Seek(partition, lane.position));
+    lanes_.push_back(std::move(lane));
+  }
+  return Status();
+}
+
+Status Worker::AddDeadLetter(const topic::Record& record, const std::string& reason,
+                             std::vector<kv::Put>* into) const {
+  const std::string where = "topic " + parts_.topic.name + ", partition " +
+                            std::to_string(record.partition) + ", offset " +
+                            std::to_string(record.offset);
+  if (options_.on_error == OnError::kFail) {
+    return InvalidData(where + ": " + reason + " (on_error is fail; dlq keeps such records aside)");
+  }
+  CATENA_LOG_WARN("dead_letter", "{}: {}", where, reason);
+  if (options_.on_error == OnError::kDeadLetter) {
+    into->push_back(DeadLetterPut(parts_.topic.name, record, reason));
+  }
+  return Status();
+}
+
+// Rows without an event time, or further ahead than max_future_skew, would move watermarks: they
+// are dead letters.
+Status Worker::KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
+                          MicroBatch* batch) {
+  const types::Column& times = *TimeColumn(rows);
+  std::vector<uint32_t> keep;
+  for (uint32_t row = 0; row < rows.rows(); ++row) {
+    const topic::Record& record = batch->records[record_of_row[row]];
+    if (times.IsNull(row)) {
+      CATENA_RETURN_IF_ERROR(
+          AddDeadLetter(record, "its time column is null", &batch->dead_letters));
+      continue;
+    }
+    const int64_t event_time = times.Values<int64_t>()[row];
+    if (event_time > ToMillis(record.append_time + options_.max_future_skew)) {
+      CATENA_RETURN_IF_ERROR(AddDeadLetter(
+          record, "its event time is further ahead of its append time than max_future_skew_ms",
+          &batch->dead_letters));
+      continue;
+    }
+    keep.push_back(row);
+    batch->record_of_row.push_back(record_of_row[row]);
+    batch->event_times.push_back(event_time);
+  }
+  batch->rows = keep.size() == rows.rows() ? std::move(rows) : rows.Take(keep);
+  return Status();
+}
+
+Status Worker::Decode(MicroBatch* batch) {
+  topic::Decoded decoded = parts_.decoder->Decode(batch->records);
+  for (const topic::BadRecord& bad : decoded.bad) {
+    CATENA_RETURN_IF_ERROR(
+        AddDeadLetter(batch->records[bad.record], bad.reason, &batch->dead_letters));
+  }
+  CATENA_TRY(sql::Projected projected, parts_.left_query->Apply(decoded.rows));
+  for (const sql::BadRow& bad : projected.bad_rows) {
+    CATENA_RETURN_IF_ERROR(AddDeadLetter(batch->records[decoded.record_of_row[bad.row]],
+                                         bad.message, &batch->dead_letters));
+  }
+  batch->filtered = static_cast<int64_t>(decoded.rows.rows() - projected.rows.rows() -
+                                         projected.bad_rows.size());
+  std::vector<uint32_t> record_of_row;
+  for (const uint32_t row : projected.source_rows) {
+    record_of_row.push_back(decoded.record_of_row[row]);
+  }
+  return KeepTimely(record_of_row, std::move(projected.rows), batch);
+}
+
+Result<bool> Worker::Read(Lane* lane) {
+  const Timestamp began = clock_->Now();
+  if (lane->rows_waiting >= kRowsWaitingMax) return false;
+  // A micro-batch ends where some target's own beginning lies, so that each takes all of it or none.
+  auto wanted = static_cast<int64_t>(kRecordsPerPoll);
+  for (const FoldTarget& target : parts_.targets) {
+    const int64_t from = target.fold->CheckpointOf(lane->partition).next_offset;
+    if (from > lane->position) wanted = std::min(wanted, from - lane->position);
+  }
+  MicroBatch batch;
+  batch.partition = lane->partition;
+  CATENA_RETURN_IF_ERROR(
+      parts_.reader->Poll(lane->partition, static_cast<size_t>(wanted), &batch.records));
+  if (batch.records.empty()) {
+    if (lane->waiting.empty()) NoteIdle(*lane, began);
+    return false;
+  }
+  for (const FoldTarget& target : parts_.targets) {
+    progress_->Cell(target.fold->name(), lane->partition).idle.store(false);
+  }
+  batch.next_offset = batch.records.back().offset + 1;
+  lane->position = batch.next_offset;
+  CATENA_RETURN_IF_ERROR(Decode(&batch));
+  for (const FoldTarget& target : parts_.targets) {
+    target.stats->read.Add(began, 0, batch.records.size());
+  }
+  if (parts_.gate) {
+    std::vector<int64_t> query_times = batch.event_times;
+    for (int64_t& time : query_times) time += options_.query_shift.count();
+    CATENA_TRY(batch.ticket, parts_.gate->Ticket(began, query_times));
+  }
+  lane->rows_waiting += batch.rows.rows();
+  lane->waiting.push_back(std::move(batch));
+  return true;
+}
+
+void Worker::NoteIdle(const Lane& lane, Timestamp began) {
+  for (const FoldTarget& target : parts_.targets) {
+    ProgressCell& cell = progress_->Cell(target.fold->name(), lane.partition);
+    cell.RaiseWatermark(ToMillis(began - options_.out_of_orderness));
+    cell.reached_end.store(true);
+    cell.idle.store(true);
+  }
+}
+
+void Worker::NoteOldest() {
+  int64_t oldest = INT64_MAX;
+  for (const Lane& lane : lanes_) {
+    if (lane.waiting.empty()) continue;
+    oldest = std::min(oldest, ToMillis(lane.waiting.front().records.front().append_time));
+  }
+  for (const FoldTarget& target : parts_.targets) target.stats->SetOldest(parts_.index, oldest);
+}
+
+Result<bool> Worker::ReleaseReady(Lane* lane) {
+  bool released = false;
+  while (!lane->waiting.empty()) {
+    const MicroBatch& batch = lane->waiting.front();
+    if (parts_.gate) {
+      const Timestamp now = clock_->Now();
+      CATENA_TRY(const Release release, parts_.gate->Check(batch.ticket, now));
+      if (release == Release::kWait) break;
+      Metrics::Global().Observe("catena_enrich_gate_wait_seconds", {},
+                                Seconds(batch.ticket.read_at, now));
+      CATENA_RETURN_IF_ERROR(ReleaseChain(batch, release == Release::kForced));
+    } else {
+      const std::vector<uint8_t> complete(batch.rows.rows(), 0);
+      CATENA_RETURN_IF_ERROR(FoldInto(&parts_.targets.front(), batch, batch.rows,
+                                      batch.record_of_row, batch.event_times, complete,
+                                      batch.dead_letters, batch.filtered, false));
+    }
+    lane->rows_waiting -= batch.rows.rows();
+    lane->waiting.pop_front();
+    released = true;
+  }
+  return released;
+}
+
+Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
+  // Sampled before the fetch: what it promises is then in what the fetch sees.
+  const int64_t complete_until = parts_.gate->Watermark();
+  CATENA_TRY(EnrichedRows enriched,
+             parts_.enricher->Enrich(batch.rows, batch.event_times, complete_until, forced,
+                                     clock_->Now()));
+  for (const auto& [reason, rows] : enriched.incomplete_reasons) {
+    Metrics::Global().Count("catena_enrich_incomplete_total", {{"reason", reason}},
+                            static_cast<double>(rows));
+  }
+  const Timestamp now = clock_->Now();
+  for (FoldTarget& target : parts_.targets) {
+    target.stats->enriched.Add(now, (now - batch.ticket.read_at).count() * 1000,
+                               enriched.rows.rows());
+    CATENA_RETURN_IF_ERROR(FoldEnriched(&target, batch, enriched, forced));
+  }
+  return Status();
+}
+
+Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
+                            const EnrichedRows& enriched, bool forced) {
+  CATENA_TRY(sql::Projected projected, target->query->Apply(enriched.rows));
+  std::vector<kv::Put> dead_letters = batch.dead_letters;
+  const auto record_of = [&](uint32_t left_row) { return batch.record_of_row[left_row]; };
+  for (const auto& [left_row, reason] : enriched.bad_left_rows) {
+    CATENA_RETURN_IF_ERROR(
+        AddDeadLetter(batch.records[record_of(left_row)], reason, &dead_letters));
+  }
+  for (const sql::BadRow& bad : projected.bad_rows) {
+    CATENA_RETURN_IF_ERROR(AddDeadLetter(batch.records[record_of(enriched.left_rows[bad.row])],
+                                         bad.message, &dead_letters));
+  }
+  const types::Column* times = TimeColumn(projected.rows);
+  std::vector<uint32_t> keep, record_of_row;
+  std::vector<int64_t> event_times;
+  std::vector<uint8_t> incomplete;
+  for (uint32_t i = 0; i < projected.source_rows.size(); ++i) {
+    const uint32_t from = projected.source_rows[i];
+    const uint32_t record = record_of(enriched.left_rows[from]);
+    if (times != nullptr && times->IsNull(i)) {
+      CATENA_RETURN_IF_ERROR(
+          AddDeadLetter(batch.records[record], "its time column is null", &dead_letters));
+      continue;
+    }
+    keep.push_back(i);
+    record_of_row.push_back(record);
+    event_times.push_back(times != nullptr ? times->Values<int64_t>()[i]
+                                           : enriched.event_times[from]);
+    incomplete.push_back(enriched.incomplete[from]);
+  }
+  const types::Batch rows =
+      keep.size() == projected.rows.rows() ? projected.rows : projected.rows.Take(keep);
+  const auto lost = static_cast<int64_t>(dead_letters.size() - batch.dead_letters.size());
+  const int64_t filtered =
+      batch.filtered + static_cast<int64_t>(batch.rows.rows() - rows.rows()) - lost;
+  return FoldInto(target, batch, rows, record_of_row, event_times, incomplete,
+                  std::move(dead_letters), filtered, forced);
+}
+
+Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
+                        const std::vector<uint32_t>& record_of_row,
+                        const std::vector<int64_t>& event_times,
+                        const std::vector<uint8_t>& incomplete, std::vector<kv::Put> dead_letters,
+                        int64_t filtered, bool forced) {
+  GroupByFold& fold = *target->fold;
+  ProgressCell& cell = progress_->Cell(fold.name(), batch.partition);
+  fetch::Checkpoint next = fold.CheckpointOf(batch.partition);
+  if (batch.next_offset <= next.next_offset) return Status();  // In its state already.
+  std::vector<int64_t> append_times;
+  std::vector<uint64_t> orders;
+  for (const uint32_t record : record_of_row) {
+    append_times.push_back(ToMillis(batch.records[record].append_time));
+    orders.push_back(SourceOrder(batch.records[record]));
+  }
+  const auto consumed = batch.next_offset - next.next_offset;
+  const auto kept = static_cast<int64_t>(rows.rows());
+  next.next_offset = batch.next_offset;
+  next.filtered += filtered;
+  next.dead_lettered += consumed - kept - filtered;
+  next.forced += forced ? kept : 0;
+  next.watermark = std::max(next.watermark, cell.watermark.load());
+  target->stats->CountNulls(rows, fold.group_by().key_columns);
+  if (options_.debug) {
+    PrintRows(*target, rows, event_times, incomplete);
+    for (const int64_t time : event_times) next.event_time_max = std::max(next.event_time_max, time);
+    fold.BeginAt(batch.partition, batch.next_offset);
+  } else {
+    const uint64_t tiles_before = fold.tile_updates();
+    CATENA_TRY(next, fold.Apply({&rows, event_times, append_times, orders, incomplete},
+                                batch.partition, next, std::move(dead_letters)));
+    target->stats->tiles.Add(clock_->Now(), 0, fold.tile_updates() - tiles_before);
+  }
+  cell.event_time_max.store(next.event_time_max);
+  if (next.event_time_max != INT64_MIN) {
+    cell.RaiseWatermark(next.event_time_max - options_.out_of_orderness.count());
+  }
+  cell.applied.store(next.next_offset);
+  const Timestamp now = clock_->Now();
+  for (const int64_t appended : append_times) {
+    target->stats->folded.Add(now, (ToMillis(now) - appended) * 1000);
+  }
+  Metrics::Global().Count("catena_events_total", {{"group_by", fold.name()}, {"result", "folded"}},
+                          static_cast<double>(kept));
+  return Status();
+}
+
+// --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
+void Worker::PrintRows(const FoldTarget& target, const types::Batch& rows,
+                       const std::vector<int64_t>& event_times,
+                       const std::vector<uint8_t>& incomplete) const {
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    Json values = Json::object();
+    for (size_t i = 0; i < rows.width(); ++i) {
+      values[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
+    }
+    const Json line = {{"group_by", target.fold->name()},
+                       {"event_time", event_times[row]},
+                       {"complete", incomplete[row] == 0},
+                       {"row", std::move(values)}};
+    std::printf("%s\n", PrintJson(line).c_str());
+  }
+  std::fflush(stdout);
+}
+
+Status Worker::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    bool worked = false;
+    bool waiting = false;
+    for (Lane& lane : lanes_) {
+      CATENA_TRY(const bool read, Read(&lane));
+      CATENA_TRY(const bool released, ReleaseReady(&lane));
+      worked = worked || read || released;
+      waiting = waiting || !lane.waiting.empty();
+    }
+    NoteOldest();
+    if (worked) continue;
+    if (waiting) {
+      std::this_thread::sleep_for(kGateWait);
+    } else {
+      CATENA_RETURN_IF_ERROR(parts_.reader->Wait(kIdleWait));
+    }
+  }
+  return Status();
+}
+
+}  // namespace catena::streaming

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Worker: one thread's share of a stream task: some partitions of one topic, from record to state.
+//
+//     poll -> decode -> left query -> [gate -> enrich] -> query and fold of each GroupBy
+//
+// Micro-batches of one partition are released first in, first out. When too many rows wait, the
+// partition is no longer polled; nothing is dropped.
+//
+//   errors   any that is not one record's fault ends the worker: the state stands at its offset
+//   threads  Run belongs to one thread; everything shared (store, Progress, folds, stats) locks
+//            itself
+
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catena/base/clock.h"
+#include "catena/sql/projection.h"
+#include "catena/streaming/chain_stats.h"
+#include "catena/streaming/enricher.h"
+#include "catena/streaming/gate.h"
+#include "catena/streaming/group_by_fold.h"
+#include "catena/streaming/progress.h"
+#include "catena/topic/decoder.h"
+#include "catena/topic/topic.h"
+
+namespace catena::streaming {
+
+// One GroupBy that the worker folds.
+struct FoldTarget {
+  GroupByFold* fold = nullptr;
+  ChainStats* stats = nullptr;
+  std::optional<sql::Projection> query;  // Of the JoinSource; absent in a simple stream.
+};
+
+struct WorkerParts {
+  int index = 0;
+  topic::TopicAddress topic;
+  std::vector<topic::TopicPartition> partitions;
+  std::unique_ptr<topic::TopicReader> reader;
+  std::unique_ptr<topic::Decoder> decoder;
+  std::optional<sql::Projection> left_query;
+  std::optional<Gate> gate;          // With the enricher: a chain.
+  std::optional<Enricher> enricher;
+  std::vector<FoldTarget> targets;
+};
+
+class Worker {
+ public:
+  Worker(WorkerParts parts, const StreamOptions& options, Progress* progress, const Clock* clock)
+      : parts_(std::move(parts)), options_(options), progress_(progress), clock_(clock) {}
+
+  // Seeks every partition to the lowest offset that a target still needs.
+  Status Begin();
+  Status Run(std::stop_token stop);
+
+ private:
+  struct MicroBatch {
+    topic::TopicPartition partition = 0;
+    std::vector<topic::Record> records;
+    int64_t next_offset = 0;
+    int64_t filtered = 0;
+    std::vector<kv::Put> dead_letters;
+    types::Batch rows;
+    std::vector<uint32_t> record_of_row;
+    std::vector<int64_t> event_times;
+    GateTicket ticket;
+  };
+  struct Lane {  // One partition.
+    topic::TopicPartition partition = 0;
+    int64_t position = 0;
+    std::deque<MicroBatch> waiting;
+    size_t rows_waiting = 0;
+  };
+
+  // True when records were read.
+  Result<bool> Read(Lane* lane);
+  Status Decode(MicroBatch* batch);
+  Status KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
+                    MicroBatch* batch);
+  Status AddDeadLetter(const topic::Record& record, const std::string& reason,
+                       std::vector<kv::Put>* into) const;
+  // True when something was released.
+  Result<bool> ReleaseReady(Lane* lane);
+  Status ReleaseChain(const MicroBatch& batch, bool forced);
+  Status FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
+                  const std::vector<uint32_t>& record_of_row,
+                  const std::vector<int64_t>& event_times, const std::vector<uint8_t>& incomplete,
+                  std::vector<kv::Put> dead_letters, int64_t filtered, bool forced);
+  Status FoldEnriched(FoldTarget* target, const MicroBatch& batch, const EnrichedRows& enriched,
+                      bool forced);
+  void PrintRows(const FoldTarget& target, const types::Batch& rows,
+                 const std::vector<int64_t>& event_times,
+                 const std::vector<uint8_t>& incomplete) const;
+  void NoteIdle(const Lane& lane, Timestamp began);
+  void NoteOldest();
+
+  WorkerParts parts_;
+  StreamOptions options_;
+  Progress* progress_;
+  const Clock* clock_;
+  std::vector<Lane> lanes_;
+};
+
+}  // namespace catena::streaming
