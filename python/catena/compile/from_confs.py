@@ -46,6 +46,9 @@ def extend(path: str, schemas, explicit: bool) -> tuple[dict | None, list[Violat
             "not a compiled conf: it has no metaData with left, sources or query", (path, 1)
         )
         return None, [problem] if explicit else []
-    conf.pop("catena", None)
+    before = conf.pop("catena", None)
     extra, violations = engine_object.build(conf, schemas, default_where=(path, 1))
+    if isinstance(before, dict):  # compiled by catena: what was learned and said then still holds
+        extra["inferred"] = before.get("inferred") or []
+        extra["schemas"] = {**(before.get("schemas") or {}), **extra["schemas"]}
     return {**conf, "catena": extra}, violations

@@ -87,6 +87,16 @@ def test_a_named_file_must_be_a_conf(repo, capsys, text, said):
     assert said in capsys.readouterr().err
 
 
+def test_confs_of_our_own_are_extended_again(repo):
+    case = read(os.path.join(GOLDEN, "t19_sql_selects_wheres", "join.json"))
+    old = {"version": 1, "sql": {}, "inferred": ["said"], "schemas": {"a.b": [["c", "INT"]]}}
+    path = repo.write("x.json", json.dumps({**case, "catena": old}))
+    conf = compiler.extend_confs(path, repo.root, binary=NO_BINARY).confs["x.json"]
+    assert conf["catena"]["inferred"] == ["said"]
+    assert conf["catena"]["schemas"] == {"a.b": [["c", "INT"]]}
+    assert "ic IS NOT NULL" in conf["catena"]["sql"]
+
+
 def test_absent_folder(repo, capsys):
     assert main(["--from", "/nowhere/at/all", "--repo", repo.root]) == 2
     assert "no such file" in capsys.readouterr().err

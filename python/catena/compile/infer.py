@@ -66,6 +66,10 @@ class Inference:
             query.notes.append(f"every column of {table} is selected")
         for column in required[0]:
             selects.setdefault(column, column)
+        for column in required[2]:
+            if column not in selects:
+                selects[column] = column
+                query.notes.append(f"{conf}: the bucket column `{column}` is selected")
         time = selects.pop("ts", None)
         if time is not None and query.setdefault("timeColumn", time) != time:
             self.wrong(

@@ -144,7 +144,8 @@ class Resolver:
     # -- sources
 
     def source(self, source, required, conf, temporal, windowed=False) -> Node:
-        """`required`: columns a GroupBy needs, added to the selects; None for a left side."""
+        """`required`: (columns a GroupBy needs, whether it aggregates, its bucket columns), added
+        to the selects; None for a left side."""
         source = dsl.copy_source(source, "source")
         node = plain(source_without_join(source))
         kind = next(iter(node))
@@ -181,7 +182,7 @@ class Resolver:
         node = plain(without(value, "sources", "metaData"))
         inputs = [a.inputColumn for a in aggregations or [] if a.inputColumn]
         buckets = [b for a in aggregations or [] for b in a.buckets or []]
-        required = (list(value.keyColumns or []) + inputs + buckets, aggregations is not None)
+        required = (list(value.keyColumns or []) + inputs, aggregations is not None, buckets)
         sources = [as_source(s) for s in value.sources or []]
         temporal = self._accuracy(node, sources, name)
         windowed = any(a.windows for a in aggregations or [])
