@@ -44,8 +44,9 @@ class Mismatch:
     backfilled: object
 
     def __str__(self) -> str:
-        return (f"{self.column}: fetched {self.fetched!r}, backfill {self.backfilled!r} for user_id "
-                f"{self.pick.user_id}, merchant_id {self.pick.merchant_id} at {self.pick.ts}")
+        return (f"{self.column}: fetched {self.fetched!r}, backfill {self.backfilled!r} for "
+                f"user_id {self.pick.user_id}, merchant_id {self.pick.merchant_id} "
+                f"at {self.pick.ts}")
 
 
 @dataclasses.dataclass

@@ -37,10 +37,10 @@ def read_csv(path: pathlib.Path) -> list[dict]:
 
 
 def read_training(work: pathlib.Path) -> list[dict]:
+    table = work / "build/warehouse/default.db/quickstart_training_set_v1"
     cursor = duckdb.connect().execute(
         "SELECT * FROM read_parquet($files, hive_partitioning = true, "
-        "hive_types_autocast = false)",
-        {"files": str(work / "build/warehouse/default.db/quickstart_training_set_v1/ds=*/*.parquet")})
+        "hive_types_autocast = false)", {"files": str(table / "ds=*/*.parquet")})
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, values)) for values in cursor.fetchall()]
 
