@@ -12,7 +12,6 @@
 
 #pragma once
 
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -35,18 +34,14 @@ inline std::map<std::string, ChildRole>& ChildRoles() {
   return roles;
 }
 
-// Runs before the first test, and instead of it in a child.
-class RoleEnvironment : public testing::Environment {
- public:
-  void SetUp() override {
-    const char* role = std::getenv("CATENA_TEST_ROLE");
-    const char* argument = std::getenv("CATENA_TEST_ARGUMENT");
-    if (role != nullptr) _exit(ChildRoles().at(role)(argument));
-  }
-};
+// Called before the first test; does not return in a child.
+inline void RunChildRole() {
+  const char* role = std::getenv("CATENA_TEST_ROLE");
+  const char* argument = std::getenv("CATENA_TEST_ARGUMENT");
+  if (role != nullptr) _exit(ChildRoles().at(role)(argument));
+}
 
 inline bool RegisterChildRole(const std::string& name, ChildRole role) {
-  if (ChildRoles().empty()) testing::AddGlobalTestEnvironment(new RoleEnvironment);
   return ChildRoles().emplace(name, std::move(role)).second;
 }
 
