@@ -70,6 +70,7 @@ struct TableDescription {
 };
 
 class Table;
+struct TableFacts;  // What is known of a table's files; kept while they do not change.
 
 // One partition being written: append, then commit, or drop it and nothing happened.
 class PartitionWriter {
@@ -129,10 +130,13 @@ class Table {
   friend class Warehouse;
   friend class PartitionWriter;
   Table(std::string name, std::string directory, sql::Database* database);
+  Result<std::shared_ptr<const TableFacts>> Facts() const;
 
   std::string name_;
   std::string directory_;
   sql::Database* database_;
+  struct Cache;
+  std::shared_ptr<Cache> cache_;
 };
 
 class Warehouse {

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which files of a table's directory are data, and what is being written beside them.
+//
+//   layout  ds=YYYY-MM-DD/<name>.parquet is data. `.work-<unique>/` belongs to one writer: `lock` is
+//           held by it for as long as it lives, `data/` becomes (or was) a partition. `.commit.lock`
+//           is held while a partition is put in place, `.job.lock` by a job that wants to be alone
+//   errors  kUnavailable with the path and the system's words
+//   threads no shared state but the file system
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catena/base/file.h"
+#include "catena/base/result.h"
+#include "catena/table/partition.h"
+
+namespace catena::table {
+
+struct PartitionFiles {
+  Date ds;
+  std::vector<std::string> files;  // Full paths, sorted by name; never empty.
+};
+
+// Partitions inside `range` that have a data file, by day. An absent directory has none.
+Result<std::vector<PartitionFiles>> ListPartitions(const std::string& table_directory,
+                                                   const PartitionRange& range);
+
+// "<table_directory>/ds=2026-11-20".
+std::string PartitionPath(const std::string& table_directory, Date ds);
+
+// Path, size and time of change of every file: equal exactly when nothing was replaced.
+std::string Fingerprint(const std::vector<PartitionFiles>& partitions);
+
+// A directory to write one partition in, invisible to readers, gone when this object goes.
+class WorkDirectory {
+ public:
+  // Also removes what dead writers left.
+  static Result<WorkDirectory> Make(const std::string& table_directory);
+  WorkDirectory(WorkDirectory&&) noexcept;
+  WorkDirectory& operator=(WorkDirectory&&) noexcept;
+  ~WorkDirectory();
+
+  // Where the files of the partition go.
+  std::string data() const { return path_ + "/data"; }
+  // Syncs the files, then puts them in place of the partition in one step.
+  Status Publish(Date ds);
+  // Takes the partition out in one step.
+  Status Retire(Date ds);
+
+ private:
+  WorkDirectory(std::string table_directory, std::string path, FileLock lock);
+  std::string table_directory_;
+  std::string path_;
+  std::optional<FileLock> lock_;
+};
+
+}  // namespace catena::table

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/table/table.h"
+
+#include <filesystem>
+#include <mutex>
+
+#include "catena/table/partition_files.h"
+#include "catena/table/table_facts.h"
+
+namespace catena::table {
+
+namespace fs = std::filesystem;
+
+struct Table::Cache {
+  std::mutex mutex;
+  std::string fingerprint;
+  std::shared_ptr<const TableFacts> facts;
+};
+
+Result<std::string> TablePath(std::string_view name) {
+  constexpr size_t kLongest = 256;
+  bool good = !name.empty() && name.size() <= kLongest && name.front() != '.' &&
+              name.back() != '.' && name.find("..") == std::string_view::npos;
+  for (const char c : name) {
+    good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.');
+  }
+  if (!good) {
+    return InvalidConf("bad table name, wanted namespace.table of [A-Za-z0-9_.]: " +
+                       std::string(name));
+  }
+  const size_t dot = name.find('.');
+  const std::string space(dot == std::string_view::npos ? "default" : name.substr(0, dot));
+  std::string table(dot == std::string_view::npos ? name : name.substr(dot + 1));
+  std::replace(table.begin(), table.end(), '.', '_');
+  return space + ".db/" + table;
+}
+
+Table::Table(std::string name, std::string directory, sql::Database* database)
+    : name_(std::move(name)), directory_(std::move(directory)), database_(database),
+      cache_(std::make_shared<Cache>()) {}
+
+bool Table::Exists() const {
+  const auto partitions = ListPartitions(directory_, PartitionRange::All());
+  return partitions.ok() && !partitions->empty();
+}
+
+Result<std::vector<Date>> Table::Partitions() const {
+  CATENA_TRY(const auto partitions, ListPartitions(directory_, PartitionRange::All()));
+  std::vector<Date> days;
+  for (const PartitionFiles& partition : partitions) days.push_back(partition.ds);
+  return days;
+}
+
+Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
+  CATENA_TRY(auto partitions, ListPartitions(directory_, PartitionRange::All()));
+  const std::string print = Fingerprint(partitions);
+  {
+    const std::lock_guard lock(cache_->mutex);
+    if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
+  }
+  CATENA_TRY(auto facts, ReadTableFacts(database_, name_, std::move(partitions)));
+  const std::lock_guard lock(cache_->mutex);
+  cache_->fingerprint = print;
+  cache_->facts = facts;
+  return facts;
+}
+
+Result<types::Schema> Table::SchemaOf() const {
+  CATENA_TRY(const auto facts, Facts());
+  return facts->schema;
+}
+
+Result<TableDescription> Table::Describe() const {
+  CATENA_TRY(const auto facts, Facts());
+  TableDescription description;
+  description.columns = facts->schema;
+  description.rows = facts->rows;
+  for (const PartitionFiles& partition : facts->partitions) {
+    description.partitions.push_back(partition.ds);
+    for (const std::string& file : partition.files) {
+      std::error_code gone;
+      const auto bytes = fs::file_size(file, gone);
+      description.bytes += gone ? 0 : bytes;
+      ++description.files;
+    }
+  }
+  return description;
+}
+
+Status Table::DropPartition(Date ds) const {
+  std::error_code error;
+  if (!fs::exists(PartitionPath(directory_, ds), error)) return Status();
+  CATENA_TRY(auto work, WorkDirectory::Make(directory_));
+  return work.Retire(ds);
+}
+
+Result<FileLock> Table::LockForJob(bool wait) const {
+  std::error_code error;
+  fs::create_directories(directory_, error);
+  if (error) {
+    return Unavailable("cannot make directory: " + directory_ + ": " + error.message());
+  }
+  return FileLock::Acquire(directory_ + "/.job.lock", wait)
+      .WithContext("another job writes this table, wait for it to end: " + name_);
+}
+
+Result<Warehouse> Warehouse::Open(const std::string& root, sql::Database* database) {
+  std::error_code error;
+  if (!fs::is_directory(root, error)) {
+    return NotFound("warehouse is not a directory; set `warehouse` in catena.yaml or "
+                    "CATENA_WAREHOUSE, or create it: " + root);
+  }
+  return Warehouse(fs::absolute(root).lexically_normal().string(), database);
+}
+
+Result<Warehouse> Warehouse::Create(const std::string& root, sql::Database* database) {
+  std::error_code error;
+  fs::create_directories(root, error);
+  if (error) {
+    return Unavailable("cannot make the warehouse directory: " + root + ": " + error.message());
+  }
+  return Open(root, database);
+}
+
+Result<Table> Warehouse::Find(std::string_view name) const {
+  CATENA_TRY(const auto path, TablePath(name));
+  return Table(std::string(name), (fs::path(root_) / path).string(), database_);
+}
+
+Result<std::vector<std::string>> Warehouse::Tables() const {
+  std::vector<std::string> tables;
+  std::error_code error;
+  for (const auto& space : fs::directory_iterator(root_, error)) {
+    const std::string name = space.path().filename().string();
+    if (!name.ends_with(".db") || name.front() == '.' || !space.is_directory(error)) continue;
+    for (const auto& table : fs::directory_iterator(space.path(), error)) {
+      const std::string full =
+          name.substr(0, name.size() - 3) + "." + table.path().filename().string();
+      const auto found = Find(full);
+      if (found.ok() && found->Exists()) tables.push_back(full);
+    }
+  }
+  if (error) return Unavailable("cannot list warehouse: " + root_ + ": " + error.message());
+  std::sort(tables.begin(), tables.end());
+  return tables;
+}
+
+}  // namespace catena::table
