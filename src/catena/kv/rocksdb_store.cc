@@ -54,6 +54,7 @@ class RocksDBStore : public KVStore {
   class BatchWriter;
 
   Status Write(rocksdb::WriteBatch* writes, bool durable);
+  Status ResumeIfHalted();
   void SyncEverySecond(const std::stop_token& stop);
 
   std::unique_ptr<rocksdb::DB> db_;
@@ -149,14 +150,7 @@ Status RocksDBStore::Apply(const WriteBatch& batch, bool durable) {
 }
 
 Status RocksDBStore::Write(rocksdb::WriteBatch* writes, bool durable) {
-  if (halted_.exchange(false)) {
-    // RocksDB refuses writes after a failed one (a full disk) until told that the cause is gone.
-    const rocksdb::Status resumed = db_->Resume();
-    if (!resumed.ok()) {
-      halted_ = true;
-      return RocksDBError(resumed, "cannot write to the store");
-    }
-  }
+  CATENA_RETURN_IF_ERROR(ResumeIfHalted());
   rocksdb::WriteOptions options;
   options.sync = durable;
   const rocksdb::Status status = db_->Write(options, writes);
@@ -168,6 +162,17 @@ Status RocksDBStore::Write(rocksdb::WriteBatch* writes, bool durable) {
   return Status();
 }
 
+// RocksDB refuses writes after a failed one (a full disk) until told that the cause is gone.
+Status RocksDBStore::ResumeIfHalted() {
+  if (!halted_.exchange(false)) return Status();
+  const rocksdb::Status resumed = db_->Resume();
+  if (resumed.ok()) return Status();
+  halted_ = true;
+  return RocksDBError(resumed,
+                      "writes stopped after one failed, restart if this stays when the cause is "
+                      "gone");
+}
+
 Status RocksDBStore::SetHorizon(std::string_view dataset, Timestamp horizon) {
   BatchWriter writer(this);
   CATENA_TRY(const DatasetId id, writer.IdOf(dataset));
@@ -177,6 +182,8 @@ Status RocksDBStore::SetHorizon(std::string_view dataset, Timestamp horizon) {
 }
 
 Status RocksDBStore::Sync() {
+  // Debian's RocksDB aborts the process when a log that could not be written is synced.
+  CATENA_RETURN_IF_ERROR(ResumeIfHalted());
   dirty_ = false;
   const rocksdb::Status status = db_->SyncWAL();
   if (status.ok()) return Status();
