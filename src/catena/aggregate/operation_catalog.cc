@@ -9,6 +9,8 @@
   X(kMax)                    \
   X(kFirst)                  \
   X(kLast)                   \
+  X(kFirstK)                 \
+  X(kLastK)                  \
   X(kCount)                  \
   X(kSum)                    \
   X(kAverage)

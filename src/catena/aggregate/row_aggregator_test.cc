@@ -84,6 +84,10 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
   group_by.aggregations = {AggregationOf("long", Operation::kSkew, {})};
   EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryScalar()).error().code,
             ErrorCode::kUnsupported);
+  group_by.aggregations = {AggregationOf("long", Operation::kLastK, {})};
+  group_by.aggregations[0].arguments["k"] = "many";
+  EXPECT_THAT(RowAggregator::Bind(group_by, testing::EveryScalar()).error().message,
+              HasSubstr("from 1 to 10000: many"));
   group_by.aggregations.clear();
   EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryScalar()).error().code,
             ErrorCode::kInvalidConf);

@@ -26,6 +26,24 @@ inline bool DecodeCount(ByteReader* reader, int64_t& count) {
   return count > 0 && count <= kInputsMax;
 }
 
+// Event time and source order. The order is (partition << 48 | offset) where it comes from a topic:
+// two small numbers.
+inline constexpr uint64_t kLowOrder = (uint64_t{1} << 48) - 1;
+
+inline void EncodePosition(int64_t time, uint64_t order, std::string* out) {
+  AppendZigzag(out, time);
+  AppendVarint(out, order >> 48);
+  AppendVarint(out, order & kLowOrder);
+}
+
+inline bool DecodePosition(ByteReader* reader, int64_t& time, uint64_t& order) {
+  time = reader->Zigzag();
+  const uint64_t high = reader->Varint();
+  const uint64_t low = reader->Varint();
+  order = high << 48 | low;
+  return reader->ok() && high <= 0xffff && low <= kLowOrder;
+}
+
 // What an IR keeps of an input of type T.
 template <typename T>
 using StoredValue = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;

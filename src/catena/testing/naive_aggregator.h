@@ -93,8 +93,17 @@ inline __int128 NaiveIntegerSum(const std::vector<NaiveEvent>& events) {
   return sum;
 }
 
+// The values of the first k.
+inline types::Value NaiveList(const conf::Aggregation& aggregation,
+                              const std::vector<NaiveEvent>& events) {
+  const size_t k = std::stoul(aggregation.arguments.at("k"));
+  types::ValueList list;
+  for (size_t i = 0; i < std::min(k, events.size()); ++i) list.push_back(events[i].value);
+  return types::Value(std::move(list));
+}
+
 // `events` are those inside the window whose value is not null.
-inline types::Value NaiveAnswer(conf::Operation operation, const types::DataType& type,
+inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const types::DataType& type,
                                 std::vector<NaiveEvent> events) {
   if (events.empty()) return types::Value();
   std::sort(events.begin(), events.end(), [](const NaiveEvent& a, const NaiveEvent& b) {
@@ -108,7 +117,7 @@ inline types::Value NaiveAnswer(conf::Operation operation, const types::DataType
     const auto* number = std::get_if<double>(&event.value.data);
     return number != nullptr && std::isnan(*number);
   });
-  switch (operation) {
+  switch (aggregation.operation) {
     case conf::Operation::kCount:
       return types::Value(count);
     case conf::Operation::kSum:
@@ -131,6 +140,13 @@ inline types::Value NaiveAnswer(conf::Operation operation, const types::DataType
       return std::find_if(events.begin(), events.end(),
                           [&](const NaiveEvent& event) { return event.time == newest; })->value;
     }
+    case conf::Operation::kFirstK:
+      return NaiveList(aggregation, events);
+    case conf::Operation::kLastK:
+      std::stable_sort(events.begin(), events.end(), [](const NaiveEvent& a, const NaiveEvent& b) {
+        return a.time > b.time;
+      });
+      return NaiveList(aggregation, events);
     default:
       CATENA_CHECK(false, "give the operation its definition in testing/naive_aggregator.h");
   }
@@ -165,7 +181,7 @@ inline std::vector<types::Value> NaiveOutputs(const conf::GroupBy& group_by,
         inside.push_back({event_times[row], source_orders[row], column.ValueAt(row)});
       }
     }
-    types::Value answer = NaiveAnswer(aggregation.operation, column.type(), std::move(inside));
+    types::Value answer = NaiveAnswer(aggregation, column.type(), std::move(inside));
     const auto* number = std::get_if<double>(&answer.data);
     answers.push_back(number != nullptr && !std::isfinite(*number) ? types::Value()
                                                                    : std::move(answer));

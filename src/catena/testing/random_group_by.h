@@ -26,7 +26,7 @@ inline std::vector<OperationOnColumn> EveryOperationOnColumn() {
   for (int i = 0; i <= static_cast<int>(conf::Operation::kApproxHeavyHittersK); ++i) {
     const auto operation = static_cast<conf::Operation>(i);
     for (const types::Field& field : EveryScalar().fields) {
-      const std::map<std::string, std::string> arguments;
+      const std::map<std::string, std::string> arguments{{"k", "3"}};
       aggregate::BindRequest request;
       request.input = field.type;
       request.arguments = &arguments;
@@ -44,6 +44,9 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
   aggregation.input_column = column;
   aggregation.operation = operation;
   aggregation.windows = std::move(windows);
+  if (operation == conf::Operation::kFirstK || operation == conf::Operation::kLastK) {
+    aggregation.arguments["k"] = "3";
+  }
   return aggregation;
 }
 

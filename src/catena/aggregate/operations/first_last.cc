@@ -39,25 +39,17 @@ struct Outermost {
     if (!ir.filled) return std::nullopt;
     return Output(ir.value);
   }
-  // The order is (partition << 48 | offset) where it comes from a topic: two small numbers.
   void Encode(const IR& ir, std::string* out) const {
-    AppendZigzag(out, ir.position.time);
-    AppendVarint(out, ir.position.order >> 48);
-    AppendVarint(out, ir.position.order & kLowOrder);
+    EncodePosition(ir.position.time, ir.position.order, out);
     EncodeValue(ir.value, out);
   }
   bool Decode(ByteReader* reader, IR& ir) const {
-    ir.position.time = reader->Zigzag();
-    const uint64_t high = reader->Varint();
-    const uint64_t low = reader->Varint();
-    ir.position.order = high << 48 | low;
     ir.filled = true;
-    return DecodeValue(reader, ir.value) && high <= 0xffff && low <= kLowOrder;
+    return DecodePosition(reader, ir.position.time, ir.position.order) &&
+           DecodeValue(reader, ir.value);
   }
 
  private:
-  static constexpr uint64_t kLowOrder = (uint64_t{1} << 48) - 1;
-
   static bool Wins(const IR& ir, EventPosition position) noexcept {
     if (!ir.filled) return true;
     if (position.time == ir.position.time) return position.order < ir.position.order;
