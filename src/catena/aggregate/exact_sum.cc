@@ -64,9 +64,12 @@ double RoundMagnitude(std::span<const uint64_t> magnitude, int exponent) {
   if (top < 0) return 0.0;
   // The least bit that a double of this size keeps.
   const int least = std::max({top - 52, -1074 - exponent, 0});
-  uint64_t mantissa = 0;
-  for (int bit = top; bit >= least; --bit) {
-    mantissa = mantissa << 1 | (BitAt(magnitude, bit) ? 1 : 0);
+  // Bits [least, top], at most 53 of them.
+  const auto limb = static_cast<size_t>(least / 64);
+  const int offset = least % 64;
+  uint64_t mantissa = magnitude[limb] >> offset;
+  if (offset != 0 && limb + 1 < magnitude.size()) {
+    mantissa |= magnitude[limb + 1] << (64 - offset);
   }
   if (least > 0 && BitAt(magnitude, least - 1) &&
       ((mantissa & 1) != 0 || AnyBitBelow(magnitude, least - 1))) {
