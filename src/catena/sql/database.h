@@ -6,7 +6,7 @@
 //   output  BOOLEAN, TINYINT..BIGINT, FLOAT, DOUBLE, VARCHAR, BLOB, DATE, TIMESTAMP, LIST, ARRAY,
 //           MAP, STRUCT as the type of that name; unsigned integers as the next wider one;
 //           UBIGINT, HUGEINT and DECIMAL as DOUBLE; ENUM as STRING; TIMESTAMP of any unit and zone
-//           as milliseconds UTC (rounded down); SQLNULL as STRING; any other type is kUnsupported
+//           as milliseconds UTC (rounded down); a bare NULL as INT; any other type is kUnsupported
 //           and names the column
 //   null    SQL's NULL is our null, in both directions, at every depth
 //   errors  kInvalidConf: the SQL does not parse, bind or type; kInvalidData: a value fails while

@@ -135,7 +135,10 @@ Result<types::Schema> Statement::Describe() {
 Result<Statement> Connection::Prepare(const std::string& sql) {
   Statement prepared;
   if (duckdb_prepare(connection_.get(), sql.c_str(), prepared.statement_.out()) == DuckDBError) {
-    return ErrorOf(duckdb_prepare_error(prepared.statement_.get()), sql);
+    Error error = ErrorOf(duckdb_prepare_error(prepared.statement_.get()), sql);
+    // No row was looked at yet.
+    if (error.code == ErrorCode::kInvalidData) error.code = ErrorCode::kInvalidConf;
+    return error;
   }
   return prepared;
 }

@@ -33,7 +33,7 @@ constexpr Scalar kScalars[] = {
     {DUCKDB_TYPE_UHUGEINT, Kind::kDouble},     {DUCKDB_TYPE_DECIMAL, Kind::kDouble},
     {DUCKDB_TYPE_FLOAT, Kind::kFloat},         {DUCKDB_TYPE_DOUBLE, Kind::kDouble},
     {DUCKDB_TYPE_VARCHAR, Kind::kString},      {DUCKDB_TYPE_BLOB, Kind::kBinary},
-    {DUCKDB_TYPE_ENUM, Kind::kString},         {DUCKDB_TYPE_SQLNULL, Kind::kString},
+    {DUCKDB_TYPE_ENUM, Kind::kString},         {DUCKDB_TYPE_SQLNULL, Kind::kInt},
     {DUCKDB_TYPE_DATE, Kind::kDate},           {DUCKDB_TYPE_TIMESTAMP, Kind::kTimestamp},
     {DUCKDB_TYPE_TIMESTAMP_S, Kind::kTimestamp},
     {DUCKDB_TYPE_TIMESTAMP_MS, Kind::kTimestamp},
