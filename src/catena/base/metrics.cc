@@ -40,6 +40,9 @@ constexpr Described kTable[] = {
     {"catena_state_bytes", Type::kGauge, "Bytes of online state, estimated."},
     {"catena_tile_updates_total", Type::kCounter, "Tile writes."},
     {"catena_http_requests_total", Type::kCounter, "HTTP requests by route and code."},
+    {"catena_chain_metric", Type::kGauge,
+     "The eight of `catena monitor` by their names, in its units: milliseconds, 1/s, bytes."},
+    {"catena_alert", Type::kGauge, "1 while the alert of that text fires for the GroupBy, else 0."},
 };
 
 const Described& DescriptionOf(const std::string& name) {

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// BatchJob: what `join`, `group-by-backfill` and `group-by-upload` have in common: their flags, the
+// database and warehouse they work with, how they tell progress, and their report.
+//
+//   output   on a terminal a bar, else a line per step; at the end what was computed and reused,
+//            also as JSON with --report FILE
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "catena/batch/context.h"
+#include "catena/batch/run_report.h"
+#include "catena/cli/flags.h"
+#include "catena/cli/storage.h"
+
+namespace catena::cli {
+
+struct BatchFlags {
+  std::string conf_path;
+  std::string end_date;
+  std::string start_date;
+  std::optional<int64_t> step_days;
+  std::string report;
+  bool dry_run = false;
+};
+
+void DeclareBatch(Flags* flags, BatchFlags* given);
+
+class BatchJob {
+ public:
+  BatchJob();
+  ~BatchJob();
+  BatchJob(BatchJob&&) noexcept;
+
+  // Reads the flags and opens everything; `end_date` absent is yesterday.
+  static Result<BatchJob> Open(const Settings& settings, const BatchFlags& given);
+  const batch::BatchContext& context() const { return context_; }
+  const conf::Conf& conf() const { return conf_; }
+  const plan::DaysAsked& asked() const { return asked_; }
+  // Clears the bar, prints the report, writes --report.
+  Status Finish(const BatchFlags& given, const batch::RunReport& report);
+
+ private:
+  conf::Conf conf_;
+  plan::DaysAsked asked_;
+  std::unique_ptr<sql::Database> database_;
+  std::unique_ptr<table::Warehouse> warehouse_;
+  std::unique_ptr<batch::Progress> progress_;
+  batch::BatchContext context_;
+};
+
+}  // namespace catena::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands, nothing else.
+#include <string>
+#include <vector>
+
+#include "catena/cli/commands.h"
+
+int main(int argc, char** argv) {
+  using namespace catena::cli;
+  const std::vector<Command> commands = {
+      ExplainCommand(),
+
+      TableLoadCommand(),      TableDescribeCommand(),   SqlCommand(),
+      JoinCommand(),           GroupByBackfillCommand(), GroupByUploadCommand(),
+
+      TopicCreateCommand(),    TopicProduceCommand(),    TopicTailCommand(),
+      TopicDescribeCommand(),  TopicArchiveCommand(),    GroupByStreamingCommand(),
+
+      FetchCommand(),          ServeCommand(),           MonitorCommand(),
+
+      HelpCommand(),           VersionCommand(),         CompletionsCommand(),
+  };
+  return RunCommandLine(commands, std::vector<std::string>(argv + 1, argv + argc));
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/cli/storage.h"
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include "catena/base/file.h"
+
+namespace catena::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kConfFolders[] = {"group_bys", "joins"};
+
+fs::path Production(const Settings& settings) {
+  return fs::path(settings.repository) / "production";
+}
+
+std::vector<std::string> ConfFiles(const Settings& settings) {
+  std::vector<std::string> files;
+  std::error_code code;
+  for (const char* folder : kConfFolders) {
+    for (const auto& entry :
+         fs::recursive_directory_iterator(Production(settings) / folder, code)) {
+      if (entry.is_regular_file() && !entry.path().filename().string().starts_with(".")) {
+        files.push_back(entry.path().string());
+      }
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Error NoSuchConf(const Settings& settings, const std::string& path) {
+  std::vector<std::string> known;
+  for (const std::string& file : ConfFiles(settings)) {
+    known.push_back(fs::path(file).lexically_relative(settings.repository).string());
+  }
+  const std::vector<std::string> near = NearestNames(path, known);
+  if (!near.empty()) return InvalidConf("no such conf, did you mean " + near[0] + "?: " + path);
+  return InvalidConf("no such conf; `catena compile` writes them below " +
+                     Production(settings).string() + ": " + path);
+}
+
+}  // namespace
+
+Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path) {
+  if (path.ends_with(".py")) {
+    return InvalidConf("a conf is what `catena compile` makes of a Python file, below production/: " +
+                       path);
+  }
+  std::error_code code;
+  for (const fs::path& place : {fs::path(path), fs::path(settings.repository) / path,
+                                Production(settings) / path}) {
+    if (fs::is_regular_file(place, code)) return conf::ReadConf(place.string());
+    if (fs::is_directory(place, code)) {
+      return InvalidConf("a conf is a file, this is a folder: " + place.string());
+    }
+  }
+  return NoSuchConf(settings, path);
+}
+
+Result<std::vector<conf::Conf>> OpenConfs(const Settings& settings,
+                                          const std::vector<std::string>& paths) {
+  std::vector<conf::Conf> confs;
+  for (const std::string& path : paths) {
+    CATENA_TRY(conf::Conf conf, OpenConf(settings, path));
+    confs.push_back(std::move(conf));
+  }
+  return confs;
+}
+
+Result<std::vector<conf::Conf>> RepositoryConfs(const Settings& settings) {
+  CATENA_TRY(auto confs, OpenConfs(settings, ConfFiles(settings)));
+  if (confs.empty()) {
+    return InvalidConf("no compiled confs; run `catena compile` in the feature repository, or name "
+                       "them with --conf-path: " + Production(settings).string());
+  }
+  return confs;
+}
+
+Result<std::vector<conf::Conf>> GivenOrRepositoryConfs(const Settings& settings,
+                                                       const std::vector<std::string>& paths) {
+  return paths.empty() ? RepositoryConfs(settings) : OpenConfs(settings, paths);
+}
+
+Result<uint64_t> ParseBytes(std::string_view text) {
+  double number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, text.data() + text.size());
+  while (unit.starts_with(' ')) unit.erase(0, 1);
+  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) {
+    return static_cast<char>(std::toupper(c));
+  });
+  constexpr std::pair<const char*, double> kUnits[] = {
+      {"", 1},          {"B", 1},           {"KB", 1e3},        {"MB", 1e6},
+      {"GB", 1e9},      {"TB", 1e12},       {"KIB", 1024.0},    {"MIB", 1048576.0},
+      {"GIB", 1073741824.0}};
+  for (const auto& [name, factor] : kUnits) {
+    if (code == std::errc() && unit == name && number > 0) {
+      return static_cast<uint64_t>(number * factor);
+    }
+  }
+  return InvalidConf("memory_limit is a number of bytes as in 2GB, 512MiB: " + std::string(text));
+}
+
+Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
+                                                    const std::vector<std::string>& also) {
+  sql::DatabaseOptions options;
+  CATENA_TRY(options.memory_limit_bytes, ParseBytes(settings.memory_limit));
+  options.temp_directory = (fs::path(settings.warehouse) / ".spill").string();
+  options.allowed_directories = {settings.warehouse};
+  options.allowed_directories.insert(options.allowed_directories.end(), also.begin(), also.end());
+  return sql::Database::Open(options);
+}
+
+Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode) {
+  auto store = kv::OpenKVStore(settings.kv_url, mode);
+  if (!store.ok() && store.error().code == ErrorCode::kNotFound) {
+    return NotFound("there is no online state yet; `catena group-by-upload` or `catena "
+                    "group-by-streaming` makes it: " + settings.kv_url);
+  }
+  return store;
+}
+
+Result<topic::TopicAddress> AddressOf(const Settings& settings, const std::string& topic) {
+  return topic::ParseTopicAddress(topic, settings.topics_default);
+}
+
+Result<types::Schema> ReadSchemaFile(const std::string& path) {
+  CATENA_TRY(const Json json, ReadJsonFile(path));
+  const Error shape =
+      InvalidConf(path + ": a schema is a JSON array of [\"column\", \"TYPE\"] pairs");
+  if (!json.is_array() || json.empty()) return shape;
+  types::Schema schema;
+  for (const Json& pair : json) {
+    if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() || !pair[1].is_string()) {
+      return shape;
+    }
+    const auto name = pair[0].get<std::string>();
+    auto type = types::ParseType(pair[1].get<std::string>());
+    if (!type.ok()) return type.error().WithContext(path + ": " + name);
+    if (schema.Find(name)) return InvalidConf(path + ": two columns of one name: " + name);
+    schema.fields.push_back({name, std::move(*type)});
+  }
+  return schema;
+}
+
+std::string SchemaFileOf(const Settings& settings, const std::string& table) {
+  return (fs::path(settings.repository) / "schemas" / (table + ".json")).string();
+}
+
+Result<std::string> ReadTextOrStdin(const std::string& path) {
+  if (path == "-") {
+    return std::string(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
+  }
+  auto text = ReadFile(path);
+  if (!text.ok() && text.error().code == ErrorCode::kNotFound) {
+    return InvalidConf("no such file: " + path);
+  }
+  return text;
+}
+
+}  // namespace catena::cli

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/cli/streaming_job.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "catena/cli/storage.h"
+#include "catena/streaming/stream_options.h"
+
+namespace catena::cli {
+namespace {
+
+constexpr Millis kLook{20};
+
+}  // namespace
+
+Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf>& confs,
+                          kv::KVStore* store, bool allow_gap) {
+  streaming::StreamJobOptions options;
+  CATENA_TRY(options.stream, streaming::ReadStreamOptions(settings.stream));
+  options.topics_default = settings.topics_default;
+  options.allow_gap = allow_gap;
+  CATENA_TRY(database_, OpenDatabase(settings));
+  const auto schemas = [database = database_.get(), root = settings.warehouse](
+                           const std::string& name) -> Result<types::Schema> {
+    CATENA_TRY(const auto warehouse, table::Warehouse::Open(root, database));
+    CATENA_TRY(const auto table, warehouse.Find(name));
+    return table.SchemaOf();
+  };
+  CATENA_TRY(job_, streaming::StreamJob::Open(confs, options, schemas, store, database_.get(),
+                                              &SystemClock()));
+  return Status();
+}
+
+Status StreamingJob::Run(const StopSignals& signals) {
+  const std::jthread announcer([&](std::stop_token quit) {
+    while (!quit.stop_requested() && !job_->CaughtUp()) {
+      if (signals.Sleep(kLook)) return;
+    }
+    if (quit.stop_requested()) return;
+    fmt::print("ready\n");
+    std::fflush(stdout);
+  });
+  return job_->Run(signals.token());
+}
+
+}  // namespace catena::cli

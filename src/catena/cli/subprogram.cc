@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/cli/subprogram.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace catena::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> FoldersToSearch(const std::string& repository) {
+  std::vector<fs::path> folders;
+  if (const char* path = std::getenv("PATH")) {
+    std::string_view rest = path;
+    while (!rest.empty()) {
+      const size_t end = std::min(rest.find(':'), rest.size());
+      if (end > 0) folders.emplace_back(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  folders.push_back(fs::path(ProgramPath()).parent_path());
+  folders.push_back(fs::path(repository) / ".venv" / "bin");
+  return folders;
+}
+
+}  // namespace
+
+std::string ProgramPath() {
+  std::error_code code;
+  const fs::path path = fs::read_symlink("/proc/self/exe", code);
+  return code ? std::string("catena") : path.string();
+}
+
+Error ExecSubprogram(const std::string& name, const std::vector<std::string>& arguments,
+                     const std::string& repository) {
+  for (const fs::path& folder : FoldersToSearch(repository)) {
+    const std::string path = (folder / name).string();
+    if (access(path.c_str(), X_OK) != 0 || fs::is_directory(path)) continue;
+    setenv("CATENA_BIN", ProgramPath().c_str(), 1);
+    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
+    for (const std::string& argument : arguments) {
+      argv.push_back(const_cast<char*>(argument.c_str()));
+    }
+    argv.push_back(nullptr);
+    execv(path.c_str(), argv.data());
+    return InvalidConf("cannot run " + path + ": " + std::strerror(errno));
+  }
+  const std::string verb = name.substr(name.find('-') + 1);
+  return InvalidConf("no such verb, and no program " + name +
+                     " on PATH, beside catena or in .venv/bin: " + verb);
+}
+
+}  // namespace catena::cli

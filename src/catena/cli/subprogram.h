@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Programs that are found as verbs, the way git finds its subcommands: `catena x` is `catena-x`.
+//
+//   input    looked for on PATH, then beside this binary, then in <repository>/.venv/bin; it gets
+//            CATENA_BIN, the path of this binary
+//   errors   returns only when there is none: kInvalidConf
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "catena/base/result.h"
+
+namespace catena::cli {
+
+// The absolute path of the running binary.
+std::string ProgramPath();
+
+// Replaces this process.
+Error ExecSubprogram(const std::string& name, const std::vector<std::string>& arguments,
+                     const std::string& repository);
+
+}  // namespace catena::cli

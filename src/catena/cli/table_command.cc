@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// `catena table describe`, `catena table load`.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "catena/cli/commands.h"
+#include "catena/cli/storage.h"
+
+namespace catena::cli {
+namespace {
+
+struct TableFlags {
+  std::string table;
+  std::string csv;
+  std::string schema;
+  std::string partition_column = "ds";
+  bool json = false;
+};
+
+std::string Names(const std::vector<std::string>& tables) {
+  std::string list;
+  for (const std::string& name : tables) list += (list.empty() ? "" : ", ") + name;
+  return list.empty() ? "none" : list;
+}
+
+Error NoSuchTable(const std::string& name, const std::vector<std::string>& tables) {
+  const std::vector<std::string> near = NearestNames(name, tables);
+  if (!near.empty()) return InvalidConf("no such table, did you mean " + near[0] + "?: " + name);
+  return InvalidConf("no such table; there are: " + Names(tables) + ": " + name);
+}
+
+Json DescriptionJson(const std::string& name, const table::TableDescription& description) {
+  Json columns = Json::array();
+  for (const types::Field& field : description.columns.fields) {
+    columns.push_back(Json::array({field.name, types::TypeName(field.type)}));
+  }
+  Json partitions = Json::array();
+  for (const Date day : description.partitions) partitions.push_back(FormatDate(day));
+  return Json{{"table", name},
+              {"columns", std::move(columns)},
+              {"partitions", std::move(partitions)},
+              {"files", description.files},
+              {"bytes", description.bytes},
+              {"rows", description.rows}};
+}
+
+void PrintDescription(const std::string& name, const table::TableDescription& description) {
+  fmt::print("{}: {} rows, {} partitions, {} files, {} bytes\n", name, description.rows,
+             description.partitions.size(), description.files, description.bytes);
+  for (const types::Field& field : description.columns.fields) {
+    fmt::print("  {:<32} {}\n", field.name, types::TypeName(field.type));
+  }
+  for (const table::PartitionRange& days : table::ToRanges(description.partitions)) {
+    fmt::print("  ds {}\n", days.ToString());
+  }
+}
+
+Result<int> Describe(const TableFlags& given, const CommonFlags& common) {
+  CATENA_TRY(const Settings settings, common.Load());
+  CATENA_RETURN_IF_ERROR(table::TablePath(given.table).status());
+  CATENA_TRY(const auto database, OpenDatabase(settings));
+  const auto warehouse = table::Warehouse::Open(settings.warehouse, database.get());
+  if (!warehouse.ok()) {
+    if (warehouse.error().code != ErrorCode::kNotFound) return warehouse.error();
+    return NoSuchTable(given.table, {});
+  }
+  CATENA_TRY(const auto table, warehouse->Find(given.table));
+  if (!table.Exists()) {
+    CATENA_TRY(const auto tables, warehouse->Tables());
+    return NoSuchTable(given.table, tables);
+  }
+  CATENA_TRY(const auto description, table.Describe());
+  if (given.json) {
+    fmt::print("{}\n", PrintJson(DescriptionJson(given.table, description)));
+  } else {
+    PrintDescription(given.table, description);
+  }
+  return 0;
+}
+
+// --schema, else <repo>/schemas/<table>.json when it is there, else recognised from the values.
+Result<types::Schema> DeclaredSchema(const Settings& settings, const TableFlags& given) {
+  if (!given.schema.empty()) return ReadSchemaFile(given.schema);
+  const std::string file = SchemaFileOf(settings, given.table);
+  std::error_code code;
+  if (std::filesystem::exists(file, code)) return ReadSchemaFile(file);
+  return types::Schema{};
+}
+
+Result<int> Load(const TableFlags& given, const CommonFlags& common) {
+  namespace fs = std::filesystem;
+  CATENA_TRY(const Settings settings, common.Load());
+  CATENA_RETURN_IF_ERROR(table::TablePath(given.table).status());
+  std::error_code code;
+  if (!fs::is_regular_file(given.csv, code)) {
+    return InvalidConf("no such CSV file: " + given.csv);
+  }
+  table::CsvOptions options;
+  options.partition_column = given.partition_column;
+  CATENA_TRY(options.declared, DeclaredSchema(settings, given));
+  const std::string csv = fs::absolute(given.csv).lexically_normal().string();
+  CATENA_TRY(const auto database,
+             OpenDatabase(settings, {fs::path(csv).parent_path().string()}));
+  CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
+  CATENA_TRY(const auto table, warehouse.Find(given.table));
+  CATENA_TRY(const auto days, table::ImportCsv(database.get(), csv, table, options));
+  fmt::print("loaded {} partitions into {}", days.size(), given.table);
+  for (const table::PartitionRange& range : table::ToRanges(days)) {
+    fmt::print(" {}", range.ToString());
+  }
+  fmt::print("\n");
+  return 0;
+}
+
+}  // namespace
+
+Command TableDescribeCommand() {
+  return {"table describe", "Tables", "Print a table's columns, types and partitions.",
+          "Ends with 2 when there is no such table.",
+          "  catena table describe payments.transactions\n"
+          "  catena table describe payments.transactions --json\n",
+          [](Flags* flags, const CommonFlags* common) -> Run {
+            auto given = std::make_shared<TableFlags>();
+            flags->Text("NS.TABLE", &given->table, "Namespace and table.", Need::kRequired);
+            flags->Switch("--json", &given->json, "Print JSON.");
+            return [given, common] { return Describe(*given, *common); };
+          }};
+}
+
+Command TableLoadCommand() {
+  return {"table load", "Tables", "Load a CSV file into a table, a partition a day.",
+          "The file has a header line. Each day that it has rows of is replaced as a whole. Types "
+          "are those of --schema, else of <repo>/schemas/<ns.table>.json, else recognised from the "
+          "values.",
+          "  catena table load transactions.csv payments.transactions\n"
+          "  catena table load rows.csv data.purchases --partition-column day\n",
+          [](Flags* flags, const CommonFlags* common) -> Run {
+            auto given = std::make_shared<TableFlags>();
+            flags->Text("CSV", &given->csv, "The file.", Need::kRequired);
+            flags->Text("NS.TABLE", &given->table, "Namespace and table.", Need::kRequired);
+            flags->Text("--partition-column COLUMN", &given->partition_column,
+                        "Holds the day, YYYY-MM-DD; ds when absent.");
+            flags->Text("--schema FILE", &given->schema,
+                        "JSON array of [\"column\", \"TYPE\"] pairs.");
+            return [given, common] { return Load(*given, *common); };
+          }};
+}
+
+}  // namespace catena::cli

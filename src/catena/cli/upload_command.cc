@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// `catena group-by-upload`: a day's values of a GroupBy into the online store.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "catena/batch/runner.h"
+#include "catena/cli/batch_job.h"
+#include "catena/cli/commands.h"
+#include "catena/streaming/stream_options.h"
+
+namespace catena::cli {
+namespace {
+
+Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
+  CATENA_TRY(const Settings settings, common.Load());
+  CATENA_TRY(BatchJob job, BatchJob::Open(settings, given));
+  if (job.conf().group_by() == nullptr) {
+    return InvalidConf("an upload is of a GroupBy, this conf is a Join; upload its parts one by "
+                       "one: " + given.conf_path);
+  }
+  CATENA_TRY(const plan::BackfillPlan plan,
+             batch::PlanUpload(job.context(), job.conf(), job.asked().end));
+  if (given.dry_run) {
+    fmt::print("{}", plan::PrintPlan(plan));
+    return 0;
+  }
+  CATENA_TRY(const auto stream, streaming::ReadStreamOptions(settings.stream));
+  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kJoin));
+  batch::UploadOptions options;
+  options.as_of_retention = stream.as_of_retention;
+  CATENA_TRY(const batch::RunReport report,
+             batch::RunPlan(job.context(), plan, store.get(), options));
+  CATENA_RETURN_IF_ERROR(job.Finish(given, report));
+  return 0;
+}
+
+}  // namespace
+
+Command GroupByUploadCommand() {
+  return {"group-by-upload", "Tables",
+          "Upload a GroupBy's values at the end of a day into the online store.",
+          "Publishing is one atomic switch; a stream adds what came after. The store may be owned "
+          "by a running `group-by-streaming` or `serve --stream`: the upload then goes through it.",
+          "  catena group-by-upload --conf-path production/group_bys/fraud/user_risk.v1 --end-date "
+          "2026-11-20\n",
+          [](Flags* flags, const CommonFlags* common) -> Run {
+            auto given = std::make_shared<BatchFlags>();
+            DeclareBatch(flags, given.get());
+            return [given, common] { return Upload(*given, *common); };
+          }};
+}
+
+}  // namespace catena::cli
