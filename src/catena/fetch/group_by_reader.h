@@ -35,6 +35,7 @@ enum class Incomplete : uint8_t {
   kUploadLate,    // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
   kNoUpload,      // Nothing covers the window's beginning: no upload, and the stream began later.
   kUploadOld,     // t ran ahead of the newest upload's slack, and the stream does not reach back.
+  kNoStream,      // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
 };
 
 // "upload_late", ...: as metrics, HTTP and logs spell it; "" for kNone.
@@ -69,6 +70,7 @@ class GroupByReader {
     RowAnswer answer;
     const Generation* generation = nullptr;
     bool nothing = false;           // No key, or out of retention: a row of nulls.
+    bool snapshot = false;
     bool with_prefix = false;
     std::optional<aggregate::OnlineWindows> windows;
     size_t request_begin = 0;       // In the caller's request list.
@@ -82,17 +84,21 @@ class GroupByReader {
 
  private:
   GroupByReader() = default;
-  RowPlan PlanSnapshot(const View& view, std::string_view key, Timestamp as_of,
-                       std::vector<kv::GetRequest>* requests) const;
+  void PlanSnapshot(const View& view, std::string_view key,
+                    std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
+  void PlanTemporal(const View& view, std::string_view key,
+                    std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
+  // The upload to build on, or null, and what is then missing.
   Incomplete PickGeneration(const View& view, Timestamp as_of,
                             const Generation** generation) const;
+  bool StreamReaches(const View& view, Timestamp as_of) const;
   Status FinishSnapshot(RowPlan* plan, const std::vector<kv::TimedValue>& values,
                         std::span<types::Column* const> columns) const;
-  Status AddLate(const RowPlan& plan, const std::vector<kv::TimedValue>& values,
-                 aggregate::OnlineWindows* windows) const;
-  Status AddRaw(const std::vector<kv::TimedValue>& values,
-                aggregate::OnlineWindows* windows) const;
-  void AppendNulls(std::span<types::Column* const> columns) const;
+  Status AddUpload(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
+  Status AddLate(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
+  Status AddPrefix(const std::vector<kv::TimedValue>& prefix,
+                   const std::vector<kv::TimedValue>& newest_day, RowPlan* plan) const;
+  Status AddRaw(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   ServingInfo info_;

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/fetch/fetcher.h"
+
+#include <algorithm>
+
+#include "catena/conf/output_names.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::fetch {
+namespace {
+
+// Integers match integers of any width and numbers match numbers; text matches text only. A key of
+// another family could never be found, and silence would look like a missing key.
+bool SameFamily(const types::DataType& a, const types::DataType& b) {
+  if (a.kind == b.kind) return true;
+  if (a.IsText() && b.IsText()) return true;
+  const auto whole = [](const types::DataType& type) {
+    return type.IsInteger() || type.kind == types::Kind::kDate ||
+           type.kind == types::Kind::kTimestamp;
+  };
+  return (whole(a) && whole(b)) || (a.IsFloating() && b.IsFloating());
+}
+
+// One part of one call: its reader, its keys, its plans.
+struct Running {
+  std::shared_ptr<const GroupByReader> reader;
+  GroupByReader::View view;
+  std::vector<std::string> keys;  // Encoded, by row; empty for a null part.
+  std::vector<GroupByReader::RowPlan> plans;
+};
+
+Status EncodeKeys(const types::Batch& rows, const std::vector<std::string>& names,
+                  const types::Schema& key_schema, std::vector<std::string>* keys) {
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto at = rows.schema().Find(names[i]);
+    if (!at) return InvalidConf("the request lacks the key column: " + names[i]);
+    const types::DataType& type = rows.schema().fields[*at].type;
+    if (i < key_schema.size() && !SameFamily(type, key_schema.fields[i].type)) {
+      return InvalidConf("key column " + names[i] + " is " + types::TypeName(type) +
+                         ", but the GroupBy's key is " +
+                         types::TypeName(key_schema.fields[i].type));
+    }
+    columns.push_back(*at);
+  }
+  keys->resize(rows.rows());
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    types::EncodeKey(rows, columns, row, &(*keys)[row]);
+  }
+  return Status();
+}
+
+}  // namespace
+
+bool FetchAnswer::Complete(size_t row) const {
+  return std::all_of(parts.begin(), parts.end(), [row](const PartAnswer& part) {
+    return !part.error && part.rows[row].incomplete == Incomplete::kNone &&
+           !part.rows[row].out_of_retention;
+  });
+}
+
+void Fetcher::AddGroupBy(std::shared_ptr<const conf::GroupBy> group_by) {
+  const std::lock_guard lock(mutex_);
+  readers_.erase(group_by->metadata.name);
+  group_bys_[group_by->metadata.name] = std::move(group_by);
+}
+
+void Fetcher::AddJoin(std::shared_ptr<const conf::Join> join) {
+  const std::lock_guard lock(mutex_);
+  joins_[join->metadata.name] = std::move(join);
+}
+
+void Fetcher::AddConf(const conf::Conf& conf) {
+  const auto lineage = conf::LineageOf(conf);
+  if (!lineage.ok()) return;
+  for (const auto& group_by : lineage->group_bys) AddGroupBy(group_by);
+  for (const auto& join : lineage->joins) AddJoin(join);
+}
+
+std::vector<std::string> Fetcher::GroupByNames() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, group_by] : group_bys_) names.push_back(name);
+  return names;
+}
+
+std::vector<std::string> Fetcher::JoinNames() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, join] : joins_) names.push_back(name);
+  return names;
+}
+
+Result<std::vector<Fetcher::Part>> Fetcher::PartsOf(const std::string& name, bool is_join) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Part> parts;
+  if (!is_join) {
+    const auto at = group_bys_.find(name);
+    if (at == group_bys_.end()) {
+      return NotFound("no GroupBy of this name; `catena fetch --list` names them: " + name);
+    }
+    parts.push_back(Part{at->second, at->second->key_columns, "", name});
+    return parts;
+  }
+  const auto at = joins_.find(name);
+  if (at == joins_.end()) {
+    return NotFound("no Join of this name; `catena fetch --list` names them: " + name);
+  }
+  if (!at->second->derivations.empty()) {
+    return Unsupported("a Join with derivations is not served yet: " + name);
+  }
+  for (const conf::JoinPart& part : at->second->join_parts) {
+    const std::string label =
+        (part.prefix.empty() ? "" : part.prefix + "_") + part.group_by->metadata.name;
+    parts.push_back(Part{part.group_by, conf::LeftKeys(part), conf::ColumnPrefix(part), label});
+  }
+  return parts;
+}
+
+Result<std::shared_ptr<const GroupByReader>> Fetcher::ReaderOf(
+    const std::shared_ptr<const conf::GroupBy>& group_by) {
+  const std::string& name = group_by->metadata.name;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto at = readers_.find(name);
+    if (at != readers_.end()) return at->second;
+  }
+  CATENA_TRY(GroupByReader opened, GroupByReader::Open(store_, group_by));
+  auto reader = std::make_shared<const GroupByReader>(std::move(opened));
+  const std::lock_guard lock(mutex_);
+  readers_[name] = reader;
+  return reader;
+}
+
+Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::Batch& keys,
+                                   std::span<const Timestamp> as_of) {
+  CATENA_CHECK(keys.rows() == as_of.size(), "one instant a request");
+  const size_t rows = as_of.size();
+  FetchAnswer answer;
+  std::vector<Running> running(parts.size());
+  std::vector<kv::GetRequest> requests;
+  for (size_t p = 0; p < parts.size(); ++p) {
+    PartAnswer part{parts[p].label, 0, 0, std::vector<RowAnswer>(rows), std::nullopt};
+    const auto prepare = [&]() -> Status {
+      Running& run = running[p];
+      CATENA_TRY(run.reader, ReaderOf(parts[p].group_by));
+      CATENA_TRY(run.view, run.reader->ReadView(store_));
+      CATENA_RETURN_IF_ERROR(EncodeKeys(keys, parts[p].key_columns,
+                                        run.reader->serving_info().keys, &run.keys));
+      run.plans.reserve(rows);
+      for (size_t row = 0; row < rows; ++row) {
+        run.plans.push_back(run.reader->Plan(run.view, run.keys[row], as_of[row], &requests));
+      }
+      return Status();
+    };
+    if (const Status status = prepare(); !status.ok()) part.error = status.error();
+    answer.parts.push_back(std::move(part));
+  }
+  const auto values = store_->MultiGet(requests);
+  for (size_t p = 0; p < parts.size(); ++p) {
+    PartAnswer& part = answer.parts[p];
+    part.column_begin = part.column_end = answer.features.width();
+    if (running[p].reader == nullptr) continue;
+    const types::Schema& schema = running[p].reader->output_schema();
+    std::vector<std::shared_ptr<types::Column>> columns;
+    std::vector<types::Column*> into;
+    for (const types::Field& field : schema.fields) {
+      columns.push_back(std::make_shared<types::Column>(field.type, rows));
+      into.push_back(columns.back().get());
+    }
+    for (size_t row = 0; row < rows && !part.error; ++row) {
+      GroupByReader::RowPlan& plan = running[p].plans[row];
+      const Status status = running[p].reader->Finish(&plan, values, into);
+      if (!status.ok()) part.error = status.error();
+      part.rows[row] = plan.answer;
+    }
+    if (part.error) continue;
+    for (size_t i = 0; i < columns.size(); ++i) {
+      answer.features.AddColumn(parts[p].prefix + schema.fields[i].name, columns[i]);
+    }
+    part.column_end = answer.features.width();
+  }
+  return answer;
+}
+
+Result<FetchAnswer> Fetcher::FetchGroupBy(const std::string& name, const types::Batch& keys,
+                                          std::span<const Timestamp> as_of) {
+  CATENA_TRY(auto parts, PartsOf(name, false));
+  CATENA_TRY(FetchAnswer answer, Fetch(parts, keys, as_of));
+  if (answer.parts[0].error) return *answer.parts[0].error;
+  return answer;
+}
+
+Result<FetchAnswer> Fetcher::FetchJoin(const std::string& name, const types::Batch& keys,
+                                       std::span<const Timestamp> as_of) {
+  CATENA_TRY(auto parts, PartsOf(name, true));
+  return Fetch(parts, keys, as_of);
+}
+
+Result<types::Schema> Fetcher::KeySchema(const std::string& name, bool is_join) {
+  CATENA_TRY(auto parts, PartsOf(name, is_join));
+  types::Schema schema;
+  std::optional<Error> failure;
+  for (const Part& part : parts) {
+    auto reader = ReaderOf(part.group_by);
+    if (!reader.ok()) {
+      failure = reader.error();
+      continue;
+    }
+    const types::Schema& keys = (*reader)->serving_info().keys;
+    for (size_t i = 0; i < part.key_columns.size() && i < keys.size(); ++i) {
+      if (!schema.Find(part.key_columns[i])) {
+        schema.fields.push_back(types::Field{part.key_columns[i], keys.fields[i].type});
+      }
+    }
+  }
+  if (schema.fields.empty() && failure) return *failure;
+  return schema;
+}
+
+}  // namespace catena::fetch

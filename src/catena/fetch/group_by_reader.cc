@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/fetch/group_by_reader.h"
+
+#include <algorithm>
+
+#include "catena/aggregate/ir_codec.h"
+#include "catena/aggregate/window/resolution.h"
+
+namespace catena::fetch {
+
+using aggregate::Layer;
+using aggregate::OnlineWindows;
+
+std::string_view IncompleteName(Incomplete reason) {
+  switch (reason) {
+    case Incomplete::kNone:
+      return "";
+    case Incomplete::kUpstream:
+      return "upstream";
+    case Incomplete::kUploadLate:
+      return "upload_late";
+    case Incomplete::kNoUpload:
+      return "no_upload";
+    case Incomplete::kUploadOld:
+      return "upload_old";
+    case Incomplete::kNoStream:
+      return "no_stream";
+  }
+  return "unknown";
+}
+
+Result<GroupByReader> GroupByReader::Open(kv::KVStore* store,
+                                          std::shared_ptr<const conf::GroupBy> group_by) {
+  const std::string& name = group_by->metadata.name;
+  CATENA_TRY(auto info, ReadServingInfo(store, name));
+  if (!info) {
+    return NotFound("nothing was uploaded or streamed for this GroupBy yet; run `catena "
+                    "group-by-upload` or `catena group-by-streaming` on its conf: " + name);
+  }
+  GroupByReader reader;
+  reader.info_ = std::move(*info);
+  if (group_by->aggregations.empty()) {
+    reader.output_schema_ = reader.info_.inputs;
+  } else {
+    auto bound = aggregate::WindowedAggregator::Bind(*group_by, reader.info_.inputs);
+    if (!bound.ok()) return bound.error().WithContext(name);
+    reader.windowed_ = std::move(*bound);
+    reader.output_schema_ = reader.windowed_->output_schema();
+  }
+  reader.row_codec_ = std::make_shared<types::RowCodec>(reader.info_.inputs);
+  reader.value_codec_ = std::make_shared<types::RowCodec>(reader.output_schema_);
+  reader.upload_dataset_ = UploadDataset(name);
+  reader.raw_dataset_ = RawDataset(name);
+  reader.prefix_dataset_ = PrefixDataset(name);
+  reader.late_dataset_ = LateDataset(name);
+  for (const Layer layer : aggregate::kLayers) {
+    reader.tile_datasets_[static_cast<size_t>(layer)] = TileDataset(name, layer);
+  }
+  reader.group_by_ = std::move(group_by);
+  return reader;
+}
+
+Result<GroupByReader::View> GroupByReader::ReadView(kv::KVStore* store) const {
+  View view;
+  CATENA_TRY(view.generations, ReadGenerations(store, group_by_->metadata.name));
+  if (group_by_->accuracy == conf::Accuracy::kTemporal) {
+    CATENA_TRY(view.retention, ReadRetention(store, group_by_->metadata.name));
+  }
+  return view;
+}
+
+// True when streamed tiles alone hold every window of a query at `as_of`.
+bool GroupByReader::StreamReaches(const View& view, Timestamp as_of) const {
+  if (!view.retention) return false;
+  const int64_t start = view.retention->coverage_start;
+  if (start == INT64_MIN) return true;
+  if (windowed_->unwindowed()) return false;
+  return std::all_of(windowed_->windows().begin(), windowed_->windows().end(),
+                     [&](const aggregate::WindowLength& window) {
+                       return ToMillis(aggregate::WindowTail(as_of, *window)) >= start;
+                     });
+}
+
+Incomplete GroupByReader::PickGeneration(const View& view, Timestamp as_of,
+                                         const Generation** generation) const {
+  *generation = nullptr;
+  for (const Generation& candidate : view.generations) {
+    if (candidate.batch_end <= as_of) *generation = &candidate;
+  }
+  if (*generation == nullptr) {
+    return StreamReaches(view, as_of) ? Incomplete::kNone : Incomplete::kNoUpload;
+  }
+  const bool streams = conf::StreamingSource(*group_by_) != nullptr;
+  const Timestamp batch_end = (*generation)->batch_end;
+  if (aggregate::UploadIr::Covers(*windowed_, batch_end, as_of)) {
+    if (!streams || as_of == batch_end) return Incomplete::kNone;
+    if (!view.retention) return Incomplete::kNoStream;
+    return view.retention->coverage_start <= ToMillis(batch_end) ? Incomplete::kNone
+                                                                 : Incomplete::kNoUpload;
+  }
+  if (StreamReaches(view, as_of)) {
+    *generation = nullptr;
+    return Incomplete::kNone;
+  }
+  return Incomplete::kUploadOld;
+}
+
+void GroupByReader::PlanSnapshot(const View& view, std::string_view key,
+                                 std::vector<kv::GetRequest>* requests, RowPlan* plan) const {
+  plan->snapshot = true;
+  const Timestamp day = FloorTo(plan->as_of, kDay);
+  for (const Generation& candidate : view.generations) {
+    if (candidate.batch_end <= day) plan->generation = &candidate;
+  }
+  if (plan->generation == nullptr) {
+    plan->answer.incomplete = Incomplete::kNoUpload;
+    plan->nothing = true;
+    return;
+  }
+  const Timestamp batch_end = plan->generation->batch_end;
+  if (batch_end != day) plan->answer.incomplete = Incomplete::kUploadLate;
+  requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
+}
+
+void GroupByReader::PlanTemporal(const View& view, std::string_view key,
+                                 std::vector<kv::GetRequest>* requests, RowPlan* plan) const {
+  const Timestamp as_of = plan->as_of;
+  if (view.retention) {
+    const int64_t head = ToMillis(aggregate::RawHead(as_of));
+    const bool on_grid = head == ToMillis(as_of);
+    if (ToMillis(as_of) < view.retention->as_of_floor ||
+        (!on_grid && head < view.retention->raw_floor)) {
+      plan->answer.out_of_retention = true;
+      plan->nothing = true;
+      return;
+    }
+  }
+  plan->answer.incomplete = PickGeneration(view, as_of, &plan->generation);
+  aggregate::OnlineStart start;
+  if (plan->generation != nullptr) {
+    const Timestamp batch_end = plan->generation->batch_end;
+    start = {batch_end, batch_end};
+    requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
+    requests->push_back({late_dataset_, key});
+  } else if (windowed_->unwindowed()) {
+    plan->with_prefix = true;
+    const Timestamp day = FloorTo(as_of, kDay);
+    start.unwindowed = day;
+    requests->push_back({prefix_dataset_, key, Timestamp::min(), day + Millis{1}, 1});
+    requests->push_back(
+        {tile_datasets_[static_cast<size_t>(Layer::kDay)], key, Timestamp::min(), day, 1});
+  }
+  plan->windows.emplace(*windowed_, as_of, start);
+  for (const aggregate::TileRange& range : plan->windows->needed_tiles()) {
+    requests->push_back(
+        {tile_datasets_[static_cast<size_t>(range.layer)], key, range.begin, range.end});
+  }
+  requests->push_back({raw_dataset_, key, plan->windows->raw_begin(), as_of});
+}
+
+GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view key, Timestamp as_of,
+                                           std::vector<kv::GetRequest>* requests) const {
+  RowPlan plan;
+  plan.as_of = as_of;
+  plan.request_begin = requests->size();
+  if (key.empty()) {
+    plan.nothing = true;
+  } else if (group_by_->accuracy == conf::Accuracy::kSnapshot) {
+    PlanSnapshot(view, key, requests, &plan);
+  } else {
+    PlanTemporal(view, key, requests, &plan);
+  }
+  return plan;
+}
+
+Status GroupByReader::FinishSnapshot(RowPlan*, const std::vector<kv::TimedValue>& values,
+                                     std::span<types::Column* const> columns) const {
+  if (values.empty()) {
+    for (types::Column* column : columns) column->AppendNull();
+    return Status();
+  }
+  types::BatchBuilder row(output_schema_);
+  CATENA_RETURN_IF_ERROR(value_codec_->DecodeInto(values.back().value, &row));
+  const types::Batch decoded = row.Build();
+  for (size_t i = 0; i < columns.size(); ++i) columns[i]->AppendFrom(decoded.column(i), 0);
+  return Status();
+}
+
+Status GroupByReader::AddUpload(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
+  if (values.empty()) return Status();
+  CATENA_TRY(auto upload, aggregate::UploadIr::Decode(*windowed_, values.back().value));
+  plan->windows->AddUpload(upload);
+  return Status();
+}
+
+// Events that the upload's table had not held: their day had ended when they were appended.
+Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
+  const Generation& generation = *plan->generation;
+  for (const kv::TimedValue& value : values) {
+    CATENA_TRY(LateRow late, DecodeLateRow(value.value));
+    const auto partition = static_cast<int32_t>(value.sequence >> 48);
+    const auto offset = static_cast<int64_t>(value.sequence & ((uint64_t{1} << 48) - 1));
+    if (FromMillis(late.event_time) >= generation.batch_end ||
+        generation.Holds(partition, offset, value.time)) {
+      continue;
+    }
+    types::BatchBuilder row(info_.inputs);
+    CATENA_RETURN_IF_ERROR(row_codec_->DecodeInto(late.row, &row));
+    aggregate::IR ir(windowed_->rows());
+    const uint32_t first = 0;
+    windowed_->rows().UpdateOne(row.Build(), {&late.event_time, 1}, {&value.sequence, 1},
+                                {&first, 1}, ir.data());
+    plan->windows->AddCorrection(FloorTo(FromMillis(late.event_time), kFiveMinutes), ir.data(),
+                                 late.incomplete ? 1 : 0);
+  }
+  return Status();
+}
+
+// A key's newest prefix stands at its newest day with events, so that day's tile completes it when
+// the query's own day has none yet.
+Status GroupByReader::AddPrefix(const std::vector<kv::TimedValue>& prefix,
+                                const std::vector<kv::TimedValue>& newest_day,
+                                RowPlan* plan) const {
+  if (prefix.empty()) return Status();
+  const auto add = [&](const kv::TimedValue& value) -> Status {
+    uint64_t incomplete = 0;
+    std::string_view bytes;
+    CATENA_RETURN_IF_ERROR(DecodeTile(value.value, &incomplete, &bytes));
+    CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes));
+    plan->windows->AddPrefix(ir.data(), incomplete);
+    return Status();
+  };
+  CATENA_RETURN_IF_ERROR(add(prefix.back()));
+  if (prefix.back().time == FloorTo(plan->as_of, kDay) || newest_day.empty()) return Status();
+  return add(newest_day.back());
+}
+
+Status GroupByReader::AddRaw(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
+  if (values.empty()) return Status();
+  types::BatchBuilder rows(info_.inputs, values.size());
+  std::vector<int64_t> times;
+  std::vector<uint64_t> orders;
+  uint64_t incomplete = 0;
+  for (const kv::TimedValue& value : values) {
+    bool flag = false;
+    std::string_view row;
+    CATENA_RETURN_IF_ERROR(DecodeRawRow(value.value, &flag, &row));
+    CATENA_RETURN_IF_ERROR(row_codec_->DecodeInto(row, &rows));
+    times.push_back(ToMillis(value.time));
+    orders.push_back(value.sequence);
+    incomplete += flag ? 1 : 0;
+  }
+  plan->windows->AddRows(rows.Build(), times, orders, incomplete);
+  return Status();
+}
+
+Status GroupByReader::Finish(RowPlan* plan,
+                             std::span<const Result<std::vector<kv::TimedValue>>> answers,
+                             std::span<types::Column* const> columns) const {
+  if (plan->nothing) {
+    for (types::Column* column : columns) column->AppendNull();
+    return Status();
+  }
+  size_t at = plan->request_begin;
+  const auto next = [&]() -> const Result<std::vector<kv::TimedValue>>& { return answers[at++]; };
+  if (plan->snapshot) {
+    const auto& values = next();
+    if (!values.ok()) return values.error();
+    return FinishSnapshot(plan, *values, columns);
+  }
+  if (plan->generation != nullptr || plan->with_prefix) {
+    const auto& first = next();
+    const auto& second = next();
+    if (!first.ok()) return first.error();
+    if (!second.ok()) return second.error();
+    if (plan->with_prefix) {
+      CATENA_RETURN_IF_ERROR(AddPrefix(*first, *second, plan));
+    } else {
+      CATENA_RETURN_IF_ERROR(AddUpload(*first, plan));
+      CATENA_RETURN_IF_ERROR(AddLate(*second, plan));
+    }
+  }
+  aggregate::IR scratch(windowed_->rows());
+  for (const aggregate::TileRange& range : plan->windows->needed_tiles()) {
+    const auto& tiles = next();
+    if (!tiles.ok()) return tiles.error();
+    for (const kv::TimedValue& tile : *tiles) {
+      uint64_t incomplete = 0;
+      std::string_view bytes;
+      CATENA_RETURN_IF_ERROR(DecodeTile(tile.value, &incomplete, &bytes));
+      CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_->rows(), bytes, scratch.data()));
+      plan->windows->AddTile(range.layer, tile.time, scratch.data(), incomplete);
+    }
+  }
+  const auto& raw = next();
+  if (!raw.ok()) return raw.error();
+  CATENA_RETURN_IF_ERROR(AddRaw(*raw, plan));
+  plan->windows->AppendTo(columns);
+  if (plan->windows->incomplete() > 0 && plan->answer.incomplete == Incomplete::kNone) {
+    plan->answer.incomplete = Incomplete::kUpstream;
+  }
+  return Status();
+}
+
+}  // namespace catena::fetch
