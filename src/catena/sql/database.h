@@ -82,7 +82,8 @@ class Database {
   Status Execute(const std::string& sql);
 
   // All batches have `schema`. Strings that are not UTF-8 are kInvalidData (column and row named).
-  Result<RegisteredBatches> Register(const types::Schema& schema, std::vector<types::Batch> batches);
+  Result<RegisteredBatches> Register(const types::Schema& schema,
+                                     std::vector<types::Batch> batches);
   // Rows of `batches`, all of `schema`, in order, as one Parquet file at `path`, overwritten; no
   // rows make a file of no rows. The file is not synced.
   Status CopyToParquet(const types::Schema& schema, std::vector<types::Batch> batches,

@@ -98,6 +98,18 @@ TEST(Database, TimeZoneIsUtcWhateverTheProcessHas) {
   EXPECT_EQ(batch.column(0).Text(0), "2026-06-01 12:00:00+00");
 }
 
+TEST(Database, SpillsOnlyWhereItIsTold) {
+  const auto setting = [](const DatabaseOptions& options) {
+    const Batch batch =
+        OpenDatabase(options)->Query("SELECT current_setting('temp_directory') AS t").value();
+    return std::string(batch.column(0).Text(0));
+  };
+  EXPECT_EQ(setting({}), "");
+  DatabaseOptions options;
+  options.temp_directory = (fs::temp_directory_path() / "catena_spill").string();
+  EXPECT_EQ(setting(options), options.temp_directory);
+}
+
 TEST(Database, ScanGivesEveryRowInOrder) {
   const auto database = OpenDatabase();
   int64_t next = 0;
@@ -132,7 +144,8 @@ TEST(Database, RegisteredBatchesAreTables) {
   std::vector<Batch> batches;
   for (int i = 0; i < 7; ++i) batches.push_back(Numbers(i * 10000, 10000));
   const auto rows = database->Register(batches[0].schema(), batches).value();
-  const Batch sums = database->Query("SELECT count(*) AS c, sum(n) AS s FROM " + rows.sql()).value();
+  const Batch sums =
+      database->Query("SELECT count(*) AS c, sum(n) AS s FROM " + rows.sql()).value();
   EXPECT_EQ(sums.Row(0), (std::vector<Value>{70000, 69999.0 * 70000 / 2}));
   const Batch all = database->Query("SELECT * FROM " + rows.sql() + " WHERE n % 2 = 0").value();
   ASSERT_EQ(all.rows(), 35000u);
@@ -223,7 +236,8 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
   const auto make = [&](auto&& self, const DataType& type) -> Value {
     if (random.OneIn(6)) return Value();
     switch (type.kind) {
-      case Kind::kString: return std::string(random.Below(40), static_cast<char>('a' + random.Below(26)));
+      case Kind::kString:
+        return std::string(random.Below(40), static_cast<char>('a' + random.Below(26)));
       case Kind::kDouble: return random.Unit();
       case Kind::kBool: return random.OneIn(2);
       case Kind::kInt: return random.Between(-100, 100);

@@ -6,8 +6,8 @@
 // LIMIT, UNION or alias, made of columns, constants, operators, casts and scalar functions.
 //
 //   output  the columns that the expression names, as written, each once
-//   errors  kInvalidConf, starting with the expression: subquery, window, aggregate, `*`, parameter,
-//           several expressions, `;`, a function that answers differently each time
+//   errors  kInvalidConf with the expression: subquery, window, aggregate, `*`, parameter, several
+//           expressions, `;`, a function whose answer depends on more than the row
 //   threads one guard may be used from many threads at once
 
 #pragma once

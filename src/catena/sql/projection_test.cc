@@ -208,9 +208,11 @@ TEST(Projection, OnlySingleScalarExpressions) {
            "amount LIMIT 1", "amount UNION SELECT 1", "amount FROM pg_tables", "DISTINCT amount",
            "random()", "now()", "current_timestamp", "uuid()", "nextval('s')", "getenv('HOME')",
            "current_setting('threads')", "getvariable('x')", "read_csv('/etc/passwd')",
-           "read_text('/etc/passwd')", "pg_sleep(1)", "wavg(amount, rate)", "DEFAULT", "amount -- x",
+           "read_text('/etc/passwd')", "pg_sleep(1)", "wavg(amount, rate)", "DEFAULT",
+           "amount -- x",
            "(amount", "amount)", "amount /*", "", " ", "COPY (SELECT 1) TO '/tmp/x'",
-           "PRAGMA version", "glob('*')", "query('SELECT 1')", "list_transform(tags, t -> (SELECT 1))",
+           "PRAGMA version", "glob('*')", "query('SELECT 1')",
+           "list_transform(tags, t -> (SELECT 1))",
            "[x FOR x IN (SELECT 1)]", "CASE WHEN (SELECT true) THEN 1 END", "write_log('x')",
            "json_group_array(amount)", "format_type(1, 1)", "sum(amount) FILTER (WHERE true)"}) {
     const auto bound = Projection::Bind(database.get(), Selects({{"x", text}}), kSchema);

@@ -20,6 +20,15 @@ std::string QuoteName(std::string_view name) { return Quoted(name, '"'); }
 
 std::string QuoteText(std::string_view text) { return Quoted(text, '\''); }
 
+std::string QuotePath(std::string_view path) {
+  std::string literal;
+  for (const char c : path) {
+    const bool glob = c == '*' || c == '?' || c == '[';
+    literal += glob ? std::string("[") + c + "]" : std::string(1, c);
+  }
+  return QuoteText(literal);
+}
+
 std::string SqlTypeName(const types::DataType& type) {
   using types::Kind;
   switch (type.kind) {

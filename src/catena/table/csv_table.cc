@@ -24,7 +24,7 @@ class LoadedCsv {
     static std::atomic<uint64_t> counter{0};
     LoadedCsv loaded(database, "__catena_csv_" + std::to_string(counter++));
     const Status status = database->Execute(
-        "CREATE TABLE " + loaded.name_ + " AS SELECT * FROM read_csv(" + sql::QuoteText(path) +
+        "CREATE TABLE " + loaded.name_ + " AS SELECT * FROM read_csv(" + sql::QuotePath(path) +
         ", header = true, sample_size = -1, types = {" + types +
         "}, auto_type_candidates = ['BOOLEAN', 'BIGINT', 'DOUBLE', 'VARCHAR'])");
     CATENA_RETURN_IF_ERROR(status.WithContext("cannot import " + path));
@@ -87,7 +87,7 @@ Result<std::vector<Date>> ImportCsv(sql::Database* database, const std::string& 
     return NotFound("no such CSV file: " + path);
   }
   CATENA_TRY(const auto header, database->Describe(
-      "SELECT * FROM read_csv(" + sql::QuoteText(path) + ", header = true, all_varchar = true)")
+      "SELECT * FROM read_csv(" + sql::QuotePath(path) + ", header = true, all_varchar = true)")
           .WithContext("cannot import " + path));
   CATENA_RETURN_IF_ERROR(CheckHeader(header, options, path));
   CATENA_TRY(const auto loaded, LoadedCsv::Load(database, path, options));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files of a table's directory are data, and what is being written beside them.
 //
-//   layout  ds=YYYY-MM-DD/<name>.parquet is data. `.work-<unique>/` belongs to one writer: `lock` is
-//           held by it for as long as it lives, `data/` becomes (or was) a partition. `.commit.lock`
-//           is held while a partition is put in place, `.job.lock` by a job that wants to be alone
+//   layout  ds=YYYY-MM-DD/<name>.parquet is data. `.work-<unique>/` belongs to one writer: it holds
+//           `lock` for as long as it lives; `data/` becomes (or was) a partition. `.commit.lock` is
+//           held while a partition is put in place, `.job.lock` by a job that wants to be alone
 //   errors  kUnavailable with the path and the system's words
 //   threads no shared state but the file system
 

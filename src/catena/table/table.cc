@@ -52,17 +52,27 @@ Result<std::vector<Date>> Table::Partitions() const {
 }
 
 Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
-  CATENA_TRY(auto partitions, ListPartitions(directory_, PartitionRange::All()));
-  const std::string print = Fingerprint(partitions);
-  {
-    const std::lock_guard lock(cache_->mutex);
-    if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
+  constexpr int kAttempts = 5;  // For files that a writer replaces between the list and the look.
+  for (int attempt = 1;; ++attempt) {
+    CATENA_TRY(auto partitions, ListPartitions(directory_, PartitionRange::All()));
+    const std::string print = Fingerprint(partitions);
+    {
+      const std::lock_guard lock(cache_->mutex);
+      if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
+    }
+    auto facts = ReadTableFacts(database_, name_, partitions);
+    const bool moved = Fingerprint(partitions) != print;
+    if (!facts.ok()) {
+      if (moved && attempt < kAttempts) continue;
+      return facts.error();
+    }
+    if (!moved) {
+      const std::lock_guard lock(cache_->mutex);
+      cache_->fingerprint = print;
+      cache_->facts = *facts;
+    }
+    return facts;
   }
-  CATENA_TRY(auto facts, ReadTableFacts(database_, name_, std::move(partitions)));
-  const std::lock_guard lock(cache_->mutex);
-  cache_->fingerprint = print;
-  cache_->facts = facts;
-  return facts;
 }
 
 Result<types::Schema> Table::SchemaOf() const {

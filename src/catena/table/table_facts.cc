@@ -88,7 +88,7 @@ std::string FileList(const std::vector<PartitionFiles>& partitions) {
   std::string list;
   for (const PartitionFiles& partition : partitions) {
     for (const std::string& file : partition.files) {
-      list += (list.empty() ? "[" : ", ") + sql::QuoteText(file);
+      list += (list.empty() ? "[" : ", ") + sql::QuotePath(file);
     }
   }
   return list + "]";
@@ -112,7 +112,7 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
     facts->shape_of_file[file.file] = at->second;
     if (!added) continue;
     const std::string select =
-        "SELECT * FROM " + ReadParquet("[" + sql::QuoteText(file.file) + "]", false, false);
+        "SELECT * FROM " + ReadParquet("[" + sql::QuotePath(file.file) + "]", false, false);
     CATENA_TRY(const auto columns, database->Describe(select));
     CATENA_TRY(const auto spelled, database->Query("DESCRIBE " + select));
     auto& shape = facts->shapes.emplace_back();

@@ -133,6 +133,29 @@ TEST_F(TableTest, WritesReadsInStableOrder) {
   for (const int64_t id : Count(7000000, 10)) expected.push_back(id);
   EXPECT_EQ(ids, expected);
   EXPECT_EQ(warehouse_->Tables().value(), (std::vector<std::string>{"data.t"}));
+
+  request.wheres = {"id % 3 = 1"};
+  const auto filtered = Ids(table.Read(request).value());
+  std::erase_if(expected, [](int64_t id) { return id % 3 != 1; });
+  EXPECT_EQ(filtered, expected);
+}
+
+TEST_F(TableTest, OddDirectoryNames) {
+  const fs::path odd = root_ / "it's a [house] of * and ? {x,y}" / "ds=2020-01-01";
+  const Warehouse warehouse = Warehouse::Create(odd, database_.get()).value();
+  const Table table = warehouse.Find("data.t").value();
+  ASSERT_TRUE(table.WritePartition(Day(1), Small(0, 2)).ok());
+  ASSERT_TRUE(table.WritePartition(Day(2), Small(2, 2)).ok());
+  ScanRequest request;
+  request.with_ds = true;
+  const auto rows = table.Read(request);
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  EXPECT_EQ(Ids(*rows), Count(0, 4));
+  EXPECT_EQ(rows->Row(3)[2], Value("2026-11-02"));
+  std::ofstream(odd / "a[1].csv") << "ds,n\n2026-11-01,5\n";
+  const Table csv = warehouse.Find("data.csv").value();
+  ASSERT_TRUE(ImportCsv(database_.get(), odd / "a[1].csv", csv).ok());
+  EXPECT_EQ(Ids(csv.Read({}).value(), "n"), Count(5, 1));
 }
 
 TEST_F(TableTest, EveryTypeComesBack) {
