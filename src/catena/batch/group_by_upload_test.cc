@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/group_by_upload.h"
+
+#include <gmock/gmock.h>
+
+#include "catena/aggregate/window/upload_ir.h"
+#include "catena/batch/random_warehouse.h"
+#include "catena/conf/semantic_hash.h"
+#include "catena/fetch/online_state.h"
+#include "catena/kv/memory_store.h"
+#include "catena/testing/property.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::batch {
+namespace {
+
+class GroupByUploadTest : public WarehouseTest {
+ protected:
+  RunReport Uploaded(const conf::Conf& conf, const std::string& end) {
+    auto report = UploadGroupBy(context_, conf, Day(end), &store_);
+    EXPECT_TRUE(report.ok()) << report.error().message;
+    return report.ok() ? std::move(report).value() : RunReport{};
+  }
+  std::vector<Date> GenerationDays() {
+    std::vector<Date> days;
+    const auto generations = fetch::ReadGenerations(&store_, "gb");
+    EXPECT_TRUE(generations.ok());
+    for (const auto& generation : *generations) days.push_back(Date::Of(generation.batch_end));
+    return days;
+  }
+  // The value of a key at a batchEnd, "" when absent.
+  std::string ValueOf(const Value& key, Date batch_end) {
+    std::string bytes;
+    EXPECT_TRUE(types::EncodeKey(std::vector<Value>{key}, &bytes));
+    const std::string dataset = fetch::UploadDataset("gb");
+    const kv::GetRequest request{dataset, bytes, batch_end.Start(), batch_end.End()};
+    const auto answers = store_.MultiGet({&request, 1});
+    EXPECT_TRUE(answers[0].ok());
+    return answers[0]->empty() ? "" : answers[0]->front().value;
+  }
+  kv::MemoryKVStore store_;
+};
+
+// Outputs of a decoded upload for a query at `query`.
+Row FeaturesOf(const aggregate::WindowedAggregator& windowed, const aggregate::UploadIr& upload,
+               Timestamp query) {
+  std::vector<aggregate::IR> irs;
+  std::vector<const std::byte*> pointers;
+  for (size_t w = 0; w < windowed.windows().size(); ++w) {
+    irs.emplace_back(windowed.rows());
+    upload.MergeInto(w, query, irs.back().data());
+  }
+  for (const aggregate::IR& ir : irs) pointers.push_back(ir.data());
+  types::BatchBuilder builder(windowed.output_schema());
+  windowed.AppendRow(pointers, &builder);
+  return builder.Build().Row(0);
+}
+
+TEST_F(GroupByUploadTest, TemporalUploadReadsBackAsTheDefinition) {
+  testing::ForSeeds(12, [&](Random& random) {
+    TearDown();
+    SetUp();
+    kv::MemoryKVStore store;
+    const RandomEvents events = MakeEvents(random, 250, 5);
+    WriteEvents(*warehouse_, events);
+    const conf::Conf conf = ConfOf(RandomGroupByJson(random, conf::Accuracy::kTemporal));
+    UploadOptions options;
+    options.chunk_bytes = 256;  // So that there are many chunks.
+    const auto report = UploadGroupBy(context_, conf, Day("2026-03-04"), &store, options);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const Timestamp batch_end = Day("2026-03-05").Start();
+
+    const auto info = fetch::ReadServingInfo(&store, "gb");
+    ASSERT_TRUE(info.ok() && info->has_value());
+    EXPECT_EQ((*info)->keys.ToString(), "key STRING");
+    EXPECT_EQ((*info)->meaning, conf::MeaningOf(*conf.group_by()));
+    const auto windowed = aggregate::WindowedAggregator::Bind(*conf.group_by(), (*info)->inputs);
+    ASSERT_TRUE(windowed.ok()) << windowed.error().message;
+    for (int k = 0; k < 5; ++k) {
+      std::string key;
+      types::EncodeKey(std::vector<Value>{KeyName(k)}, &key);
+      const std::string dataset = fetch::UploadDataset("gb");
+      const kv::GetRequest request{dataset, key, batch_end, batch_end + kDay};
+      const auto answers = store.MultiGet({&request, 1});
+      ASSERT_TRUE(answers[0].ok());
+      aggregate::UploadIr upload(*windowed, batch_end);
+      if (!answers[0]->empty()) {
+        auto decoded = aggregate::UploadIr::Decode(*windowed, answers[0]->front().value);
+        ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+        upload = std::move(decoded).value();
+      }
+      EXPECT_EQ(PrintRows({FeaturesOf(*windowed, upload, batch_end)}),
+                PrintRows({NaiveAt(events, *conf.group_by(), KeyName(k), ToMillis(batch_end))}))
+          << KeyName(k);
+    }
+  });
+}
+
+constexpr char kSnapshot[] = R"json({"metaData": {"name": "gb", "outputNamespace": "t"},
+  "keyColumns": ["key"], "accuracy": 1, "aggregations": [
+    {"inputColumn": "amount", "operation": 7, "windows": [{"length": 2, "timeUnit": 1}]}],
+  "sources": [{"events": {"table": "t.events", "query": {"timeColumn": "ts"}}}]})json";
+
+TEST_F(GroupByUploadTest, SnapshotUploadHoldsFinalizedOutputs) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG",
+        {{"a", 1, At("2026-03-04", 1), 0, 5}, {"b", {}, At("2026-03-04", 1), 1, 7},
+         {"a", 2, At("2026-03-04", 2), 0, 4}});
+  const RunReport report = Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  EXPECT_EQ(report.steps[0].rows, 2u);
+  EXPECT_EQ(report.steps[0].table, fetch::UploadDataset("gb"));
+  const types::RowCodec codec(types::Schema{{{"amount_sum_2d", types::Kind::kLong}}});
+  types::BatchBuilder rows(codec.schema());
+  ASSERT_TRUE(codec.DecodeInto(ValueOf("a", Day("2026-03-05")), &rows).ok());
+  ASSERT_TRUE(codec.DecodeInto(ValueOf("b", Day("2026-03-05")), &rows).ok());
+  const types::Batch batch = rows.Build();
+  EXPECT_EQ(batch.Row(0)[0], Value(3));
+  EXPECT_TRUE(batch.Row(1)[0].is_null());
+  const auto generations = fetch::ReadGenerations(&store_, "gb");
+  ASSERT_EQ(generations->size(), 1u);
+  EXPECT_EQ(generations->front().cut, (std::map<int32_t, int64_t>{{0, 6}, {1, 8}}));
+  EXPECT_EQ(generations->front().computed_at, clock_.Now());
+}
+
+TEST_F(GroupByUploadTest, EntitiesPassThroughFromTheSnapshotOfTheLastDay) {
+  Write("t.shops", "2026-03-03", "key LONG, tier INT", {{1, 1}});
+  Write("t.shops", "2026-03-04", "key LONG, tier INT", {{1, 2}, {2, {}}});
+  Uploaded(ConfOf(R"json({"metaData": {"name": "gb"}, "keyColumns": ["key"], "accuracy": 1,
+    "sources": [{"entities": {"snapshotTable": "t.shops"}}]})json"), "2026-03-04");
+  const auto info = fetch::ReadServingInfo(&store_, "gb");
+  EXPECT_EQ((*info)->keys.ToString(), "key LONG");
+  EXPECT_EQ((*info)->inputs.ToString(), "tier INT");
+  types::BatchBuilder rows((*info)->inputs);
+  ASSERT_TRUE(types::RowCodec((*info)->inputs)
+                  .DecodeInto(ValueOf(int64_t{1}, Day("2026-03-05")), &rows).ok());
+  EXPECT_EQ(rows.Build().Row(0)[0], Value(2));
+}
+
+TEST_F(GroupByUploadTest, GenerationsStayAsLongAsAFetchMayNeedThem) {
+  for (const char* day : {"2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"}) {
+    Write("t.events", day, "key STRING, amount LONG, ts LONG", {{"a", 1, At(day, 1)}});
+  }
+  const conf::Conf conf = ConfOf(kSnapshot);
+  clock_.Set(FromMillis(At("2026-03-04", 1)));
+  Uploaded(conf, "2026-03-01");
+  Uploaded(conf, "2026-03-02");
+  Uploaded(conf, "2026-03-03");
+  // 03-04T00:00 is one hour old: a fetch as of 03-03T23:30 still wants the generation before it,
+  // and 03-03 makes 03-02 superfluous.
+  EXPECT_EQ(GenerationDays(), (std::vector<Date>{Day("2026-03-03"), Day("2026-03-04")}));
+  clock_.Set(FromMillis(At("2026-03-05", 3)));
+  Uploaded(conf, "2026-03-04");
+  EXPECT_EQ(GenerationDays(), (std::vector<Date>{Day("2026-03-04"), Day("2026-03-05")}));
+}
+
+TEST_F(GroupByUploadTest, TheSameUploadAgainReplacesAndEmptiesKeysThatAreGone) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-04", 1)}, {"b", 2, At("2026-03-04", 1)}});
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 5, At("2026-03-04", 1)}});
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  EXPECT_EQ(GenerationDays().size(), 1u);
+  const types::RowCodec codec(types::Schema{{{"amount_sum_2d", types::Kind::kLong}}});
+  types::BatchBuilder rows(codec.schema());
+  ASSERT_TRUE(codec.DecodeInto(ValueOf("a", Day("2026-03-05")), &rows).ok());
+  ASSERT_TRUE(codec.DecodeInto(ValueOf("b", Day("2026-03-05")), &rows).ok());
+  const types::Batch batch = rows.Build();
+  EXPECT_EQ(batch.Row(0)[0], Value(5));
+  EXPECT_TRUE(batch.Row(1)[0].is_null());
+}
+
+TEST_F(GroupByUploadTest, AnotherDefinitionEndsTheOldGenerations) {
+  for (const char* day : {"2026-03-03", "2026-03-04"}) {
+    Write("t.events", day, "key STRING, amount LONG, ts LONG", {{"a", 1, At(day, 1)}});
+  }
+  Uploaded(ConfOf(kSnapshot), "2026-03-03");
+  std::string changed = kSnapshot;
+  changed.replace(changed.find("\"operation\": 7"), 14, "\"operation\": 6");
+  const RunReport report = Uploaded(ConfOf(changed), "2026-03-04");
+  EXPECT_EQ(GenerationDays(), std::vector<Date>{Day("2026-03-05")});
+  EXPECT_THAT(PrintReport(report), ::testing::HasSubstr("another definition"));
+}
+
+TEST_F(GroupByUploadTest, RefusesADayThatIsNotThere) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG", {});
+  const auto report = UploadGroupBy(context_, ConfOf(kSnapshot), Day("2026-03-05"), &store_);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(report.error().message, ::testing::HasSubstr("t.events"));
+}
+
+}  // namespace
+}  // namespace catena::batch

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/plan/backfill_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "catena/conf/semantic_hash.h"
+
+namespace catena::plan {
+namespace {
+
+// final: spine x user_risk (7 days, TEMPORAL) <- JoinSource <- parent: tx x scores.
+constexpr char kFinal[] = R"json({
+  "metaData": {"name": "t.final", "outputNamespace": "t"},
+  "left": {"events": {"table": "t.spine", "query": {"timeColumn": "ts"}}},
+  "joinParts": [{"groupBy": {
+    "metaData": {"name": "t.user_risk", "outputNamespace": "t"}, "keyColumns": ["user"],
+    "accuracy": 0, "aggregations": [
+      {"inputColumn": "risk", "operation": 8, "windows": [{"length": 7, "timeUnit": 1}]}],
+    "sources": [{"joinSource": {
+      "query": {"selects": {"user": "user", "risk": "scores_score_last"}, "timeColumn": "ts"},
+      "join": {"metaData": {"name": "t.parent", "outputNamespace": "t"},
+        "left": {"events": {"table": "t.tx", "topic": "tx", "query": {"timeColumn": "ts"}}},
+        "joinParts": [{"groupBy": {"metaData": {"name": "scores"}, "keyColumns": ["merchant"],
+          "accuracy": 0, "aggregations": [{"inputColumn": "score", "operation": 3}],
+          "sources": [{"events": {"table": "t.scores", "query": {"timeColumn": "ts"}}}]}}]}}}]}}]})json";
+
+conf::Conf Final() { return *conf::ParseConf(*ParseJson(kFinal, "test"), "test"); }
+
+const conf::Join& Parent(const conf::Conf& final) {
+  return *conf::ChainOf(*final.join()->join_parts[0].group_by)->join;
+}
+
+Date Day(const std::string& text) { return *ParseDate(text); }
+
+std::vector<Date> Days(const std::string& first, const std::string& last) {
+  std::vector<Date> days;
+  for (Date day = Day(first); day <= Day(last); day = day + 1) days.push_back(day);
+  return days;
+}
+
+Inventory Sources() {
+  return {{"t.spine", {Days("2026-03-05", "2026-03-10"), {}}},
+          {"t.tx", {Days("2026-02-01", "2026-03-12"), {}}},
+          {"t.scores", {Days("2026-02-01", "2026-03-12"), {}}}};
+}
+
+TableState Made(const std::vector<Date>& days, const std::string& meaning) {
+  TableState state{days, {}};
+  for (const Date day : days) state.meanings[day] = meaning;
+  return state;
+}
+
+std::vector<Date> ComputedDays(const Step& step) {
+  std::vector<Date> days;
+  for (const PlannedDay& planned : step.compute) days.push_back(planned.day);
+  return days;
+}
+
+TEST(BackfillPlanTest, ComesParentsFirstThroughTheLastDayItself) {
+  const auto plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10")}, Sources());
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  ASSERT_EQ(plan->steps.size(), 2u);
+  EXPECT_EQ(plan->steps[0].table, "t.t_parent");
+  // 7 days before 03-08, and two for rounded tails and late partitions.
+  EXPECT_EQ(ComputedDays(plan->steps[0]), Days("2026-02-27", "2026-03-10"));
+  EXPECT_EQ(plan->steps[0].because, "JoinSource of t.user_risk");
+  EXPECT_EQ(ComputedDays(plan->steps[1]), Days("2026-03-08", "2026-03-10"));
+  EXPECT_EQ(plan->steps[1].because, "asked for");
+}
+
+TEST(BackfillPlanTest, ReusesWhatIsThereAndAsksParentsOnlyForTheRest) {
+  const conf::Conf final = Final();
+  Inventory inventory = Sources();
+  inventory["t.t_final"] = Made(Days("2026-03-05", "2026-03-09"), conf::MeaningOf(*final.join()));
+  inventory["t.t_parent"] =
+      Made(Days("2026-02-20", "2026-03-09"), conf::MeaningOf(Parent(final)));
+  auto plan = PlanBackfill(final, {std::nullopt, Day("2026-03-10")}, inventory);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ(ComputedDays(plan->steps[0]), Days("2026-03-10", "2026-03-10"));
+  EXPECT_EQ(plan->steps[0].reuse, Days("2026-03-01", "2026-03-09"));
+  EXPECT_EQ(ComputedDays(plan->steps[1]), Days("2026-03-10", "2026-03-10"));
+  EXPECT_EQ(plan->steps[1].reuse, Days("2026-03-05", "2026-03-09"));
+
+  inventory["t.t_final"] = Made(Days("2026-03-05", "2026-03-10"), conf::MeaningOf(*final.join()));
+  plan = PlanBackfill(final, {std::nullopt, Day("2026-03-10")}, inventory);
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->steps.size(), 1u) << PrintPlan(*plan);
+  EXPECT_TRUE(plan->steps[0].compute.empty());
+}
+
+TEST(BackfillPlanTest, AnotherDefinitionMakesDaysStale) {
+  Inventory inventory = Sources();
+  inventory["t.t_final"] = Made(Days("2026-03-05", "2026-03-10"), "0123456789abcdef");
+  const auto plan = PlanBackfill(Final(), {Day("2026-03-09"), Day("2026-03-10")}, inventory);
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->steps[1].compute.size(), 2u);
+  EXPECT_EQ(plan->steps[1].compute[0].why, Why::kStale);
+  EXPECT_NE(PrintPlan(*plan).find("2026-03-09..2026-03-10 (stale"), std::string::npos);
+  EXPECT_EQ(PlanToJson(*plan)["steps"][1]["compute"][0]["why"], "stale");
+}
+
+TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {
+  Inventory inventory = Sources();
+  std::erase(inventory["t.tx"].days, Day("2026-03-03"));
+  auto plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10")}, inventory);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(plan.error().message.find("t.tx: 2026-03-03"), std::string::npos)
+      << plan.error().message;
+
+  plan = PlanBackfill(Final(), {Day("2026-03-04"), Day("2026-03-12")}, Sources());
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(plan.error().message.find("t.spine: 2026-03-04, 2026-03-11..2026-03-12"),
+            std::string::npos) << plan.error().message;
+
+  inventory = Sources();
+  inventory.erase("t.spine");
+  plan = PlanBackfill(Final(), {std::nullopt, Day("2026-03-10")}, inventory);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(plan.error().message.find("no partition that the conf may read"), std::string::npos);
+}
+
+TEST(BackfillPlanTest, AnUploadWantsItsLastDayAndItsParent) {
+  const conf::Conf final = Final();
+  conf::Conf conf;
+  conf.definition = final.join()->join_parts[0].group_by;
+  const auto plan = PlanUpload(conf, Day("2026-03-10"), Sources());
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  ASSERT_EQ(plan->steps.size(), 2u);
+  EXPECT_EQ(ComputedDays(plan->steps[0]), Days("2026-03-02", "2026-03-10"));
+  EXPECT_EQ(plan->steps[1].kind, StepKind::kUpload);
+  EXPECT_FALSE(PlanUpload(conf, Day("2026-03-20"), Sources()).ok());
+  EXPECT_FALSE(PlanUpload(final, Day("2026-03-10"), Sources()).ok());
+}
+
+TEST(PrintDaysTest, WritesRuns) {
+  auto days = Days("2026-03-01", "2026-03-03");
+  days.push_back(Day("2026-03-05"));
+  EXPECT_EQ(PrintDays(days), "2026-03-01..2026-03-03, 2026-03-05");
+  EXPECT_EQ(PrintDays(days, 1), "2026-03-01..2026-03-03 and 1 more days");
+  EXPECT_EQ(PrintDays({}), "none");
+}
+
+}  // namespace
+}  // namespace catena::plan
