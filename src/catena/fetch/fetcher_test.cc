@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/fetch/fetcher.h"
+
+#include <gtest/gtest.h>
+
+#include "catena/aggregate/ir_codec.h"
+
+namespace catena::fetch {
+namespace {
+
+constexpr int64_t kBatchEnd = 20'000 * int64_t{86'400'000};  // A midnight.
+
+constexpr char kTemporal[] = R"json({
+  "metaData": {"name": "spend.v1"}, "keyColumns": ["user"],
+  "aggregations": [
+    {"inputColumn": "amount", "operation": 7, "windows": [{"length": 1, "timeUnit": 0},
+                                                          {"length": 7, "timeUnit": 1}]},
+    {"inputColumn": "amount", "operation": 6}],
+  "sources": [{"events": {"table": "t.x", "topic": "x", "query": {"timeColumn": "ts"}}}]})json";
+
+constexpr char kJoin[] = R"json({
+  "metaData": {"name": "final"},
+  "left": {"events": {"table": "t.spine", "query": {"timeColumn": "ts"}}},
+  "joinParts": [
+    {"keyMapping": {"u": "user"}, "groupBy": {"metaData": {"name": "spend.v1"},
+      "keyColumns": ["user"], "accuracy": 0,
+      "aggregations": [{"inputColumn": "amount", "operation": 7,
+                        "windows": [{"length": 1, "timeUnit": 0}]}],
+      "sources": [{"events": {"table": "t.x", "topic": "x", "query": {"timeColumn": "ts"}}}]}},
+    {"prefix": "p", "groupBy": {"metaData": {"name": "profile"}, "keyColumns": ["user"],
+      "sources": [{"entities": {"snapshotTable": "t.p"}}]}}]})json";
+
+types::Batch Users(std::vector<types::Value> users, const char* name = "user") {
+  types::BatchBuilder keys(types::Schema{{{name, types::Kind::kLong}}});
+  for (const types::Value& user : users) {
+    EXPECT_TRUE(keys.AppendRow(std::vector<types::Value>{user}).ok());
+  }
+  return keys.Build();
+}
+
+class FetcherTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+    conf_ = *conf::ParseConf(*ParseJson(kTemporal, "spend"), "spend");
+    const types::Schema inputs{{{"amount", types::Kind::kDouble}}};
+    windowed_ = *aggregate::WindowedAggregator::Bind(*conf_.group_by(), inputs);
+    Mark(ServingInfoMark("spend.v1", {{{{"user", types::Kind::kLong}}}, inputs, "m"}));
+    fetcher_ = std::make_unique<Fetcher>(store_.get());
+    fetcher_->AddConf(conf_);
+  }
+  void Mark(kv::Mark mark) { ASSERT_TRUE(store_->Apply({{}, {std::move(mark)}}).ok()); }
+  void Put(const std::string& dataset, int64_t time, std::string value, uint64_t order = 0) {
+    std::string key;
+    types::EncodeKey(std::vector<types::Value>{1}, &key);
+    ASSERT_TRUE(store_->Apply({{{dataset, key, {FromMillis(time), order, std::move(value)}}}, {}})
+                    .ok());
+  }
+  types::Batch Amount(double amount) {
+    types::BatchBuilder rows(types::Schema{{{"amount", types::Kind::kDouble}}});
+    EXPECT_TRUE(rows.AppendRow(std::vector<types::Value>{amount}).ok());
+    return rows.Build();
+  }
+  std::string RowOf(double amount) {
+    std::string bytes;
+    const std::vector<size_t> first = {0};
+    types::RowCodec({{{"amount", types::Kind::kDouble}}}).Encode(Amount(amount), first, 0, &bytes);
+    return bytes;
+  }
+  // The upload of one event at `time`.
+  void Upload(int64_t batch_end, int64_t time, double amount) {
+    aggregate::UploadIr upload(*windowed_, FromMillis(batch_end));
+    const uint64_t order = 0;
+    const uint32_t row = 0;
+    upload.AddRows(Amount(amount), {&time, 1}, {&order, 1}, {&row, 1});
+    std::string bytes;
+    upload.Encode(&bytes);
+    Put(UploadDataset("spend.v1"), batch_end, std::move(bytes));
+  }
+  FetchAnswer At(int64_t t, types::Value user = 1) {
+    const Timestamp as_of = FromMillis(t);
+    auto answer = fetcher_->FetchGroupBy("spend.v1", Users({user}), {&as_of, 1});
+    EXPECT_TRUE(answer.ok()) << answer.error().message;
+    return std::move(*answer);
+  }
+
+  std::unique_ptr<kv::KVStore> store_;
+  conf::Conf conf_;
+  std::optional<aggregate::WindowedAggregator> windowed_;
+  std::unique_ptr<Fetcher> fetcher_;
+};
+
+TEST_F(FetcherTest, AnUploadMovesItsTailAndASwitchOfGenerationsIsOneMark) {
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  EXPECT_EQ(At(kBatchEnd).parts[0].rows[0].incomplete, Incomplete::kNoUpload);  // Not published.
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  Mark(RetentionMark("spend.v1", {kBatchEnd, INT64_MIN, INT64_MIN}));
+  using Row = std::vector<types::Value>;
+  EXPECT_EQ(At(kBatchEnd).features.Row(0), (Row{5.0, 5.0, 1}));
+  EXPECT_TRUE(At(kBatchEnd).Complete(0));
+  EXPECT_EQ(At(kBatchEnd + 3'600'000).features.Row(0), (Row{types::Value(), 5.0, 1}));
+  EXPECT_EQ(At(kBatchEnd - 1).parts[0].rows[0].incomplete, Incomplete::kNoUpload);
+}
+
+TEST_F(FetcherTest, LateRowsAreAddedOnlyToUploadsThatMissedThem) {
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  std::string late;
+  EncodeLateRow({kBatchEnd - 600'000, false, RowOf(2.0)}, &late);
+  Put(LateDataset("spend.v1"), kBatchEnd + 1000, late, 7);
+  Mark(RetentionMark("spend.v1", {kBatchEnd, INT64_MIN, INT64_MIN}));
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  EXPECT_EQ(At(kBatchEnd + 5000).features.column(0).ValueAt(0), types::Value(7.0));
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd + 2000), {}}}));
+  EXPECT_EQ(At(kBatchEnd + 5000).features.column(0).ValueAt(0), types::Value(5.0));
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(0), {{0, 8}}}}));
+  EXPECT_EQ(At(kBatchEnd + 5000).features.column(0).ValueAt(0), types::Value(5.0));
+}
+
+TEST_F(FetcherTest, IncompletenessTravelsAndRetentionIsRefusedNotRounded) {
+  std::string raw;
+  EncodeRawRow(true, RowOf(3.0), &raw);
+  Put(RawDataset("spend.v1"), kBatchEnd + 60'000, raw);
+  Mark(RetentionMark("spend.v1", {INT64_MIN, kBatchEnd, INT64_MIN}));
+  const FetchAnswer answer = At(kBatchEnd + 60'001);
+  EXPECT_EQ(answer.features.column(0).ValueAt(0), types::Value(3.0));
+  EXPECT_EQ(answer.parts[0].rows[0].incomplete, Incomplete::kUpstream);
+  EXPECT_TRUE(At(kBatchEnd + 60'000).features.column(0).IsNull(0));  // An event at t is not seen.
+  EXPECT_TRUE(At(kBatchEnd - 1).parts[0].rows[0].out_of_retention);
+  EXPECT_FALSE(At(kBatchEnd - 300'000).parts[0].rows[0].out_of_retention);  // On the grid: tiles.
+  Mark(RetentionMark("spend.v1", {INT64_MIN, kBatchEnd, kBatchEnd}));
+  EXPECT_TRUE(At(kBatchEnd - 300'000).parts[0].rows[0].out_of_retention);
+}
+
+TEST_F(FetcherTest, ANullKeyIsARowOfNullsAndAnOldUploadSaysSo) {
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  EXPECT_TRUE(At(kBatchEnd, types::Value()).features.column(0).IsNull(0));
+  EXPECT_TRUE(At(kBatchEnd, types::Value()).Complete(0));
+  EXPECT_EQ(At(kBatchEnd + 1).parts[0].rows[0].incomplete, Incomplete::kNoStream);
+  EXPECT_EQ(At(kBatchEnd + 3 * 86'400'000).parts[0].rows[0].incomplete, Incomplete::kUploadOld);
+}
+
+TEST_F(FetcherTest, AJoinAnswersWhatItCanAndNamesThePartThatFailed) {
+  fetcher_->AddConf(*conf::ParseConf(*ParseJson(kJoin, "final"), "final"));
+  const Timestamp as_of = FromMillis(kBatchEnd);
+  auto answer = fetcher_->FetchJoin("final", Users({1}, "u"), {&as_of, 1});
+  ASSERT_TRUE(answer.ok());
+  ASSERT_EQ(answer->parts.size(), 2u);
+  EXPECT_EQ(answer->features.schema().fields[0].name, "spend_v1_amount_sum_1h");
+  ASSERT_TRUE(answer->parts[1].error.has_value());
+  EXPECT_EQ(answer->parts[1].name, "p_profile");
+  EXPECT_EQ(answer->parts[1].error->code, ErrorCode::kNotFound);
+  EXPECT_FALSE(answer->Complete(0));
+}
+
+TEST_F(FetcherTest, SnapshotsAnswerWithTheGenerationOfTheDayOrSayItIsLate) {
+  fetcher_->AddConf(*conf::ParseConf(*ParseJson(kJoin, "final"), "final"));
+  const types::Schema columns{{{"tier", types::Kind::kString}}};
+  Mark(ServingInfoMark("profile", {{{{"user", types::Kind::kLong}}}, columns, "m"}));
+  Mark(GenerationsMark("profile", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  types::BatchBuilder row(columns);
+  ASSERT_TRUE(row.AppendRow(std::vector<types::Value>{"gold"}).ok());
+  std::string bytes;
+  const std::vector<size_t> first = {0};
+  types::RowCodec(columns).Encode(row.Build(), first, 0, &bytes);
+  Put(UploadDataset("profile"), kBatchEnd, bytes);
+  const auto ask = [&](int64_t t) {
+    const Timestamp as_of = FromMillis(t);
+    return *fetcher_->FetchGroupBy("profile", Users({1}), {&as_of, 1});
+  };
+  EXPECT_EQ(ask(kBatchEnd + 86'399'999).features.column(0).ValueAt(0), types::Value("gold"));
+  EXPECT_TRUE(ask(kBatchEnd + 86'399'999).Complete(0));
+  EXPECT_EQ(ask(kBatchEnd + 86'400'000).parts[0].rows[0].incomplete, Incomplete::kUploadLate);
+  EXPECT_EQ(ask(kBatchEnd - 1).parts[0].rows[0].incomplete, Incomplete::kNoUpload);
+}
+
+TEST_F(FetcherTest, UnknownNamesAndWrongKeysAreToldWithARemedy) {
+  const Timestamp as_of = FromMillis(kBatchEnd);
+  EXPECT_EQ(fetcher_->FetchJoin("nope", Users({1}), {&as_of, 1}).error().code,
+            ErrorCode::kNotFound);
+  EXPECT_NE(fetcher_->FetchGroupBy("spend.v1", Users({1}, "other"), {&as_of, 1})
+                .error().message.find("lacks the key column: user"), std::string::npos);
+  types::BatchBuilder text(types::Schema{{{"user", types::Kind::kString}}});
+  ASSERT_TRUE(text.AppendRow(std::vector<types::Value>{"1"}).ok());
+  EXPECT_NE(fetcher_->FetchGroupBy("spend.v1", text.Build(), {&as_of, 1})
+                .error().message.find("is STRING, but the GroupBy's key is LONG"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace catena::fetch

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/fetch/online_state.h"
+
+#include <gtest/gtest.h>
+
+#include "catena/base/random.h"
+
+namespace catena::fetch {
+namespace {
+
+TEST(OnlineStateTest, GoldenBytes) {
+  std::string tile, raw, late;
+  EncodeTile(300, "ir", &tile);
+  EXPECT_EQ(tile, "\xac\x02ir");
+  EncodeRawRow(true, "row", &raw);
+  EXPECT_EQ(raw, "\x01row");
+  EncodeLateRow({-3, false, "row"}, &late);
+  EXPECT_EQ(late, std::string("\x05\0row", 5));
+  Checkpoint checkpoint;
+  checkpoint.next_offset = 7;
+  checkpoint.event_time_max = checkpoint.watermark = 1;
+  checkpoint.folded = 7;
+  EXPECT_EQ(CheckpointMark("a.b", 2, checkpoint).value,
+            std::string("\0\x0e\x02\x02\x0e\0\0\0\0\0\0\0\0", 13));
+  EXPECT_EQ(CheckpointMark("a.b", 2, checkpoint).dataset, "a_b_STREAMING");
+  EXPECT_EQ(TileDataset("a.b", aggregate::Layer::kFiveMinutes), "a_b_STREAMING/5m");
+}
+
+TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
+  auto store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+  EXPECT_FALSE(ReadServingInfo(store.get(), "g")->has_value());
+  EXPECT_TRUE(ReadGenerations(store.get(), "g")->empty());
+  EXPECT_FALSE(ReadRetention(store.get(), "g")->has_value());
+
+  const ServingInfo info{{{{"k", types::Kind::kLong}}}, {{{"v", types::Kind::kDouble}}}, "m1"};
+  const std::vector<Generation> generations = {
+      {FromMillis(0), FromMillis(5), {}}, {FromMillis(86400000), FromMillis(86400007), {{3, 9}}}};
+  const Retention retention{1, -2, INT64_MIN};
+  Checkpoint checkpoint;
+  checkpoint.start_offset = 1;
+  checkpoint.next_offset = 10;
+  checkpoint.folded = 4;
+  checkpoint.filtered = 2;
+  checkpoint.null_key = 1;
+  checkpoint.dead_lettered = 1;
+  checkpoint.late_beyond_retention = 1;
+  ASSERT_TRUE(store->Apply({{}, {ServingInfoMark("g", info), GenerationsMark("g", generations),
+                                 RetentionMark("g", retention),
+                                 CheckpointMark("g", 11, checkpoint)}}).ok());
+  EXPECT_EQ(**ReadServingInfo(store.get(), "g"), info);
+  EXPECT_EQ(*ReadGenerations(store.get(), "g"), generations);
+  EXPECT_EQ(**ReadRetention(store.get(), "g"), retention);
+  EXPECT_EQ(ReadCheckpoints(store.get(), "g")->at(11), checkpoint);
+  EXPECT_EQ(checkpoint.Consumed(), checkpoint.Accounted());
+}
+
+TEST(OnlineStateTest, AGenerationHoldsWhatItsTableHeld) {
+  const Generation by_time{FromMillis(0), FromMillis(100), {}};
+  EXPECT_TRUE(by_time.Holds(0, 999, FromMillis(100)));
+  EXPECT_FALSE(by_time.Holds(0, 0, FromMillis(101)));
+  const Generation by_offset{FromMillis(0), FromMillis(100), {{1, 50}}};
+  EXPECT_TRUE(by_offset.Holds(1, 49, FromMillis(900)));
+  EXPECT_FALSE(by_offset.Holds(1, 50, FromMillis(0)));
+  EXPECT_FALSE(by_offset.Holds(0, 0, FromMillis(0)));
+}
+
+TEST(OnlineStateTest, HostileBytesAreRefusedNotRead) {
+  constexpr uint64_t kSeed = 7;
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed);
+  for (int round = 0; round < 10000; ++round) {
+    std::string bytes;
+    for (uint64_t i = random.Below(12); i > 0; --i) bytes.push_back(static_cast<char>(random.Next()));
+    uint64_t incomplete = 0;
+    std::string_view rest;
+    bool flag = false;
+    (void)DecodeTile(bytes, &incomplete, &rest).ok();
+    (void)DecodeRawRow(bytes, &flag, &rest).ok();
+    (void)DecodeLateRow(bytes).ok();
+  }
+  auto store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+  ASSERT_TRUE(store->Apply({{}, {{"g_BATCH", "generations", "{]"},
+                                 {"g_STREAMING", "checkpoint/0", "\xff"}}}).ok());
+  EXPECT_EQ(ReadGenerations(store.get(), "g").error().code, ErrorCode::kCorruption);
+  EXPECT_EQ(ReadCheckpoints(store.get(), "g").error().code, ErrorCode::kCorruption);
+}
+
+}  // namespace
+}  // namespace catena::fetch
