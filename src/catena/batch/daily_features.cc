@@ -38,14 +38,12 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
   Asked asked;
   for (const Date day : range) {
     const int64_t query = ToMillis(day.End());
-    const int64_t tail =
-        window ? ToMillis(aggregate::WindowTail(day.End(), *window)) : INT64_MIN;
+    const int64_t tail = window ? ToMillis(aggregate::WindowTail(day.End(), *window)) : INT64_MIN;
     for (const uint32_t id : ids) {
       const auto first = groups.rows.begin() + groups.begin[id];
       const auto last = groups.rows.begin() + groups.begin[id + 1];
-      const auto at = std::lower_bound(first, last, tail, [&](uint32_t row, int64_t time) {
-        return events.times[row] < time;
-      });
+      const auto at = std::lower_bound(
+          first, last, tail, [&](uint32_t row, int64_t time) { return events.times[row] < time; });
       if (at != last && events.times[*at] < query) asked.Add(id, day);
     }
   }
@@ -55,9 +53,8 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
 // Groups are (key, day) and each has a row; the day is in the last eight bytes of the key.
 Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group) {
   std::vector<uint32_t> ids = SortedIds(keys);
-  std::stable_sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) {
-    return day_of_group[a] < day_of_group[b];
-  });
+  std::stable_sort(ids.begin(), ids.end(),
+                   [&](uint32_t a, uint32_t b) { return day_of_group[a] < day_of_group[b]; });
   Asked asked;
   for (const uint32_t id : ids) asked.Add(id, day_of_group[id]);
   return asked;

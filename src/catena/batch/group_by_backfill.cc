@@ -17,13 +17,11 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   std::vector<uint32_t> taken;
   for (const table::PartitionRange& range : table::ToRanges(days)) {
-    CATENA_TRY(const DailyFeatures features,
-               ComputeDailyFeatures(context, *step.group_by, range));
+    CATENA_TRY(const DailyFeatures features, ComputeDailyFeatures(context, *step.group_by, range));
     report.rows_read += features.rows_read;
     uint64_t done = 0;
     for (const Date day : range) {
-      const auto [first, last] =
-          std::equal_range(features.days.begin(), features.days.end(), day);
+      const auto [first, last] = std::equal_range(features.days.begin(), features.days.end(), day);
       taken.resize(static_cast<size_t>(last - first));
       std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - features.days.begin()));
       CATENA_RETURN_IF_ERROR(output.Write(day, features.rows.Take(taken)));

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "catena/batch/table_meanings.h"
 #include "catena/base/bytes.h"
+#include "catena/batch/table_meanings.h"
 #include "catena/conf/output_names.h"
 #include "catena/conf/semantic_hash.h"
 #include "catena/types/row_codec.h"
@@ -79,8 +79,9 @@ class Gatherer {
     if (taken_.empty()) return Status();
     pieces_.push_back(taken_.size() == rows.rows() ? rows : rows.Take(taken_));
     if (gathered_.groups.size() >= UINT32_MAX) {
-      return Unsupported("more rows than one pass can hold; choose a shorter range or narrower "
-                         "wheres: 2^32");
+      return Unsupported(
+          "more rows than one pass can hold; choose a shorter range or narrower "
+          "wheres: 2^32");
     }
     return Status();
   }
@@ -180,10 +181,9 @@ Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::Gro
   Gatherer gatherer(group_by, schema, read, keys);
   for (size_t i = 0; i < group_by.sources.size(); ++i) {
     const uint64_t bits = uint64_t{i} << kSourceShift;
-    CATENA_RETURN_IF_ERROR(
-        ScanSource(context, group_by.sources[i], request, [&](SourceRows piece) {
-          return gatherer.Add(piece, bits);
-        }).WithContext(group_by.metadata.name));
+    CATENA_RETURN_IF_ERROR(ScanSource(context, group_by.sources[i], request, [&](SourceRows piece) {
+                             return gatherer.Add(piece, bits);
+                           }).WithContext(group_by.metadata.name));
   }
   return gatherer.Take();
 }
@@ -207,11 +207,13 @@ Status RequireSupported(const conf::GroupBy& group_by) {
     }
   }
   if (entity && group_by.accuracy == conf::Accuracy::kTemporal) {
-    return Unsupported(where + ".accuracy: TEMPORAL entities (mutations) are not supported yet; "
+    return Unsupported(where +
+                       ".accuracy: TEMPORAL entities (mutations) are not supported yet; "
                        "make it SNAPSHOT");
   }
   if (!entity && group_by.aggregations.empty()) {
-    return Unsupported(where + ".aggregations: events without aggregations have no value a key; "
+    return Unsupported(where +
+                       ".aggregations: events without aggregations have no value a key; "
                        "only entities pass through");
   }
   return Status();
@@ -237,9 +239,10 @@ Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& gro
       if (!fresh) missing.push_back(day);
     }
     if (missing.empty()) continue;
-    return NotFound("a parent Join is not materialised for all days that the rows reach back to; "
-                    "backfill it for them first: " + chain->join->metadata.name + " (" + output +
-                    "): " + plan::PrintDays(missing));
+    return NotFound(
+        "a parent Join is not materialised for all days that the rows reach back to; "
+        "backfill it for them first: " +
+        chain->join->metadata.name + " (" + output + "): " + plan::PrintDays(missing));
   }
   return Status();
 }

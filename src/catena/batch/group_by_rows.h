@@ -2,8 +2,8 @@
 // GroupByRows: what a GroupBy aggregates: rows of all its sources that belong to a key, grouped.
 //
 //   output  `rows` holds key columns and inputs; groups[row] is the id of its key in the KeyIndex,
-//           or of (key, day) for snapshots. Several sources: their number is in the high bits of the
-//           source order, so that no two rows share time and order
+//           or of (key, day) for snapshots. Several sources: their number is in the high bits of
+//           the source order, so that no two rows share time and order
 //   null    rows with a null key part or a null event time are not aggregated and not here
 //   errors  those of source_rows.h; kInvalidConf: two sources give a column different types
 //   limits  everything read is in memory
@@ -34,7 +34,8 @@ struct GroupByRead {
   bool by_day = false;           // A group is (key, day): what snapshots of entities need.
 };
 
-// Key columns first, then inputs and buckets; without aggregations, the other columns of the source.
+// Key columns first, then inputs and buckets; without aggregations, the other columns of the
+// source.
 Result<types::Schema> SchemaOfRows(const BatchContext& context, const conf::GroupBy& group_by);
 // The part of it that is not key: what passes through when there are no aggregations.
 Result<types::Schema> SchemaOfValues(const BatchContext& context, const conf::GroupBy& group_by);

@@ -217,9 +217,8 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   generation.batch_end = step.through.End();
   generation.computed_at = context.clock->Now();
   const bool again =
-      std::any_of(generations.begin(), generations.end(), [&](const Generation& old) {
-        return old.batch_end == generation.batch_end;
-      });
+      std::any_of(generations.begin(), generations.end(),
+                  [&](const Generation& old) { return old.batch_end == generation.batch_end; });
   auto uploaded = group_by.accuracy == conf::Accuracy::kTemporal
                       ? UploadTemporal(context, step, again, &writer, &report)
                       : UploadSnapshot(context, step, again, &writer, &report);
@@ -234,8 +233,8 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   }
   generations =
       Retained(std::move(generations), generation, context.clock->Now() - options.as_of_retention);
-  CATENA_RETURN_IF_ERROR(writer.Publish({fetch::ServingInfoMark(name, uploaded->info),
-                                         fetch::GenerationsMark(name, generations)}));
+  CATENA_RETURN_IF_ERROR(writer.Publish(
+      {fetch::ServingInfoMark(name, uploaded->info), fetch::GenerationsMark(name, generations)}));
   CATENA_RETURN_IF_ERROR(store->SetHorizon(writer.dataset(), generations.front().batch_end));
   report.computed.push_back(step.through);
   CATENA_LOG_INFO("generation_published", "group_by={} batch_end={} keys={} bytes={}", name,

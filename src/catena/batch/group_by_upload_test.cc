@@ -2,19 +2,17 @@
 #include "catena/batch/group_by_upload.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
-#include "catena/aggregate/window/upload_ir.h"
-#include "catena/batch/random_warehouse.h"
-#include "catena/conf/semantic_hash.h"
+#include "catena/batch/warehouse_fixture.h"
 #include "catena/fetch/online_state.h"
 #include "catena/kv/memory_store.h"
-#include "catena/testing/property.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::batch {
 namespace {
 
-class GroupByUploadTest : public WarehouseTest {
+class GroupByUploadTest : public ::testing::Test, protected TemporaryWarehouse {
  protected:
   RunReport Uploaded(const conf::Conf& conf, const std::string& end) {
     auto report = UploadGroupBy(context_, conf, Day(end), &store_);
@@ -41,69 +39,16 @@ class GroupByUploadTest : public WarehouseTest {
   kv::MemoryKVStore store_;
 };
 
-// Outputs of a decoded upload for a query at `query`.
-Row FeaturesOf(const aggregate::WindowedAggregator& windowed, const aggregate::UploadIr& upload,
-               Timestamp query) {
-  std::vector<aggregate::IR> irs;
-  std::vector<const std::byte*> pointers;
-  for (size_t w = 0; w < windowed.windows().size(); ++w) {
-    irs.emplace_back(windowed.rows());
-    upload.MergeInto(w, query, irs.back().data());
-  }
-  for (const aggregate::IR& ir : irs) pointers.push_back(ir.data());
-  types::BatchBuilder builder(windowed.output_schema());
-  windowed.AppendRow(pointers, &builder);
-  return builder.Build().Row(0);
-}
-
-TEST_F(GroupByUploadTest, TemporalUploadReadsBackAsTheDefinition) {
-  testing::ForSeeds(12, [&](Random& random) {
-    TearDown();
-    SetUp();
-    kv::MemoryKVStore store;
-    const RandomEvents events = MakeEvents(random, 250, 5);
-    WriteEvents(*warehouse_, events);
-    const conf::Conf conf = ConfOf(RandomGroupByJson(random, conf::Accuracy::kTemporal));
-    UploadOptions options;
-    options.chunk_bytes = 256;  // So that there are many chunks.
-    const auto report = UploadGroupBy(context_, conf, Day("2026-03-04"), &store, options);
-    ASSERT_TRUE(report.ok()) << report.error().message;
-    const Timestamp batch_end = Day("2026-03-05").Start();
-
-    const auto info = fetch::ReadServingInfo(&store, "gb");
-    ASSERT_TRUE(info.ok() && info->has_value());
-    EXPECT_EQ((*info)->keys.ToString(), "key STRING");
-    EXPECT_EQ((*info)->meaning, conf::MeaningOf(*conf.group_by()));
-    const auto windowed = aggregate::WindowedAggregator::Bind(*conf.group_by(), (*info)->inputs);
-    ASSERT_TRUE(windowed.ok()) << windowed.error().message;
-    for (int k = 0; k < 5; ++k) {
-      std::string key;
-      types::EncodeKey(std::vector<Value>{KeyName(k)}, &key);
-      const std::string dataset = fetch::UploadDataset("gb");
-      const kv::GetRequest request{dataset, key, batch_end, batch_end + kDay};
-      const auto answers = store.MultiGet({&request, 1});
-      ASSERT_TRUE(answers[0].ok());
-      aggregate::UploadIr upload(*windowed, batch_end);
-      if (!answers[0]->empty()) {
-        auto decoded = aggregate::UploadIr::Decode(*windowed, answers[0]->front().value);
-        ASSERT_TRUE(decoded.ok()) << decoded.error().message;
-        upload = std::move(decoded).value();
-      }
-      EXPECT_EQ(PrintRows({FeaturesOf(*windowed, upload, batch_end)}),
-                PrintRows({NaiveAt(events, *conf.group_by(), KeyName(k), ToMillis(batch_end))}))
-          << KeyName(k);
-    }
-  });
-}
-
 constexpr char kSnapshot[] = R"json({"metaData": {"name": "gb", "outputNamespace": "t"},
   "keyColumns": ["key"], "accuracy": 1, "aggregations": [
     {"inputColumn": "amount", "operation": 7, "windows": [{"length": 2, "timeUnit": 1}]}],
   "sources": [{"events": {"table": "t.events", "query": {"timeColumn": "ts"}}}]})json";
 
 TEST_F(GroupByUploadTest, SnapshotUploadHoldsFinalizedOutputs) {
-  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG",
-        {{"a", 1, At("2026-03-04", 1), 0, 5}, {"b", {}, At("2026-03-04", 1), 1, 7},
+  Write("t.events", "2026-03-04",
+        "key STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG",
+        {{"a", 1, At("2026-03-04", 1), 0, 5},
+         {"b", {}, At("2026-03-04", 1), 1, 7},
          {"a", 2, At("2026-03-04", 2), 0, 4}});
   const RunReport report = Uploaded(ConfOf(kSnapshot), "2026-03-04");
   EXPECT_EQ(report.steps[0].rows, 2u);
@@ -125,13 +70,15 @@ TEST_F(GroupByUploadTest, EntitiesPassThroughFromTheSnapshotOfTheLastDay) {
   Write("t.shops", "2026-03-03", "key LONG, tier INT", {{1, 1}});
   Write("t.shops", "2026-03-04", "key LONG, tier INT", {{1, 2}, {2, {}}});
   Uploaded(ConfOf(R"json({"metaData": {"name": "gb"}, "keyColumns": ["key"], "accuracy": 1,
-    "sources": [{"entities": {"snapshotTable": "t.shops"}}]})json"), "2026-03-04");
+    "sources": [{"entities": {"snapshotTable": "t.shops"}}]})json"),
+           "2026-03-04");
   const auto info = fetch::ReadServingInfo(&store_, "gb");
   EXPECT_EQ((*info)->keys.ToString(), "key LONG");
   EXPECT_EQ((*info)->inputs.ToString(), "tier INT");
   types::BatchBuilder rows((*info)->inputs);
   ASSERT_TRUE(types::RowCodec((*info)->inputs)
-                  .DecodeInto(ValueOf(int64_t{1}, Day("2026-03-05")), &rows).ok());
+                  .DecodeInto(ValueOf(int64_t{1}, Day("2026-03-05")), &rows)
+                  .ok());
   EXPECT_EQ(rows.Build().Row(0)[0], Value(2));
 }
 

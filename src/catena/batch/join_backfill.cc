@@ -33,8 +33,10 @@ Status RequireDistinct(const types::Schema& schema, const std::string& join) {
   std::set<std::string> names;
   for (const types::Field& field : schema.fields) {
     if (field.name != "ds" && names.insert(field.name).second) continue;
-    return InvalidConf("two output columns have one name, or one is named ds; rename it in the "
-                       "selects or give the join part a prefix: " + join + ": " + field.name);
+    return InvalidConf(
+        "two output columns have one name, or one is named ds; rename it in the "
+        "selects or give the join part a prefix: " +
+        join + ": " + field.name);
   }
   return Status();
 }

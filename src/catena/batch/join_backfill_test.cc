@@ -2,6 +2,7 @@
 #include "catena/batch/join_backfill.h"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "catena/batch/warehouse_fixture.h"
 
@@ -32,30 +33,39 @@ std::string JoinOf(const std::string& parts) {
   return R"({"metaData": {"name": "join.v1", "outputNamespace": "t"},
              "left": {"events": {"table": "t.queries", "query": {
                "selects": {"qid": "qid", "key": "key"}, "timeColumn": "ts"}}},
-             "joinParts": [)" + parts + "]}";
+             "joinParts": [)" +
+         parts + "]}";
 }
 
-class JoinBackfillTest : public WarehouseTest {};
+class JoinBackfillTest : public ::testing::Test, protected TemporaryWarehouse {};
 
 TEST_F(JoinBackfillTest, SeesAnEventAMillisecondBeforeTheQueryAndNotAtIt) {
   const int64_t q = At("2026-03-05", 12, 3);
   Write("t.events", "2026-03-05", kEvents,
-        {{"a", 1, q - 1}, {"a", 10, q}, {"a", 100, q + 1},
+        {{"a", 1, q - 1},
+         {"a", 10, q},
+         {"a", 100, q + 1},
          // The tail of an hour is rounded down to five minutes and is inside.
-         {"a", 1000, At("2026-03-05", 11, 0)}, {"a", 10000, At("2026-03-05", 11, 0, -1)}});
+         {"a", 1000, At("2026-03-05", 11, 0)},
+         {"a", 10000, At("2026-03-05", 11, 0, -1)}});
   Write("t.queries", "2026-03-05", kQueries, {{1, "a", q}});
   Backfilled(ConfOf(JoinOf(EventPart(0, kHour))), "2026-03-05", "2026-03-05");
-  EXPECT_EQ(PrintRows(ReadTable("t.join_v1", {"gb_amount_sum_1h", "gb_amount_count_1h",
-                                              "gb_amount_last_1h"})),
+  EXPECT_EQ(PrintRows(ReadTable("t.join_v1",
+                                {"gb_amount_sum_1h", "gb_amount_count_1h", "gb_amount_last_1h"})),
             "[1001,2,1]\n");
 }
 
 TEST_F(JoinBackfillTest, KeepsEveryLeftRowInOrderWithNullsWhereNothingIs) {
-  Write("t.events", "2026-03-04", kEvents, {{"a", 5, At("2026-03-04", 8)}, {{}, 7, At("2026-03-04")}});
+  Write("t.events", "2026-03-04", kEvents,
+        {{"a", 5, At("2026-03-04", 8)}, {{}, 7, At("2026-03-04")}});
   Write("t.events", "2026-03-05", kEvents, {{"a", {}, At("2026-03-05", 1)}});
   Write("t.queries", "2026-03-05", kQueries,
-        {{1, "b", At("2026-03-05", 2)}, {2, "a", At("2026-03-05", 2)}, {3, {}, At("2026-03-05", 2)},
-         {4, "a", At("2026-03-05", 2)}, {5, "a", {}}, {6, "a", At("2026-03-04", 7)}});
+        {{1, "b", At("2026-03-05", 2)},
+         {2, "a", At("2026-03-05", 2)},
+         {3, {}, At("2026-03-05", 2)},
+         {4, "a", At("2026-03-05", 2)},
+         {5, "a", {}},
+         {6, "a", At("2026-03-04", 7)}});
   Backfilled(ConfOf(JoinOf(EventPart(0, kDays2))), "2026-03-05", "2026-03-05");
   auto table = warehouse_->Find("t.join_v1");
   EXPECT_EQ(table->SchemaOf()->ToString(),
@@ -81,15 +91,17 @@ TEST_F(JoinBackfillTest, EntitiesAreThoseOfTheDayBefore) {
   Write("t.shops", "2026-03-04", columns, {{"a", 4, "four"}, {{}, 9, "nobody"}});
   Write("t.shops", "2026-03-05", columns, {{"a", 5, "five"}, {"b", 6, "six"}});
   Write("t.queries", "2026-03-05", kQueries,
-        {{1, "a", At("2026-03-05", 12)}, {2, "b", At("2026-03-05", 12)},
-         {3, "a", At("2026-03-04", 12)}, {4, {}, At("2026-03-05", 12)}});
+        {{1, "a", At("2026-03-05", 12)},
+         {2, "b", At("2026-03-05", 12)},
+         {3, "a", At("2026-03-04", 12)},
+         {4, {}, At("2026-03-05", 12)}});
   const std::string source = R"("sources": [{"entities": {"snapshotTable": "t.shops", "query":
       {"selects": {"key": "key", "tier": "tier", "name": "name"}}}}]}})";
   const std::string head = R"("keyColumns": ["key"], "accuracy": 1,)";
-  Backfilled(ConfOf(JoinOf(
-                 R"({"groupBy": {"metaData": {"name": "pass"},)" + head + source + "," +
-                 R"({"groupBy": {"metaData": {"name": "agg"}, "aggregations": [
-                     {"inputColumn": "name", "operation": 3}],)" + head + source)),
+  Backfilled(ConfOf(JoinOf(R"({"groupBy": {"metaData": {"name": "pass"},)" + head + source + "," +
+                           R"({"groupBy": {"metaData": {"name": "agg"}, "aggregations": [
+                     {"inputColumn": "name", "operation": 3}],)" +
+                           head + source)),
              "2026-03-05", "2026-03-05");
   EXPECT_EQ(PrintRows(ReadTable("t.join_v1", {"pass_tier", "pass_name", "agg_name_last"})),
             "[4,\"four\",\"four\"]\n[null,null,null]\n[3,\"three\",\"three\"]\n"
@@ -113,7 +125,8 @@ TEST_F(JoinBackfillTest, MapsKeysPrefixesColumnsAndCarriesSourceOrder) {
 
 TEST_F(JoinBackfillTest, TiesBreakByTopicPartitionAndOffset) {
   const int64_t t = At("2026-03-05", 1);
-  Write("t.events", "2026-03-05", "key STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG",
+  Write("t.events", "2026-03-05",
+        "key STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG",
         {{"a", 1, t, 1, 0}, {"a", 2, t, 0, 9}, {"a", 3, t, 0, 8}});
   Write("t.queries", "2026-03-05", kQueries, {{1, "a", t + 1}});
   Backfilled(ConfOf(JoinOf(EventPart(0, kHour))), "2026-03-05", "2026-03-05");
@@ -132,12 +145,12 @@ constexpr char kChain[] = R"json({"metaData": {"name": "final", "outputNamespace
         "left": {"events": {"table": "t.payments", "query": {"timeColumn": "ts"}}},
         "joinParts": [{"groupBy": {"metaData": {"name": "shop"}, "keyColumns": ["shop"],
           "accuracy": 0, "aggregations": [{"inputColumn": "risk", "operation": 3}],
-          "sources": [{"events": {"table": "t.risks", "query": {"timeColumn": "ts"}}}]}}]}}}]}}]})json";
+          "sources": [{"events": {"table": "t.risks", "query": {"timeColumn": "ts"}}}]}}]}}}]}}
+  ]})json";
 
-class ChainBackfillTest : public WarehouseTest {
+class ChainBackfillTest : public ::testing::Test, protected TemporaryWarehouse {
  protected:
   void SetUp() override {
-    WarehouseTest::SetUp();
     for (const char* day : {"2026-03-03", "2026-03-04", "2026-03-05"}) {
       Write("t.risks", day, "shop STRING, risk LONG, ts LONG",
             {{"s", Day(day).days % 100, At(day, 1)}});

@@ -16,8 +16,8 @@ using types::DataType;
 // Queries of one part: which left row asks for which key at which time.
 struct PartQueries {
   KeyIndex keys;
-  std::vector<uint32_t> groups;   // By left row; kNoGroup: none.
-  std::vector<int64_t> times;     // By left row.
+  std::vector<uint32_t> groups;  // By left row; kNoGroup: none.
+  std::vector<int64_t> times;    // By left row.
   int64_t earliest = INT64_MAX;
   int64_t latest = INT64_MIN;
 };
@@ -32,17 +32,17 @@ Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
   for (size_t i = 0; i < left_keys.size(); ++i) {
     const auto at = left.Find(left_keys[i]);
     if (!at) {
-      return InvalidConf("the left side has no such key column; select it there or map it with "
-                         "keyMapping: " + left_keys[i] + " (the left side gives " +
-                         left.ToString() + ")");
+      return InvalidConf(
+          "the left side has no such key column; select it there or map it with "
+          "keyMapping: " +
+          left_keys[i] + " (the left side gives " + left.ToString() + ")");
     }
     const std::string& right_key = part.group_by->key_columns[i];
     const DataType& right_type = right.fields[*right.Find(right_key)].type;
     if (!CanBeEqual(left.fields[*at].type, right_type)) {
       return InvalidConf("keys of these types are never equal; cast one of them in the selects: " +
                          left_keys[i] + " " + types::TypeName(left.fields[*at].type) +
-                         " of the left side and " + right_key + " " +
-                         types::TypeName(right_type));
+                         " of the left side and " + right_key + " " + types::TypeName(right_type));
     }
   }
   return Status();

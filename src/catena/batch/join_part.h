@@ -4,7 +4,8 @@
 //     right side          left row at q             value
 //     events TEMPORAL     q                         events with tail(q) <= t < q
 //     events SNAPSHOT     midnight of q's day       the same, as of that midnight
-//     entities SNAPSHOT   q's day - 1               rows of that snapshot, windows ending at midnight
+//     entities SNAPSHOT   q's day - 1               rows of that snapshot, windows ending at
+//     midnight
 //
 // A left row of an EntitySource stands at the end of its day, so that its day is included.
 //

@@ -16,8 +16,8 @@ double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Result<StepReport> RunStep(const BatchContext& context, const plan::Step& step,
-                           kv::KVStore* store, const UploadOptions& options) {
+Result<StepReport> RunStep(const BatchContext& context, const plan::Step& step, kv::KVStore* store,
+                           const UploadOptions& options) {
   switch (step.kind) {
     case plan::StepKind::kJoin:
       return RunJoinStep(context, step);
@@ -72,8 +72,8 @@ Result<RunReport> RunPlan(const BatchContext& context, const plan::BackfillPlan&
     if (!done.ok()) return done.error().WithContext(step.name);
     done->seconds = SecondsSince(step_start);
     CATENA_LOG_INFO("step_done", "kind={} name={} computed={} reused={} rows={} seconds={:.3f}",
-                    done->kind, done->name, done->computed.size(), done->reused.size(),
-                    done->rows, done->seconds);
+                    done->kind, done->name, done->computed.size(), done->reused.size(), done->rows,
+                    done->seconds);
     report.steps.push_back(std::move(done).value());
   }
   report.seconds = SecondsSince(start);

@@ -17,7 +17,8 @@
 
 namespace catena::batch {
 
-// A Join's table, or a GroupBy's daily table. `start` absent: from where the conf or the data begin.
+// A Join's table, or a GroupBy's daily table. `start` absent: from where the conf or the data
+// begin.
 Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf::Conf& conf,
                                         const plan::DaysAsked& asked);
 Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf,

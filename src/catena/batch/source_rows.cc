@@ -62,7 +62,8 @@ class NarrowSource {
     if (!query_.has_selects) {
       selects.clear();
       for (const types::Field& field : columns.fields) {
-        if (carries_order_ && (field.name == kTopicPartitionColumn || field.name == kOffsetColumn)) {
+        if (carries_order_ &&
+            (field.name == kTopicPartitionColumn || field.name == kOffsetColumn)) {
           continue;
         }
         selects.emplace_back(field.name, ColumnExpression(field.name));
@@ -87,8 +88,8 @@ class NarrowSource {
         chosen.push_back(*at);
       } else if (name != "ds" && !(name == "ts" && has_time())) {
         return InvalidConf("unknown column; add it to the selects of the source: " + name +
-                           " (the source of " + table_.name() + " gives " +
-                           ColumnNames(selects) + (has_time() ? ", ts)" : ")"));
+                           " (the source of " + table_.name() + " gives " + ColumnNames(selects) +
+                           (has_time() ? ", ts)" : ")"));
       }
     }
     // A scan of no column at all would not even tell how many rows there are.
@@ -142,8 +143,7 @@ Result<SourceRows> Place(const NarrowSource& source, const types::Batch& batch, 
   SourceRows placed;
   CATENA_RETURN_IF_ERROR(ReadDays(batch, &placed.days));
   if (source.has_time()) {
-    CATENA_RETURN_IF_ERROR(
-        ReadTimes(batch, &placed.times).WithContext(source.table().name()));
+    CATENA_RETURN_IF_ERROR(ReadTimes(batch, &placed.times).WithContext(source.table().name()));
   } else {
     placed.times.reserve(batch.rows());
     for (const Date day : placed.days) placed.times.push_back(ToMillis(day.End()) - 1);
@@ -174,12 +174,12 @@ Status ScanSource(const BatchContext& context, const conf::Source& source,
                   const SourceRequest& request, const VisitRows& visit) {
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
   uint64_t rows = 0;
-  return narrow.table().ScanQuery(
-      narrow.query(), narrow.options(), [&](types::Batch batch) -> Status {
-        CATENA_TRY(SourceRows placed, Place(narrow, batch, rows));
-        rows += batch.rows();
-        return visit(std::move(placed));
-      });
+  return narrow.table().ScanQuery(narrow.query(), narrow.options(),
+                                  [&](types::Batch batch) -> Status {
+                                    CATENA_TRY(SourceRows placed, Place(narrow, batch, rows));
+                                    rows += batch.rows();
+                                    return visit(std::move(placed));
+                                  });
 }
 
 Result<SourceRows> ReadSource(const BatchContext& context, const conf::Source& source,
@@ -187,7 +187,8 @@ Result<SourceRows> ReadSource(const BatchContext& context, const conf::Source& s
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
   CATENA_TRY(types::Batch batch, narrow.table().ReadQuery(narrow.query(), narrow.options()));
   if (batch.width() == 0) {
-    CATENA_TRY(types::Schema schema, narrow.table().SchemaOfQuery(narrow.query(), narrow.options()));
+    CATENA_TRY(types::Schema schema,
+               narrow.table().SchemaOfQuery(narrow.query(), narrow.options()));
     batch = types::BatchBuilder(std::move(schema)).Build();
   }
   return Place(narrow, batch, 0);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// WarehouseTest: a warehouse in a temporary folder, small tables written and read as rows of Values.
-// For tests only.
+// WarehouseTest: a warehouse in a temporary folder, small tables written and read as rows of
+// Values. For tests only.
 
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <filesystem>
 #include <memory>
@@ -26,23 +24,29 @@ inline int64_t At(const std::string& day, int hours = 0, int minutes = 0, int64_
   return ToMillis(Day(day).Start()) + (hours * 60 + minutes) * int64_t{60000} + millis;
 }
 
-class WarehouseTest : public ::testing::Test {
- protected:
-  void SetUp() override {
+class TemporaryWarehouse {
+ public:
+  TemporaryWarehouse() {
     std::string pattern = (std::filesystem::temp_directory_path() / "batch-XXXXXX").string();
     root_ = mkdtemp(pattern.data());
-    auto database = sql::Database::Open({});
-    ASSERT_TRUE(database.ok()) << database.error().message;
-    database_ = std::move(database).value();
-    auto warehouse = table::Warehouse::Create(root_, database_.get());
-    ASSERT_TRUE(warehouse.ok()) << warehouse.error().message;
-    warehouse_ = std::make_unique<table::Warehouse>(std::move(warehouse).value());
+    database_ = OrStop(sql::Database::Open({}));
+    warehouse_ = std::make_unique<table::Warehouse>(
+        OrStop(table::Warehouse::Create(root_, database_.get())));
     context_ = BatchContext{database_.get(), warehouse_.get(), &clock_, nullptr};
   }
-  void TearDown() override {
+  ~TemporaryWarehouse() {
     warehouse_.reset();
     database_.reset();
     std::filesystem::remove_all(root_);
+  }
+
+  template <typename T>
+  static T OrStop(Result<T> result) {
+    CATENA_CHECK(result.ok(), result.ok() ? "" : result.error().message);
+    return std::move(result).value();
+  }
+  static void OrStop(const Status& status) {
+    CATENA_CHECK(status.ok(), status.ok() ? "" : status.error().message);
   }
 
   // `columns` as "user STRING, amount DOUBLE".
@@ -63,37 +67,26 @@ class WarehouseTest : public ::testing::Test {
   void Write(const std::string& table, const std::string& day, const std::string& columns,
              const std::vector<Row>& rows) {
     types::BatchBuilder builder(SchemaOf(columns));
-    for (const Row& row : rows) {
-      const Status appended = builder.AppendRow(row);
-      ASSERT_TRUE(appended.ok()) << appended.error().message;
-    }
-    const Status written = warehouse_->Find(table)->WritePartition(Day(day), builder.Build());
-    ASSERT_TRUE(written.ok()) << written.error().message;
+    for (const Row& row : rows) OrStop(builder.AppendRow(row));
+    OrStop(warehouse_->Find(table)->WritePartition(Day(day), builder.Build()));
   }
 
   // The asked columns of all rows, in stored order.
   std::vector<Row> ReadTable(const std::string& table, const std::vector<std::string>& columns) {
     table::ScanRequest request;
     request.columns = columns;
-    auto batch = warehouse_->Find(table)->Read(request);
-    EXPECT_TRUE(batch.ok()) << batch.error().message;
+    const types::Batch batch = OrStop(warehouse_->Find(table)->Read(request));
     std::vector<Row> rows;
-    for (size_t row = 0; batch.ok() && row < batch->rows(); ++row) rows.push_back(batch->Row(row));
+    for (size_t row = 0; row < batch.rows(); ++row) rows.push_back(batch.Row(row));
     return rows;
   }
 
   static conf::Conf ConfOf(const std::string& json) {
-    auto parsed = ParseJson(json, "test");
-    EXPECT_TRUE(parsed.ok()) << parsed.error().message;
-    auto conf = conf::ParseConf(*parsed, "test");
-    EXPECT_TRUE(conf.ok()) << conf.error().message;
-    return std::move(conf).value();
+    return OrStop(conf::ParseConf(OrStop(ParseJson(json, "test")), "test"));
   }
 
   RunReport Backfilled(const conf::Conf& conf, const std::string& start, const std::string& end) {
-    auto report = Backfill(context_, conf, {Day(start), Day(end)});
-    EXPECT_TRUE(report.ok()) << report.error().message;
-    return report.ok() ? std::move(report).value() : RunReport{};
+    return OrStop(Backfill(context_, conf, {Day(start), Day(end)}));
   }
 
   std::string root_;

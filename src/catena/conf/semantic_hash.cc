@@ -47,7 +47,7 @@ Json Describe(const Source& source, bool with_partitions) {
 Json Describe(const Aggregation& aggregation) {
   Json windows = Json::array();
   for (const Window& window : aggregation.windows) windows.push_back(window.Suffix());
-  return {{"input", aggregation.input_column}, {"operation", OperationName(aggregation.operation)},
+  return {{"input", aggregation.input_column},  {"operation", OperationName(aggregation.operation)},
           {"arguments", aggregation.arguments}, {"windows", windows},
           {"buckets", aggregation.buckets},     {"element_wise", aggregation.element_wise}};
 }

@@ -19,7 +19,8 @@ Json Chain() {
                             "query": {"startPartition": "2026-01-01"}}},
         "joinParts": [{"groupBy": {"metaData": {"name": "gb"}, "keyColumns": ["merchant"],
           "aggregations": [{"inputColumn": "score", "operation": 3}],
-          "sources": [{"events": {"table": "a.scores"}}]}}]}}}]})json", "test");
+          "sources": [{"events": {"table": "a.scores"}}]}}]}}}]})json",
+                    "test");
 }
 
 std::string Meaning(const Json& json) {

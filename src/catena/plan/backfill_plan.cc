@@ -147,8 +147,8 @@ class Planner {
     if (!demand.by_name && !days.empty()) first = std::max(first, days.front());
     Date last = demand.last;
     if (const auto end = ParseDate(query.end_partition); end.ok()) last = std::min(last, *end);
-    CATENA_RETURN_IF_ERROR(RequireDays(days, first, last, TablesText({join->left})).WithContext(
-        step.name));
+    CATENA_RETURN_IF_ERROR(
+        RequireDays(days, first, last, TablesText({join->left})).WithContext(step.name));
     Split(Cut(days, first, last), &step);
     if (step.compute.empty()) return step;
     const Date from = step.compute.front().day;
@@ -193,8 +193,10 @@ class Planner {
   static Status RequireDays(const std::vector<Date>& days, Date first, Date last,
                             const std::string& table) {
     if (days.empty()) {
-      return NotFound("the table has no partition that the conf may read; load it, or check its "
-                      "name and startPartition: " + table);
+      return NotFound(
+          "the table has no partition that the conf may read; load it, or check its "
+          "name and startPartition: " +
+          table);
     }
     if (last < first) {
       return InvalidConf("the range is empty: it starts " + FormatDate(first) + " and ends " +

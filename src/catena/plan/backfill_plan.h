@@ -54,10 +54,10 @@ struct Step {
   std::shared_ptr<const conf::Join> join;         // Of kJoin, else null.
   std::shared_ptr<const conf::GroupBy> group_by;  // Of the others, else null.
   std::string meaning;
-  Date through;                                   // Right sides are read up to this day.
+  Date through;  // Right sides are read up to this day.
   std::vector<PlannedDay> compute;
   std::vector<Date> reuse;
-  std::string because;                            // "asked for", "JoinSource of <name>".
+  std::string because;  // "asked for", "JoinSource of <name>".
 };
 
 struct BackfillPlan {

@@ -22,7 +22,8 @@ constexpr char kFinal[] = R"json({
         "left": {"events": {"table": "t.tx", "topic": "tx", "query": {"timeColumn": "ts"}}},
         "joinParts": [{"groupBy": {"metaData": {"name": "scores"}, "keyColumns": ["merchant"],
           "accuracy": 0, "aggregations": [{"inputColumn": "score", "operation": 3}],
-          "sources": [{"events": {"table": "t.scores", "query": {"timeColumn": "ts"}}}]}}]}}}]}}]})json";
+          "sources": [{"events": {"table": "t.scores", "query": {"timeColumn": "ts"}}}]}}]}}}]}}
+  ]})json";
 
 conf::Conf Final() { return *conf::ParseConf(*ParseJson(kFinal, "test"), "test"); }
 
@@ -72,8 +73,7 @@ TEST(BackfillPlanTest, ReusesWhatIsThereAndAsksParentsOnlyForTheRest) {
   const conf::Conf final = Final();
   Inventory inventory = Sources();
   inventory["t.t_final"] = Made(Days("2026-03-05", "2026-03-09"), conf::MeaningOf(*final.join()));
-  inventory["t.t_parent"] =
-      Made(Days("2026-02-20", "2026-03-09"), conf::MeaningOf(Parent(final)));
+  inventory["t.t_parent"] = Made(Days("2026-02-20", "2026-03-09"), conf::MeaningOf(Parent(final)));
   auto plan = PlanBackfill(final, {std::nullopt, Day("2026-03-10")}, inventory);
   ASSERT_TRUE(plan.ok()) << plan.error().message;
   EXPECT_EQ(ComputedDays(plan->steps[0]), Days("2026-03-10", "2026-03-10"));
@@ -111,7 +111,8 @@ TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {
   plan = PlanBackfill(Final(), {Day("2026-03-04"), Day("2026-03-12")}, Sources());
   ASSERT_FALSE(plan.ok());
   EXPECT_NE(plan.error().message.find("t.spine: 2026-03-04, 2026-03-11..2026-03-12"),
-            std::string::npos) << plan.error().message;
+            std::string::npos)
+      << plan.error().message;
 
   inventory = Sources();
   inventory.erase("t.spine");

@@ -53,7 +53,8 @@ Json PlanToJson(const BackfillPlan& plan) {
   for (const Step& step : plan.steps) {
     Json compute = Json::array();
     for (const PlannedDay& planned : step.compute) {
-      compute.push_back({{"ds", FormatDate(planned.day)}, {"why", std::string(WhyName(planned.why))}});
+      compute.push_back(
+          {{"ds", FormatDate(planned.day)}, {"why", std::string(WhyName(planned.why))}});
     }
     Json reuse = Json::array();
     for (const Date day : step.reuse) reuse.push_back(FormatDate(day));
