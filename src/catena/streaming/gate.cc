@@ -22,9 +22,11 @@ Result<Gate> Gate::Open(std::vector<RightSide> right_sides,
   return gate;
 }
 
-Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) {
+Result<GateTicket> Gate::Ticket(Timestamp read_at, Timestamp sampled_at,
+                                std::span<const int64_t> query_times) {
   GateTicket ticket;
   ticket.read_at = read_at;
+  ticket.sampled_at = sampled_at;
   if (!query_times.empty()) {
     std::vector<int64_t> sorted(query_times.begin(), query_times.end());
     std::sort(sorted.begin(), sorted.end());
@@ -61,6 +63,13 @@ bool Gate::SidesReady(const GateTicket& ticket, Timestamp now) const {
         for (size_t p = 0; p < ticket.ends[i].size(); ++p) {
           const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
           if (cell.applied.load() < ticket.ends[i][p]) return false;
+        }
+      }
+      // All that was appended before the ends were sampled is applied: that is a watermark.
+      for (const Side& side : sides_) {
+        for (int32_t p = 0; p < progress_->Partitions(side.group_by); ++p) {
+          progress_->Cell(side.group_by, p)
+              .RaiseWatermark(ToMillis(ticket.sampled_at - options_.out_of_orderness));
         }
       }
       return true;

@@ -40,6 +40,7 @@ struct RightSide {
 // What a micro-batch waits for; made when its records were read.
 struct GateTicket {
   Timestamp read_at;
+  Timestamp sampled_at;                 // After the records were read, before `ends` were.
   int64_t event_time_max = INT64_MIN;   // Query times, shift included.
   int64_t event_time_percentile = 0;    // For `fixed`.
   std::vector<std::vector<int64_t>> ends;  // By right side and partition.
@@ -54,8 +55,9 @@ class Gate {
                            const StreamOptions& options, const Progress* progress,
                            kv::KVStore* store);
 
-  // Samples the end offsets of every right side: call after the records were read.
-  Result<GateTicket> Ticket(Timestamp read_at, std::span<const int64_t> query_times);
+  // Samples the end offsets of every right side: call after the records were read, `sampled_at` now.
+  Result<GateTicket> Ticket(Timestamp read_at, Timestamp sampled_at,
+                            std::span<const int64_t> query_times);
   Result<Release> Check(const GateTicket& ticket, Timestamp now);
   // The lowest watermark over the right sides: rows up to it are complete. INT64_MAX without any.
   int64_t Watermark() const;
