@@ -9,11 +9,13 @@
 
 import contextlib
 import ctypes
+import os
 import pathlib
 import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -37,8 +39,11 @@ def last_lines(text: str) -> str:
 
 
 class Children:
-    # Ctrl-C reaches only this process, which then stops its children in order.
-    popen_options = {"preexec_fn": die_with_parent, "start_new_session": True}
+    # Ctrl-C reaches only this process, which then stops its children in order. `catena compile`
+    # runs catena-compile, which is installed beside this Python.
+    popen_options = {
+        "preexec_fn": die_with_parent, "start_new_session": True, "env": os.environ | {
+            "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}}
 
     def __init__(self, logs: pathlib.Path):
         self.logs = logs

@@ -70,6 +70,13 @@ def files_of(warehouse: pathlib.Path, table: str) -> str:
     return str(warehouse / f"{namespace}.db" / name / "ds=*" / "*.parquet")
 
 
+def count_rows(warehouse: pathlib.Path, table: str, last_day: str) -> int:
+    return duckdb.connect().execute(
+        "SELECT count(*) FROM read_parquet($files, hive_partitioning = true, "
+        "hive_types_autocast = false) WHERE ds <= $day",
+        {"files": files_of(warehouse, table), "day": last_day}).fetchone()[0]
+
+
 def candidates(warehouse: pathlib.Path, since: int) -> list[tuple[int, int, int]]:
     """(user, merchant, ts) of payments after which every feature has a value."""
     return duckdb.connect().execute(
@@ -101,7 +108,7 @@ def pick(events: list[tuple[int, int, int]], now: int, live_since: int, rng: ran
             if rng.random() < 0.03:  # Some keys and times that nothing is known about.
                 user, at = rng.choice(events)[0] + 1, rng.randrange(now - REACH, now)
             else:
-                at = ts + rng.randint(1, 4 * MINUTE)
+                at = ts + rng.randint(1, min(4 * MINUTE, now - ts))
             if now - REACH < at <= now and (name != "old" or at % GRID != 0):
                 picks.add(Pick(user, merchant, at))
     return sorted(picks)

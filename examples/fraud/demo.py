@@ -92,9 +92,8 @@ class Demo:
         return self.children.run([self.catena, *arguments], self.repo)
 
     def count(self, table: str) -> int:
-        connection = comparison.duckdb.connect()
-        return connection.execute("SELECT count(*) FROM read_parquet($files)", {
-            "files": comparison.files_of(self.warehouse, table)}).fetchone()[0]
+        """Rows through yesterday."""
+        return comparison.count_rows(self.warehouse, table, self.day[1])
 
     # The steps.
 
@@ -113,7 +112,7 @@ class Demo:
             copy(HERE / name, self.repo / name)
 
     def generate(self) -> None:
-        self.say("generate: tables through yesterday, topics through now")
+        self.say("generate: tables through now, topics from yesterday on")
         options = self.options
         print(self.children.run(
             [sys.executable, str(HERE / "generate.py"), "--transactions",
@@ -177,21 +176,27 @@ class Demo:
 
     def upload(self) -> None:
         for age in (2, 1):
-            self.say(f"upload: values at the end of {self.day[age]}")
-            self.run("group-by-upload", "--conf-path", FINAL_CONF, "--end-date", self.day[age])
+            self.say(f"upload: every GroupBy's values at the end of {self.day[age]}")
+            for conf in sorted((self.repo / "production/group_bys/fraud").iterdir()):
+                self.run("group-by-upload", "--conf-path", str(conf), "--end-date", self.day[age])
 
     def serve(self) -> None:
         command = [self.catena, "serve", "--stream", FINAL_CONF, "--port", "0"]
         self.say("serve and stream in one process: catena " + " ".join(command[1:]))
+        started = time.monotonic()
         self.server_process = self.children.start("serve", command, self.repo)
         self.port = self.children.wait_for_port(self.server_process)
         server = Server(self.port)
         self.children.wait_until(server.ready, f"http://127.0.0.1:{self.port}/readyz is 200", 120,
                                  self.server_process)
         self.wait_for_no_lag()
-        self.caught_up = self.monitor()
-        self.tell("caught up with today after, s", round(time.monotonic() - self.started, 1),
-                  "catena monitor --json: no records waiting")
+        self.tell("caught up with today, s", round(time.monotonic() - started, 1),
+                  f"http://127.0.0.1:{self.port}/readyz and catena monitor --json")
+        self.say("wait until the history that was caught up with, rightly called slow, has left "
+                 "the monitor's last ten seconds")
+        self.children.wait_until(
+            lambda: not any(chain["alerts"] for chain in self.monitor()),
+            "catena monitor --json shows no alert", 60, self.server_process)
 
     def monitor(self) -> list[dict]:
         return json.loads(self.run("monitor", "--json"))["chains"]
@@ -269,16 +274,17 @@ class Demo:
 
     def archive_and_fetch(self) -> None:
         self.wait_for_no_lag()
-        self.say("archive: both topics, yesterday and today, as tables")
+        self.say("archive: both topics as tables")
         for table in (TRANSACTIONS, RISK_SCORES):
-            self.run("topic", "archive", table.topic, "--table", table.name, "--end-date",
-                     self.day[0])
+            self.run("topic", "archive", table.topic, "--table", table.name)
         self.asked_at = now_millis()
         events = [event for event in comparison.candidates(
             self.warehouse, self.asked_at - comparison.REACH) if event[2] < self.asked_at - 1000]
         self.picks = comparison.pick(events, self.asked_at - 1000, self.live_since, self.rng)
         self.say(f"fetch: {len(self.picks)} (user, merchant, t) as of t, over HTTP")
         self.results = comparison.fetch(Server(self.port), FINAL, self.picks)
+        (self.work / "fetched.json").write_text(json.dumps(
+            [{"atMillis": one.ts, **result} for one, result in zip(self.picks, self.results)]))
         self.children.stop(self.server_process)
 
     def prove(self) -> None:
@@ -292,7 +298,7 @@ class Demo:
             "compared": result.rows, "compared_nonnull": result.rows_nonnull,
             "compared_old": result.rows_old, "compared_values": result.values,
             "mismatches": len(result.mismatches), "incomplete": round(result.incomplete_ratio, 6)}
-        source = (f"POST .../join/{FINAL} against "
+        source = (f"{self.work}/fetched.json (POST /v1/features/join/{FINAL}) against "
                   f"{comparison.files_of(self.warehouse, FINAL_TABLE)}")
         for name in ("compared", "compared_nonnull", "compared_old", "compared_values",
                      "mismatches", "incomplete"):

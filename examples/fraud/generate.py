@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the data of the fraud chain: tables through yesterday, topics through now.
+"""Makes the data of the fraud chain: tables through now, topics from yesterday on.
 
     usage     generate.py [--transactions 100000] [--days 14] [--out DIR] [--now MILLIS]
                           [--seed 1] [--users N] [--merchants N] [--repo DIR] [--catena BIN]
     tables    DIR/payments.db/transactions, DIR/risk.db/scores, DIR/merchants.db/profiles, in Hive
-              layout, one partition a day (UTC) through yesterday; transactions of `days` days, the
-              right sides of one day more
+              layout, one partition a day (UTC): transactions of `days` days through yesterday and
+              of today so far, the right sides of one day more
     topics    payment-events (keyed by user_id) and risk-events (by merchant_id), 4 partitions each:
               yesterday's events and today's since midnight, appended as they would have arrived;
-              yesterday's partitions of the tables are archived from them
+              those days of the tables are archived from them
     shape     zipf users (0.8) and merchants (1.0); 1 % nulls in amount, transaction_amount,
               merchant_id and risk_score, 0.1 % in user_id; 0.5 % of the merchants have no profile;
               transactions arrive up to two seconds after they happened, so out of order
@@ -191,7 +191,7 @@ def write_topic(table: Table, events: list[Event], catena: list[str], repo: path
     lines = "".join(json.dumps(dict(zip(names, event.row)) | {"appended": event.appended}) + "\n"
                     for event in events)
     run([*catena, "topic", "create", table.topic, "--partitions", str(TOPIC_PARTITIONS)], repo)
-    run([*catena, "topic", "produce", table.topic, "--key-field", table.key,
+    run([*catena, "topic", "produce", table.topic, "--key", table.key,
          "--append-time-field", "appended"], repo, lines)
 
 
@@ -244,8 +244,7 @@ def generate(options: argparse.Namespace) -> dict[str, int]:
                           (RISK_SCORES, sorted(scored, key=lambda e: e.appended))):
         write_table(table, warehouse, by_day([e for e in events if e.ts < yesterday]))
         write_topic(table, [e for e in events if e.ts >= yesterday], catena, repo)
-        run([*catena, "topic", "archive", table.topic, "--table", table.name,
-             "--end-date", day_name(yesterday)], repo)
+        run([*catena, "topic", "archive", table.topic, "--table", table.name], repo)
     return {"transactions": len(paid), "transactions_today": len(paid_today),
             "risk_scores": len(scored), "merchants": len(next(iter(snapshots.values())))}
 

@@ -34,7 +34,7 @@ class TopicPipe:
     def __init__(self, table: Table, catena: str, repo: pathlib.Path, **popen):
         self.topic = table.topic
         self.process = subprocess.Popen(
-            [catena, "topic", "produce", table.topic, "--key-field", table.key], cwd=repo,
+            [catena, "topic", "produce", table.topic, "--key", table.key], cwd=repo,
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **popen)
 
     def write(self, lines: Iterable[str]) -> None:

@@ -82,19 +82,29 @@ def check_training(work: pathlib.Path, folder: pathlib.Path, day: datetime.date)
     return tables
 
 
+def fetched_by(output: str) -> dict:
+    return json.loads(output[output.index("\n{") + 1:])["results"][0]
+
+
 def test_runs_from_csv_to_fetched_features(tmp_path: pathlib.Path):
     end = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=1)
     output = run_quickstart(tmp_path, "--end-date", end.isoformat(), "--user", "5")
     tables = check_training(tmp_path, tmp_path / "build/csv", end)
 
-    fetched = json.loads(output[output.index("\n{") + 1:] if "\n{" in output else output)
-    expected = naive_features(tables, "5", end + datetime.timedelta(days=1))
-    assert fetched["features"] == expected
+    fetched = fetched_by(output)
+    assert fetched["features"] == naive_features(tables, "5", end + datetime.timedelta(days=1))
+    assert fetched["status"] == "Success" and "incomplete" not in fetched
 
 
 @pytest.mark.skipif(not CHRONON_TABLES.is_dir(), reason=f"Chronon's tables are not in "
                     f"{CHRONON_TABLES}; CATENA_SHARED names the folder that has chronon/quickstart")
 def test_same_features_on_chronons_tables(tmp_path: pathlib.Path):
     day = datetime.date(2023, 11, 30)
-    run_quickstart(tmp_path, "--csv", str(CHRONON_TABLES), "--end-date", day.isoformat())
-    check_training(tmp_path, CHRONON_TABLES, day)
+    # The users' only snapshot is of the day before.
+    output = run_quickstart(tmp_path, "--csv", str(CHRONON_TABLES), "--end-date", "2023-11-30",
+                            "--upload-date", "2023-11-29", "--user", "5")
+    tables = check_training(tmp_path, CHRONON_TABLES, day)
+    fetched = fetched_by(output)
+    assert fetched["features"] == naive_features(tables, "5", day)
+    # Values of 2023 are not those of today, and the answer says so.
+    assert set(fetched["incomplete"].values()) == {"upload_late"}

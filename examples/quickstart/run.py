@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The quickstart from CSV files to one user's features, with every command it runs.
 
-    usage    run.py [--csv DIR] [--end-date YYYY-MM-DD] [--user 5] [--work DIR] [--catena BIN]
+    usage    run.py [--csv DIR] [--end-date YYYY-MM-DD] [--upload-date YYYY-MM-DD] [--user 5]
+                    [--work DIR] [--catena BIN]
     input    CSV files in DIR; without --csv, generate.py makes them for the month until yesterday
     work     where the feature repository is, by default this folder; another folder gets a copy.
              Tables and state lie in its build/
@@ -23,7 +24,11 @@ import generate
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = ("catena.yaml", "teams.json", "group_bys", "joins", "schemas")
 JOIN = "production/joins/quickstart/training_set.v1"
-TRAINING_TABLE = "default.quickstart_training_set_v1"
+GROUP_BYS = [f"production/group_bys/quickstart/{name}.v1"
+             for name in ("purchases", "returns", "users")]
+# `catena compile` runs catena-compile, which is installed beside this Python.
+ENVIRONMENT = os.environ | {
+    "PATH": f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
 def find_catena(asked: str | None) -> str:
@@ -50,7 +55,8 @@ def prepare(work: pathlib.Path) -> None:
 
 def run(catena: str, work: pathlib.Path, *arguments: str) -> str:
     print(f"$ catena {shlex.join(arguments)}", flush=True)
-    done = subprocess.run([catena, *arguments], cwd=work, text=True, capture_output=True)
+    done = subprocess.run([catena, *arguments], cwd=work, text=True, capture_output=True,
+                          env=ENVIRONMENT)
     print(done.stdout, end="", flush=True)
     if done.returncode != 0:
         print(done.stderr, end="", file=sys.stderr)
@@ -58,24 +64,27 @@ def run(catena: str, work: pathlib.Path, *arguments: str) -> str:
     return done.stdout
 
 
-def quickstart(catena: str, work: pathlib.Path, csv: pathlib.Path, end: datetime.date,
-               user: int) -> str:
-    """Answers what the last command, the fetch, printed."""
-    day = end.isoformat()
+def quickstart(catena: str, work: pathlib.Path, csv: pathlib.Path,
+               options: argparse.Namespace) -> None:
+    end = options.end_date.isoformat()
+    upload = (options.upload_date or options.end_date).isoformat()
     for name in generate.HEADERS:
-        run(catena, work, "table", "load", f"data.{name}", str(csv / f"{name}.csv"))
+        run(catena, work, "table", "load", str(csv / f"{name}.csv"), f"data.{name}")
     run(catena, work, "compile")
-    run(catena, work, "join", "--conf-path", JOIN, "--end-date", day)
-    run(catena, work, "group-by-upload", "--conf-path", JOIN, "--end-date", day)
-    return run(catena, work, "fetch", "--type", "join", "--name", "quickstart.training_set.v1",
-               "--key-json", f'{{"user_id": {user}}}')
+    run(catena, work, "join", "--conf-path", JOIN, "--end-date", end)
+    for group_by in GROUP_BYS:
+        run(catena, work, "group-by-upload", "--conf-path", group_by, "--end-date", upload)
+    run(catena, work, "fetch", "--type", "join", "--name", "quickstart.training_set.v1",
+        "--key-json", f'{{"user_id": {options.user}}}')
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--csv", type=pathlib.Path)
     parser.add_argument("--end-date", type=datetime.date.fromisoformat,
-                        default=generate.yesterday())
+                        default=generate.yesterday(), help="last day of the tables")
+    parser.add_argument("--upload-date", type=datetime.date.fromisoformat,
+                        help="last day that goes online; default: --end-date")
     parser.add_argument("--user", type=int, default=5)
     parser.add_argument("--work", type=pathlib.Path, default=HERE)
     parser.add_argument("--catena")
@@ -85,7 +94,7 @@ def main() -> None:
     csv = options.csv.resolve() if options.csv else work / "build/csv"
     if not options.csv:
         generate.generate(csv, options.end_date)
-    quickstart(find_catena(options.catena), work, csv, options.end_date, options.user)
+    quickstart(find_catena(options.catena), work, csv, options)
 
 
 if __name__ == "__main__":
