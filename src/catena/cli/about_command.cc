@@ -42,7 +42,10 @@ Result<int> Help(const HelpFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command HelpCommand() {
-  return {"help", "About", "Explain catena, or one verb.", "",
+  return {"help",
+          "About",
+          "Explain catena, or one verb.",
+          "",
           "  catena help\n  catena help join\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<HelpFlags>();
@@ -55,7 +58,11 @@ Command HelpCommand() {
 }
 
 Command VersionCommand() {
-  return {"version", "About", "Print the version.", "", "  catena version\n",
+  return {"version",
+          "About",
+          "Print the version.",
+          "",
+          "  catena version\n",
           [](Flags*, const CommonFlags*) -> Run {
             return [] {
               fmt::print("catena {}\n", kVersion);

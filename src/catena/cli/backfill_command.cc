@@ -19,7 +19,8 @@ std::vector<plan::DaysAsked> RunsOf(const plan::BackfillPlan& plan, const plan::
   if (!step_days || plan.steps.empty()) return {asked};
   const plan::Step& last = plan.steps.back();
   std::optional<Date> first = asked.start;
-  for (const plan::PlannedDay& day : last.compute) first = std::min(first.value_or(day.day), day.day);
+  for (const plan::PlannedDay& day : last.compute)
+    first = std::min(first.value_or(day.day), day.day);
   for (const Date day : last.reuse) first = std::min(first.value_or(day), day);
   if (!first) return {asked};
   std::vector<plan::DaysAsked> runs;
@@ -37,9 +38,10 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
   }
   CATENA_TRY(BatchJob job, BatchJob::Open(settings, given));
   if ((job.conf().join() != nullptr) != is_join) {
-    return InvalidConf(std::string("this conf is a ") +
-                       (is_join ? "GroupBy; run `catena group-by-backfill`: "
-                                : "Join; run `catena join`: ") + given.conf_path);
+    return InvalidConf(
+        std::string("this conf is a ") +
+        (is_join ? "GroupBy; run `catena group-by-backfill`: " : "Join; run `catena join`: ") +
+        given.conf_path);
   }
   CATENA_TRY(const plan::BackfillPlan plan,
              batch::PlanBackfill(job.context(), job.conf(), job.asked()));
@@ -70,7 +72,9 @@ std::shared_ptr<BatchFlags> DeclareBackfill(Flags* flags) {
 }  // namespace
 
 Command JoinCommand() {
-  return {"join", "Tables", "Compute a Join's table: every left row with its features at its time.",
+  return {"join",
+          "Tables",
+          "Compute a Join's table: every left row with its features at its time.",
           "Parent Joins of a chain are materialised first, each in its own table. Days that are "
           "there already and were computed by the same definition are reused, and the report says "
           "so.",
@@ -85,7 +89,9 @@ Command JoinCommand() {
 }
 
 Command GroupByBackfillCommand() {
-  return {"group-by-backfill", "Tables", "Compute a GroupBy's daily feature table.",
+  return {"group-by-backfill",
+          "Tables",
+          "Compute a GroupBy's daily feature table.",
           "One row a key and day, with the values at the end of the day. A GroupBy over a "
           "JoinSource materialises its parent Join first.",
           "  catena group-by-backfill --conf-path production/group_bys/fraud/user_risk.v1 "

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 #include "catena/base/file.h"
 #include "catena/base/log.h"
@@ -90,12 +91,15 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
   CATENA_TRY(job.database_, OpenDatabase(settings));
   auto warehouse = table::Warehouse::Open(settings.warehouse, job.database_.get());
   if (!warehouse.ok() && warehouse.error().code == ErrorCode::kNotFound) {
-    return InvalidConf("there are no tables yet; `catena table load FILE.csv NS.TABLE` or `catena "
-                       "topic archive` makes them in the warehouse: " + settings.warehouse);
+    return InvalidConf(
+        "there are no tables yet; `catena table load FILE.csv NS.TABLE` or `catena "
+        "topic archive` makes them in the warehouse: " +
+        settings.warehouse);
   }
   if (!warehouse.ok()) return warehouse.error();
   job.warehouse_ = std::make_unique<table::Warehouse>(std::move(*warehouse));
   if (isatty(STDERR_FILENO) != 0) {
+    setenv("CATENA_LOG", "warn", 0);  // Log lines would tear the bar.
     job.progress_ = std::make_unique<BarProgress>();
   } else {
     job.progress_ = std::make_unique<LineProgress>();

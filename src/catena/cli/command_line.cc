@@ -54,9 +54,8 @@ const Command* Find(const std::vector<Command>& commands, const std::string& nam
 }
 
 bool IsFamily(const std::vector<Command>& commands, const std::string& word) {
-  return std::any_of(commands.begin(), commands.end(), [&](const Command& command) {
-    return command.name.starts_with(word + " ");
-  });
+  return std::any_of(commands.begin(), commands.end(),
+                     [&](const Command& command) { return command.name.starts_with(word + " "); });
 }
 
 int RunOne(const std::vector<Command>& commands, const Command& command,
@@ -127,8 +126,8 @@ int RunCommandLine(const std::vector<Command>& commands, std::vector<std::string
       fmt::print("{}", FamilyHelp(commands, verb));
       return 0;
     }
-    const std::string what = rest.size() > 1 ? "unknown verb: " + verb + " " + rest[1]
-                                             : "wants one more word";
+    const std::string what =
+        rest.size() > 1 ? "unknown verb: " + verb + " " + rest[1] : "wants one more word";
     return Fail(verb, InvalidConf(what), true);
   }
   rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(words));

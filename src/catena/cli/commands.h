@@ -7,24 +7,24 @@
 
 namespace catena::cli {
 
-Command JoinCommand();               // backfill_command.cc
-Command GroupByBackfillCommand();    // backfill_command.cc
-Command GroupByUploadCommand();      // upload_command.cc
-Command ExplainCommand();            // explain_command.cc
-Command GroupByStreamingCommand();   // streaming_command.cc
-Command FetchCommand();              // fetch_command.cc
-Command ServeCommand();              // serve_command.cc
-Command MonitorCommand();            // monitor_command.cc
-Command TopicCreateCommand();        // topic_command.cc
-Command TopicDescribeCommand();      // topic_command.cc
-Command TopicTailCommand();          // topic_tail_command.cc
-Command TopicProduceCommand();       // topic_produce_command.cc
-Command TopicArchiveCommand();       // topic_archive_command.cc
-Command TableDescribeCommand();      // table_command.cc
-Command TableLoadCommand();          // table_command.cc
-Command SqlCommand();                // sql_command.cc
-Command HelpCommand();               // about_command.cc
-Command VersionCommand();            // about_command.cc
-Command CompletionsCommand();        // completions_command.cc
+Command JoinCommand();              // backfill_command.cc
+Command GroupByBackfillCommand();   // backfill_command.cc
+Command GroupByUploadCommand();     // upload_command.cc
+Command ExplainCommand();           // explain_command.cc
+Command GroupByStreamingCommand();  // streaming_command.cc
+Command FetchCommand();             // fetch_command.cc
+Command ServeCommand();             // serve_command.cc
+Command MonitorCommand();           // monitor_command.cc
+Command TopicCreateCommand();       // topic_command.cc
+Command TopicDescribeCommand();     // topic_command.cc
+Command TopicTailCommand();         // topic_tail_command.cc
+Command TopicProduceCommand();      // topic_produce_command.cc
+Command TopicArchiveCommand();      // topic_archive_command.cc
+Command TableDescribeCommand();     // table_command.cc
+Command TableLoadCommand();         // table_command.cc
+Command SqlCommand();               // sql_command.cc
+Command HelpCommand();              // about_command.cc
+Command VersionCommand();           // about_command.cc
+Command CompletionsCommand();       // completions_command.cc
 
 }  // namespace catena::cli

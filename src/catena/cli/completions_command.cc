@@ -60,7 +60,8 @@ std::string Script(const std::vector<Command>& commands) {
   if [ "${{#COMPREPLY[@]}}" -eq 0 ]; then COMPREPLY=($(compgen -f -- "$current")); fi
 }}
 complete -F _catena catena
-)", fmt::join(verbs, " "), families, cases, cases);
+)",
+                     fmt::join(verbs, " "), families, cases, cases);
 }
 
 Result<int> Print(const std::string& shell, const CommonFlags& common) {
@@ -75,7 +76,10 @@ Result<int> Print(const std::string& shell, const CommonFlags& common) {
 }  // namespace
 
 Command CompletionsCommand() {
-  return {"completions", "About", "Print completions of verbs and flags for bash or zsh.", "",
+  return {"completions",
+          "About",
+          "Print completions of verbs and flags for bash or zsh.",
+          "",
           "  catena completions bash >~/.local/share/bash-completion/completions/catena\n"
           "  eval \"$(catena completions zsh)\"\n",
           [](Flags* flags, const CommonFlags* common) -> Run {

@@ -25,7 +25,8 @@ Result<int> Explain(const BatchFlags& given, const CommonFlags& common) {
   PrintConf(conf);
   fmt::print("\nStream (catena group-by-streaming):\n");
   const auto streaming = plan::PlanStreaming(std::span(&conf, 1));
-  fmt::print("{}\n", streaming.ok() ? streaming->ToString() : "  none: " + streaming.error().message);
+  fmt::print("{}\n",
+             streaming.ok() ? streaming->ToString() : "  none: " + streaming.error().message);
   const bool is_join = conf.join() != nullptr;
   fmt::print("\nTables (catena {}):\n", is_join ? "join" : "group-by-backfill");
   auto job = BatchJob::Open(settings, given);
@@ -34,15 +35,18 @@ Result<int> Explain(const BatchFlags& given, const CommonFlags& common) {
     return 0;
   }
   const auto backfill = batch::PlanBackfill(job->context(), job->conf(), job->asked());
-  fmt::print("{}\n", backfill.ok() ? plan::PrintPlan(*backfill)
-                                   : "  none: " + backfill.error().message);
+  fmt::print("{}\n",
+             backfill.ok() ? plan::PrintPlan(*backfill) : "  none: " + backfill.error().message);
   return 0;
 }
 
 }  // namespace
 
 Command ExplainCommand() {
-  return {"explain", "Define", "Say what would run for a conf, online and offline, and why.", "",
+  return {"explain",
+          "Define",
+          "Say what would run for a conf, online and offline, and why.",
+          "",
           "  catena explain production/group_bys/fraud/user_risk.v1\n"
           "  catena explain joins/fraud/final.v1 --end-date 2026-11-20\n",
           [](Flags* flags, const CommonFlags* common) -> Run {

@@ -76,7 +76,9 @@ Result<int> Fetch(const FetchFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command FetchCommand() {
-  return {"fetch", "Serve", "Print the features of keys, now or as of a time, as JSON.",
+  return {"fetch",
+          "Serve",
+          "Print the features of keys, now or as of a time, as JSON.",
           "Answers what `catena serve` would. A value that may differ from the backfill's at that "
           "time is listed under `incomplete` with the reason; a key that cannot be answered has "
           "status Failure, and the exit code is 1.",

@@ -11,7 +11,7 @@ namespace catena::cli {
 namespace {
 
 struct Declaration {
-  std::string names;       // As CLI11 takes them: "--name,-n", or the positional's own.
+  std::string names;  // As CLI11 takes them: "--name,-n", or the positional's own.
   std::string value_name;
   bool positional = false;
 };
@@ -50,8 +50,7 @@ FlagDescription* Flags::Describe(const std::string& names, const std::string& he
   return &descriptions_.back();
 }
 
-void Flags::Text(const std::string& names, std::string* value, const std::string& help,
-                 Need need) {
+void Flags::Text(const std::string& names, std::string* value, const std::string& help, Need need) {
   Describe(names, help, need);
   auto* option = parser_->app.add_option(Split(names).names, *value, help);
   if (need == Need::kRequired) option->required();

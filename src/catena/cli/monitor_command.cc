@@ -52,7 +52,9 @@ Result<int> Monitor(const MonitorFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command MonitorCommand() {
-  return {"monitor", "Serve", "Show the eight metrics and the alerts of every chain.",
+  return {"monitor",
+          "Serve",
+          "Show the eight metrics and the alerts of every chain.",
           "Reads the reports that the streaming job leaves in the store, and measures the lag from "
           "the topic itself, so it is right also when the job is stopped or dead. Alerts: \"Chain "
           "broken: GroupBy falling behind\" (groupby.input.lag over 60,000 ms), \"Chain slow: High "

@@ -72,7 +72,8 @@ Result<int> Serve(const ServeFlags& given, const CommonFlags& common) {
   monitor::ChainMonitor monitor(
       store.get(),
       {.lag_alert_millis = static_cast<double>(settings.lag_alert_millis),
-       .latency_alert_millis = static_cast<double>(settings.latency_alert_millis)},
+       .latency_alert_millis = static_cast<double>(settings.latency_alert_millis),
+       .log_alerts = true},
       &SystemClock());
   Metrics::Global().Set("catena_build_info", {{"version", std::string(kVersion)}}, 1);
   serve::Service service{&fetcher, store.get(), &monitor, &SystemClock(), nullptr};
@@ -104,7 +105,9 @@ Result<int> Serve(const ServeFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command ServeCommand() {
-  return {"serve", "Serve", "Answer features over HTTP; with --stream, keep them fresh as well.",
+  return {"serve",
+          "Serve",
+          "Answer features over HTTP; with --stream, keep them fresh as well.",
           "POST /v1/features/join/{name} and /v1/features/groupby/{name} take a JSON array of key "
           "maps, as Chronon's service does, and ?atMillis=. GET /healthz /readyz /metrics "
           "/openapi.json /v1/chain /v1/joins /v1/groupbys. Without --stream it reads the store "

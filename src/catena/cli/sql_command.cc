@@ -75,15 +75,18 @@ Result<int> Query(const SqlFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command SqlCommand() {
-  return {"sql", "Tables", "Run one SELECT over the tables of the warehouse.",
-          "DuckDB's SQL; tables are namespace.table with their day in the column ds. Prints CSV.",
-          "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<SqlFlags>();
-            flags->Text("SELECT", &given->text, "The statement.", Need::kRequired);
-            flags->Switch("--json", &given->json, "Print a JSON object a line instead of CSV.");
-            return [given, common] { return Query(*given, *common); };
-          }};
+  return {
+      "sql",
+      "Tables",
+      "Run one SELECT over the tables of the warehouse.",
+      "DuckDB's SQL; tables are namespace.table with their day in the column ds. Prints CSV.",
+      "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<SqlFlags>();
+        flags->Text("SELECT", &given->text, "The statement.", Need::kRequired);
+        flags->Switch("--json", &given->json, "Print a JSON object a line instead of CSV.");
+        return [given, common] { return Query(*given, *common); };
+      }};
 }
 
 }  // namespace catena::cli

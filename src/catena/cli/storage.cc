@@ -50,12 +50,12 @@ Error NoSuchConf(const Settings& settings, const std::string& path) {
 
 Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path) {
   if (path.ends_with(".py")) {
-    return InvalidConf("a conf is what `catena compile` makes of a Python file, below production/: " +
-                       path);
+    return InvalidConf(
+        "a conf is what `catena compile` makes of a Python file, below production/: " + path);
   }
   std::error_code code;
-  for (const fs::path& place : {fs::path(path), fs::path(settings.repository) / path,
-                                Production(settings) / path}) {
+  for (const fs::path& place :
+       {fs::path(path), fs::path(settings.repository) / path, Production(settings) / path}) {
     if (fs::is_regular_file(place, code)) return conf::ReadConf(place.string());
     if (fs::is_directory(place, code)) {
       return InvalidConf("a conf is a file, this is a folder: " + place.string());
@@ -77,8 +77,10 @@ Result<std::vector<conf::Conf>> OpenConfs(const Settings& settings,
 Result<std::vector<conf::Conf>> RepositoryConfs(const Settings& settings) {
   CATENA_TRY(auto confs, OpenConfs(settings, ConfFiles(settings)));
   if (confs.empty()) {
-    return InvalidConf("no compiled confs; run `catena compile` in the feature repository, or name "
-                       "them with --conf-path: " + Production(settings).string());
+    return InvalidConf(
+        "no compiled confs; run `catena compile` in the feature repository, or name "
+        "them with --conf-path: " +
+        Production(settings).string());
   }
   return confs;
 }
@@ -93,13 +95,11 @@ Result<uint64_t> ParseBytes(std::string_view text) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
   std::string unit(end, text.data() + text.size());
   while (unit.starts_with(' ')) unit.erase(0, 1);
-  std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) {
-    return static_cast<char>(std::toupper(c));
-  });
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   constexpr std::pair<const char*, double> kUnits[] = {
-      {"", 1},          {"B", 1},           {"KB", 1e3},        {"MB", 1e6},
-      {"GB", 1e9},      {"TB", 1e12},       {"KIB", 1024.0},    {"MIB", 1048576.0},
-      {"GIB", 1073741824.0}};
+      {"", 1},      {"B", 1},        {"KB", 1e3},        {"MB", 1e6},          {"GB", 1e9},
+      {"TB", 1e12}, {"KIB", 1024.0}, {"MIB", 1048576.0}, {"GIB", 1073741824.0}};
   for (const auto& [name, factor] : kUnits) {
     if (code == std::errc() && unit == name && number > 0) {
       return static_cast<uint64_t>(number * factor);
@@ -121,8 +121,10 @@ Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
 Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode) {
   auto store = kv::OpenKVStore(settings.kv_url, mode);
   if (!store.ok() && store.error().code == ErrorCode::kNotFound) {
-    return NotFound("there is no online state yet; `catena group-by-upload` or `catena "
-                    "group-by-streaming` makes it: " + settings.kv_url);
+    return NotFound(
+        "there is no online state yet; `catena group-by-upload` or `catena "
+        "group-by-streaming` makes it: " +
+        settings.kv_url);
   }
   return store;
 }

@@ -53,30 +53,32 @@ Result<int> Stream(const StreamingFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command GroupByStreamingCommand() {
-  return {"group-by-streaming", "Topics and streams",
-          "Stream topics into online state; a GroupBy with a JoinSource runs the chain.",
-          "Prints which path runs and why, then `ready` once it has caught up with the topics, and "
-          "goes on until SIGTERM or SIGINT. Several GroupBys of one chain run in one process, which "
-          "owns the store; `serve`, `fetch`, `monitor` and `group-by-upload` work beside it. Killed "
-          "at any moment it goes on where it was: nothing is lost, nothing counts twice.",
-          "  catena group-by-streaming --conf-path production/group_bys/fraud/user_risk.v1\n"
-          "  catena group-by-streaming --conf-path A --conf-path B --lag-millis 2000 --gate "
-          "watermark\n"
-          "  catena group-by-streaming --conf-path A --debug true   # print, write nothing\n"
-          "  catena group-by-streaming --conf-path A -Z spark.chronon.stream.chain.lag.millis=500\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<StreamingFlags>();
-            flags->Texts("--conf-path FILE", &given->conf_paths,
-                         "Compiled GroupBys, or Joins whose parts are meant.", Need::kRequired);
-            flags->Whole("--lag-millis MILLIS", &given->lag_millis,
-                         "The longest that a row waits for its right sides; 2000 when absent.");
-            flags->Truth("--debug", &given->debug, "Decode, enrich, print; write nothing.");
-            flags->Choice("--gate GATE", &given->gate, {"caught_up", "watermark", "fixed"},
-                          "When a row may be enriched; caught_up when absent.");
-            flags->Switch("--allow-gap", &given->allow_gap,
-                          "Go on although the topic no longer holds the records that come next.");
-            return [given, common] { return Stream(*given, *common); };
-          }};
+  return {
+      "group-by-streaming",
+      "Topics and streams",
+      "Stream topics into online state; a GroupBy with a JoinSource runs the chain.",
+      "Prints which path runs and why, then `ready` once it has caught up with the topics, and "
+      "goes on until SIGTERM or SIGINT. Several GroupBys of one chain run in one process, which "
+      "owns the store; `serve`, `fetch`, `monitor` and `group-by-upload` work beside it. Killed "
+      "at any moment it goes on where it was: nothing is lost, nothing counts twice.",
+      "  catena group-by-streaming --conf-path production/group_bys/fraud/user_risk.v1\n"
+      "  catena group-by-streaming --conf-path A --conf-path B --lag-millis 2000 --gate "
+      "watermark\n"
+      "  catena group-by-streaming --conf-path A --debug true   # print, write nothing\n"
+      "  catena group-by-streaming --conf-path A -Z spark.chronon.stream.chain.lag.millis=500\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<StreamingFlags>();
+        flags->Texts("--conf-path FILE", &given->conf_paths,
+                     "Compiled GroupBys, or Joins whose parts are meant.", Need::kRequired);
+        flags->Whole("--lag-millis MILLIS", &given->lag_millis,
+                     "The longest that a row waits for its right sides; 2000 when absent.");
+        flags->Truth("--debug", &given->debug, "Decode, enrich, print; write nothing.");
+        flags->Choice("--gate GATE", &given->gate, {"caught_up", "watermark", "fixed"},
+                      "When a row may be enriched; caught_up when absent.");
+        flags->Switch("--allow-gap", &given->allow_gap,
+                      "Go on although the topic no longer holds the records that come next.");
+        return [given, common] { return Stream(*given, *common); };
+      }};
 }
 
 }  // namespace catena::cli

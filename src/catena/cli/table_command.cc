@@ -101,8 +101,7 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
   options.partition_column = given.partition_column;
   CATENA_TRY(options.declared, DeclaredSchema(settings, given));
   const std::string csv = fs::absolute(given.csv).lexically_normal().string();
-  CATENA_TRY(const auto database,
-             OpenDatabase(settings, {fs::path(csv).parent_path().string()}));
+  CATENA_TRY(const auto database, OpenDatabase(settings, {fs::path(csv).parent_path().string()}));
   CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
   CATENA_TRY(const auto table, warehouse.Find(given.table));
   CATENA_TRY(const auto days, table::ImportCsv(database.get(), csv, table, options));
@@ -117,7 +116,9 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command TableDescribeCommand() {
-  return {"table describe", "Tables", "Print a table's columns, types and partitions.",
+  return {"table describe",
+          "Tables",
+          "Print a table's columns, types and partitions.",
           "Ends with 2 when there is no such table.",
           "  catena table describe payments.transactions\n"
           "  catena table describe payments.transactions --json\n",
@@ -130,7 +131,9 @@ Command TableDescribeCommand() {
 }
 
 Command TableLoadCommand() {
-  return {"table load", "Tables", "Load a CSV file into a table, a partition a day.",
+  return {"table load",
+          "Tables",
+          "Load a CSV file into a table, a partition a day.",
           "The file has a header line. Each day that it has rows of is replaced as a whole. Types "
           "are those of --schema, else of <repo>/schemas/<ns.table>.json, else recognised from the "
           "values.",

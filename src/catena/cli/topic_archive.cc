@@ -121,9 +121,10 @@ class Archive {
       if (next < begin || next > ends_[p]) {
         return InvalidConf(
             "the topic no longer holds the record that comes next; remove the table's _archive "
-            "folder to begin anew with what is there: " + table_.directory() + ", topic partition " +
-            std::to_string(p) + " holds " + std::to_string(begin) + ".." +
-            std::to_string(ends_[p]) + ", next is " + std::to_string(next));
+            "folder to begin anew with what is there: " +
+            table_.directory() + ", topic partition " + std::to_string(p) + " holds " +
+            std::to_string(begin) + ".." + std::to_string(ends_[p]) + ", next is " +
+            std::to_string(next));
       }
       CATENA_RETURN_IF_ERROR(reader_->Seek(p, next));
     }
@@ -153,8 +154,8 @@ class Archive {
   void Refuse(const topic::Record& record, const std::string& reason) {
     ++report_.malformed;
     if (report_.problems.size() >= kProblemsMax) return;
-    report_.problems.push_back("topic partition " + std::to_string(record.partition) +
-                               ", offset " + std::to_string(record.offset) + ": " + reason);
+    report_.problems.push_back("topic partition " + std::to_string(record.partition) + ", offset " +
+                               std::to_string(record.offset) + ": " + reason);
   }
 
   void AddToDays(const std::vector<topic::Record>& records) {
@@ -192,9 +193,10 @@ class Archive {
     for (const types::Field& field : schema.fields) {
       const auto at = schema_.Find(field.name);
       if (at && schema_.fields[*at].type == field.type) continue;
-      return InvalidConf("the table has a column that the records' schema has not, or of another "
-                         "type; archive into another table, or pass --schema-from " +
-                         table_.name() + ": " + field.name + " " + types::TypeName(field.type));
+      return InvalidConf(
+          "the table has a column that the records' schema has not, or of another "
+          "type; archive into another table, or pass --schema-from " +
+          table_.name() + ": " + field.name + " " + types::TypeName(field.type));
     }
     table::ScanRequest request;
     request.range = table::PartitionRange::Of(day);
@@ -228,9 +230,8 @@ class Archive {
       if (!is_again) order.push_back(static_cast<uint32_t>(row));
     }
     report_.landed += static_cast<int64_t>(order.size() - first_new);
-    std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-      return places[a] < places[b];
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](uint32_t a, uint32_t b) { return places[a] < places[b]; });
     if (order.size() == first_new) return Status();
     CATENA_RETURN_IF_ERROR(table_.WritePartition(day, all.Take(order)));
     written_.insert(day);

@@ -71,9 +71,9 @@ Result<types::Schema> SchemaOf(const Settings& settings, const ArchiveFlags& giv
 Json ReportJson(const ArchiveReport& report) {
   Json days = Json::array();
   for (const Date day : report.days) days.push_back(FormatDate(day));
-  return Json{{"records", report.records},     {"landed", report.landed},
-              {"already", report.already},     {"malformed", report.malformed},
-              {"problems", report.problems},   {"days", std::move(days)}};
+  return Json{{"records", report.records},   {"landed", report.landed},
+              {"already", report.already},   {"malformed", report.malformed},
+              {"problems", report.problems}, {"days", std::move(days)}};
 }
 
 Result<int> ArchiveOne(const ArchiveFlags& given, const CommonFlags& common) {
@@ -89,24 +89,30 @@ Result<int> ArchiveOne(const ArchiveFlags& given, const CommonFlags& common) {
   options.time_field = given.time_field;
   CATENA_TRY(options.schema, SchemaOf(settings, given, warehouse, table));
   CATENA_TRY(const ArchiveReport report, ArchiveTopic(reader.get(), table, options));
-  fmt::print("archived {} of {} new records of {} into {}: {} days, {} there already, {} "
-             "malformed\n", report.landed, report.records, given.topic, given.table,
-             report.days.size(), report.already, report.malformed);
+  fmt::print(
+      "archived {} of {} new records of {} into {}: {} days, {} there already, {} "
+      "malformed\n",
+      report.landed, report.records, given.topic, given.table, report.days.size(), report.already,
+      report.malformed);
   if (!given.report.empty()) {
-    CATENA_RETURN_IF_ERROR(
-        ReplaceFile(given.report, PrettyJson(ReportJson(report)) + "\n"));
+    CATENA_RETURN_IF_ERROR(ReplaceFile(given.report, PrettyJson(ReportJson(report)) + "\n"));
   }
   if (report.malformed == 0) return 0;
   for (const std::string& problem : report.problems) fmt::print(stderr, "  {}\n", problem);
-  return InvalidData(std::to_string(report.malformed) + " records were left out, listed above; "
-                     "`catena topic tail " + given.topic + " --partition P --offset N --limit 1` "
+  return InvalidData(std::to_string(report.malformed) +
+                     " records were left out, listed above; "
+                     "`catena topic tail " +
+                     given.topic +
+                     " --partition P --offset N --limit 1` "
                      "shows one");
 }
 
 }  // namespace
 
 Command TopicArchiveCommand() {
-  return {"topic archive", "Topics and streams", "Land a topic's new records in a daily table.",
+  return {"topic archive",
+          "Topics and streams",
+          "Land a topic's new records in a daily table.",
           "Each row goes to the day of its event time and carries _topic_partition and _offset, so "
           "that a backfill breaks ties as the stream does. A second run reads only what is new. "
           "Records that do not decode are listed and left out; the exit code is then 1.",

@@ -70,7 +70,9 @@ Result<int> Describe(const TopicFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command TopicCreateCommand() {
-  return {"topic create", "Topics and streams", "Make a topic; nothing happens when it is there.",
+  return {"topic create",
+          "Topics and streams",
+          "Make a topic; nothing happens when it is there.",
           "A bare name takes `topics: {default:}` of catena.yaml; file:///dir/name says where.",
           "  catena topic create payment-events --partitions 4\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
@@ -82,7 +84,10 @@ Command TopicCreateCommand() {
 }
 
 Command TopicDescribeCommand() {
-  return {"topic describe", "Topics and streams", "Print a topic's partitions and offsets.", "",
+  return {"topic describe",
+          "Topics and streams",
+          "Print a topic's partitions and offsets.",
+          "",
           "  catena topic describe payment-events\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<TopicFlags>();

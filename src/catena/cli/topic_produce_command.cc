@@ -62,7 +62,8 @@ class Producer {
     topic::OutRecord record;
     // Without a key field, neighbours go to different partitions.
     record.key = given_.key.empty() ? std::to_string(line.number) : "";
-    const std::string place = given_.file + ":" + std::to_string(line.number);
+    const std::string file = given_.file == "-" ? "standard input" : given_.file;
+    const std::string place = file + ":" + std::to_string(line.number);
     auto parsed = ParseJson(line.text, place);
     const bool is_object = parsed.ok() && parsed->is_object();
     if (!is_object && given_.raw) {
@@ -135,9 +136,8 @@ Status ProduceAtRate(LineReader* lines, double rate, const StopSignals& signals,
         continue;
       }
       const size_t end = std::min(chunk.size(), sent + static_cast<size_t>(due));
-      CATENA_RETURN_IF_ERROR(producer->Produce(
-          {chunk.begin() + static_cast<std::ptrdiff_t>(sent),
-           chunk.begin() + static_cast<std::ptrdiff_t>(end)}));
+      CATENA_RETURN_IF_ERROR(producer->Produce({chunk.begin() + static_cast<std::ptrdiff_t>(sent),
+                                                chunk.begin() + static_cast<std::ptrdiff_t>(end)}));
       sent = end;
     }
   }
@@ -165,31 +165,34 @@ Result<int> Produce(const ProduceFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command TopicProduceCommand() {
-  return {"topic produce", "Topics and streams", "Append JSON lines to a topic.",
-          "Reads and appends in chunks; a malformed line is refused with its number before "
-          "anything of its chunk is written.",
-          "  catena topic produce payment-events events.ndjson --key user_id\n"
-          "  catena topic produce payment-events history.ndjson --append-time-field ts\n"
-          "  catena topic produce payment-events live.ndjson --key user_id --rate 1000/s "
-          "--now-field ts\n"
-          "  echo '{\"user_id\": 7, \"ts\": 1763640000000}' | catena topic produce payment-events\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<ProduceFlags>();
-            flags->Text("NAME", &given->name, "The topic.", Need::kRequired);
-            flags->Text("FILE", &given->file, "JSON lines; - or nothing is standard input.");
-            flags->Text("--key FIELD", &given->key,
-                        "Records with one value of this field go to one partition.");
-            flags->Text("--append-time-field FIELD", &given->append_time_field,
-                        "For history: appended at this field's time, never going back within a "
-                        "partition, instead of now.");
-            flags->Text("--rate N/s", &given->rate,
-                        "So many records a second by the clock, instead of all at once.");
-            flags->Text("--now-field FIELD", &given->now_field,
-                        "Set this field to the time of sending, in milliseconds.");
-            flags->Switch("--raw", &given->raw,
-                          "Append lines that are no JSON objects, too, as they are.");
-            return [given, common] { return Produce(*given, *common); };
-          }};
+  return {
+      "topic produce",
+      "Topics and streams",
+      "Append JSON lines to a topic.",
+      "Reads and appends in chunks; a malformed line is refused with its number before "
+      "anything of its chunk is written.",
+      "  catena topic produce payment-events events.ndjson --key user_id\n"
+      "  catena topic produce payment-events history.ndjson --append-time-field ts\n"
+      "  catena topic produce payment-events live.ndjson --key user_id --rate 1000/s "
+      "--now-field ts\n"
+      "  echo '{\"user_id\": 7, \"ts\": 1763640000000}' | catena topic produce payment-events\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<ProduceFlags>();
+        flags->Text("NAME", &given->name, "The topic.", Need::kRequired);
+        flags->Text("FILE", &given->file, "JSON lines; - or nothing is standard input.");
+        flags->Text("--key FIELD", &given->key,
+                    "Records with one value of this field go to one partition.");
+        flags->Text("--append-time-field FIELD", &given->append_time_field,
+                    "For history: appended at this field's time, never going back within a "
+                    "partition, instead of now.");
+        flags->Text("--rate N/s", &given->rate,
+                    "So many records a second by the clock, instead of all at once.");
+        flags->Text("--now-field FIELD", &given->now_field,
+                    "Set this field to the time of sending, in milliseconds.");
+        flags->Switch("--raw", &given->raw,
+                      "Append lines that are no JSON objects, too, as they are.");
+        return [given, common] { return Produce(*given, *common); };
+      }};
 }
 
 }  // namespace catena::cli

@@ -60,7 +60,8 @@ class Merged {
 
 std::string Line(const topic::Record& record) {
   auto parsed = ParseJson(record.value, "record");
-  Json line = parsed.ok() && parsed->is_object() ? std::move(*parsed) : Json{{"_raw", record.value}};
+  Json line =
+      parsed.ok() && parsed->is_object() ? std::move(*parsed) : Json{{"_raw", record.value}};
   line["_partition"] = record.partition;
   line["_offset"] = record.offset;
   line["_append_time"] = ToMillis(record.append_time);
@@ -122,7 +123,9 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command TopicTailCommand() {
-  return {"topic tail", "Topics and streams", "Print a topic's records as JSON lines.",
+  return {"topic tail",
+          "Topics and streams",
+          "Print a topic's records as JSON lines.",
           "The last ten of each partition when nothing else is asked. Each line has _partition, "
           "_offset and _append_time; a record that is no JSON object shows as _raw.",
           "  catena topic tail payment-events\n"

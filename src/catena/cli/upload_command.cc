@@ -16,8 +16,10 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(BatchJob job, BatchJob::Open(settings, given));
   if (job.conf().group_by() == nullptr) {
-    return InvalidConf("an upload is of a GroupBy, this conf is a Join; upload its parts one by "
-                       "one: " + given.conf_path);
+    return InvalidConf(
+        "an upload is of a GroupBy, this conf is a Join; upload its parts one by "
+        "one: " +
+        given.conf_path);
   }
   CATENA_TRY(const plan::BackfillPlan plan,
              batch::PlanUpload(job.context(), job.conf(), job.asked().end));
@@ -38,7 +40,8 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command GroupByUploadCommand() {
-  return {"group-by-upload", "Tables",
+  return {"group-by-upload",
+          "Tables",
           "Upload a GroupBy's values at the end of a day into the online store.",
           "Publishing is one atomic switch; a stream adds what came after. The store may be owned "
           "by a running `group-by-streaming` or `serve --stream`: the upload then goes through it.",

@@ -6,14 +6,18 @@
 namespace catena::monitor {
 
 std::optional<Alert> AlertState::Update(const AlertRule& rule, const std::string& group_by,
-                                        double value, Timestamp now) {
+                                        double value, Timestamp now, bool log) {
   if (!since_ && value > rule.threshold) {
     since_ = now;
-    CATENA_LOG_WARN("alert", "{} group_by={} {}={:.0f} threshold={:.0f}", rule.text, group_by,
-                    rule.metric, value, rule.threshold);
+    if (log) {
+      CATENA_LOG_WARN("alert", "{} group_by={} {}={:.0f} threshold={:.0f}", rule.text, group_by,
+                      rule.metric, value, rule.threshold);
+    }
   } else if (since_ && value <= rule.threshold * kClearRatio) {
-    CATENA_LOG_INFO("alert", "cleared: {} group_by={} {}={:.0f} since={}", rule.text, group_by,
-                    rule.metric, value, FormatTimestamp(*since_));
+    if (log) {
+      CATENA_LOG_INFO("alert", "cleared: {} group_by={} {}={:.0f} since={}", rule.text, group_by,
+                      rule.metric, value, FormatTimestamp(*since_));
+    }
     since_.reset();
   }
   if (!since_) return std::nullopt;

@@ -39,9 +39,9 @@ struct Alert {
 
 class AlertState {
  public:
-  // What fires now; logs the moment it begins and the moment it ends.
+  // What fires now. With `log`, the moment it begins and the moment it ends are log lines.
   std::optional<Alert> Update(const AlertRule& rule, const std::string& group_by, double value,
-                              Timestamp now);
+                              Timestamp now, bool log);
 
  private:
   std::optional<Timestamp> since_;

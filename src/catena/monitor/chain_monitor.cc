@@ -64,7 +64,8 @@ ChainHealth ChainMonitor::HealthOf(streaming::ChainReport report, Timestamp now)
   states.resize(std::size(rules));
   const double values[] = {health.report.groupby_input_lag, health.report.chain_total_latency};
   for (size_t i = 0; i < std::size(rules); ++i) {
-    auto alert = states[i].Update(rules[i], health.report.group_by, values[i], now);
+    auto alert =
+        states[i].Update(rules[i], health.report.group_by, values[i], now, options_.log_alerts);
     if (alert) health.alerts.push_back(std::move(*alert));
   }
   return health;
@@ -95,8 +96,7 @@ void ChainMonitor::Publish(const std::vector<ChainHealth>& chains) {
       metrics.Set("catena_alert", {{"group_by", name}, {"alert", std::string(text)}},
                   fires ? 1 : 0);
     }
-    metrics.Set("catena_consumer_lag_records",
-                {{"group_by", name}, {"topic", chain.report.topic}},
+    metrics.Set("catena_consumer_lag_records", {{"group_by", name}, {"topic", chain.report.topic}},
                 static_cast<double>(chain.records_waiting));
     if (chain.watermark > Timestamp::min()) {
       metrics.Set("catena_watermark_timestamp_seconds", {{"group_by", name}},

@@ -35,16 +35,17 @@ struct MonitorOptions {
   double latency_alert_millis = 30000;
   Millis stale_after{5000};
   Millis stall_after{1000};
+  bool log_alerts = false;  // For processes that nobody looks at.
 };
 
 struct ChainHealth {
   streaming::ChainReport report;  // With the live values in it.
   Millis report_age{0};
-  bool stale = false;             // No job reports: it is stopped, dead, or cannot answer.
+  bool stale = false;  // No job reports: it is stopped, dead, or cannot answer.
   int64_t records_waiting = 0;
   Timestamp watermark = Timestamp::min();
-  std::vector<Alert> alerts;      // Those that fire.
-  std::string problem;            // Why the lag could not be measured; empty when it was.
+  std::vector<Alert> alerts;  // Those that fire.
+  std::string problem;        // Why the lag could not be measured; empty when it was.
 };
 
 class ChainMonitor {
@@ -65,8 +66,8 @@ class ChainMonitor {
   MonitorOptions options_;
   const Clock* clock_;
   std::mutex mutex_;
-  std::map<std::string, TopicLagMeter> meters_;             // By topic.
-  std::map<std::string, std::vector<AlertState>> alerts_;   // By GroupBy, one a rule.
+  std::map<std::string, TopicLagMeter> meters_;            // By topic.
+  std::map<std::string, std::vector<AlertState>> alerts_;  // By GroupBy, one a rule.
 };
 
 // {"chains": [{"group_by", "metrics": {eight}, "alerts": [...], ...}]}.

@@ -62,18 +62,17 @@ Json HealthToJson(const std::vector<ChainHealth>& chains) {
 }
 
 std::string HealthTable(const std::vector<ChainHealth>& chains) {
-  std::vector<std::vector<std::string>> rows = {
-      {"group_by", "state", "in/s", "out/s", "join p99", "lag", "state size", "updates/s",
-       "latency p99", "nulls"}};
+  std::vector<std::vector<std::string>> rows = {{"group_by", "state", "in/s", "out/s", "join p99",
+                                                 "lag", "state size", "updates/s", "latency p99",
+                                                 "nulls"}};
   for (const ChainHealth& chain : chains) {
     const streaming::ChainReport& report = chain.report;
-    rows.push_back({report.group_by, StateOf(chain), fmt::format("{:.1f}", report.join_input_rate),
-                    fmt::format("{:.1f}", report.join_output_rate),
-                    Duration(report.join_latency_p99), Duration(report.groupby_input_lag),
-                    Bytes(report.groupby_state_size),
-                    fmt::format("{:.1f}", report.groupby_window_updates),
-                    Duration(report.chain_total_latency),
-                    fmt::format("{:.2f} %", 100 * report.chain_data_quality)});
+    rows.push_back(
+        {report.group_by, StateOf(chain), fmt::format("{:.1f}", report.join_input_rate),
+         fmt::format("{:.1f}", report.join_output_rate), Duration(report.join_latency_p99),
+         Duration(report.groupby_input_lag), Bytes(report.groupby_state_size),
+         fmt::format("{:.1f}", report.groupby_window_updates), Duration(report.chain_total_latency),
+         fmt::format("{:.2f} %", 100 * report.chain_data_quality)});
   }
   std::vector<size_t> widths(rows[0].size());
   for (const auto& row : rows) {
@@ -92,9 +91,10 @@ std::string HealthTable(const std::vector<ChainHealth>& chains) {
                           Duration(alert.threshold), FormatTimestamp(alert.since));
     }
     if (chain.stale) {
-      text += fmt::format("stopped  {}: no report for {}; rates are 0, lag is measured from the "
-                          "topic\n", chain.report.group_by,
-                          Duration(static_cast<double>(chain.report_age.count())));
+      text += fmt::format(
+          "stopped  {}: no report for {}; rates are 0, lag is measured from the "
+          "topic\n",
+          chain.report.group_by, Duration(static_cast<double>(chain.report_age.count())));
     }
     if (!chain.problem.empty()) {
       text += fmt::format("problem  {}: {}\n", chain.report.group_by, chain.problem);

@@ -2,7 +2,7 @@
 #include "catena/serve/features.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cctype>
 #include <utility>
 
 #include "catena/base/log.h"
@@ -13,6 +13,7 @@ namespace catena::serve {
 namespace {
 
 constexpr size_t kNameBytesMax = 256;
+constexpr std::string_view kNamePunctuation = "_./-";
 
 // As runtime rules have it: [A-Za-z0-9_./-]{1,256} without ".." or empty segments.
 bool IsConfName(const std::string& name) {
@@ -21,7 +22,8 @@ bool IsConfName(const std::string& name) {
     return false;
   }
   return std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::strchr("_./-", c) != nullptr;
+    return std::isalnum(c) != 0 ||
+           kNamePunctuation.find(static_cast<char>(c)) != kNamePunctuation.npos;
   });
 }
 
@@ -56,10 +58,10 @@ Result<std::string> Features::ResolveName(const std::string& name, bool is_join)
   if (!IsConfName(name)) {
     return InvalidConf(std::string("the name of a ") + kind +
                        " has 1 to 256 letters, digits, '_', '.', '/' or '-', without '..' or "
-                       "empty segments: " + name.substr(0, kNameBytesMax));
+                       "empty segments: " +
+                       name.substr(0, kNameBytesMax));
   }
-  const std::vector<std::string> names =
-      is_join ? fetcher_->JoinNames() : fetcher_->GroupByNames();
+  const std::vector<std::string> names = is_join ? fetcher_->JoinNames() : fetcher_->GroupByNames();
   const auto known = [&](const std::string& candidate) {
     return std::find(names.begin(), names.end(), candidate) != names.end();
   };
@@ -68,10 +70,10 @@ Result<std::string> Features::ResolveName(const std::string& name, bool is_join)
   std::replace(dotted.begin(), dotted.end(), '/', '.');
   if (known(dotted)) return dotted;
   const std::vector<std::string> near = NearestNames(dotted, names);
-  return NotFound(std::string("there is no ") + kind + " of this name" +
-                  (near.empty() ? "; `catena fetch --list` names them"
-                                : "; did you mean " + near[0] + "?") +
-                  ": " + name);
+  return NotFound(
+      std::string("there is no ") + kind + " of this name" +
+      (near.empty() ? "; `catena fetch --list` names them" : "; did you mean " + near[0] + "?") +
+      ": " + name);
 }
 
 Result<std::vector<Features::Row>> Features::ReadRows(const FeaturesCall& call,
@@ -114,8 +116,8 @@ Result<std::vector<Features::Row>> Features::ReadRows(const FeaturesCall& call,
 }
 
 std::string Features::WhatIsKept(const std::string& part, Timestamp asked) const {
-  std::string message = "atMillis " + std::to_string(ToMillis(asked)) +
-                        " is older than what is kept of " + part;
+  std::string message =
+      "atMillis " + std::to_string(ToMillis(asked)) + " is older than what is kept of " + part;
   // A part is labelled by its GroupBy, after its prefix if it has one.
   std::string group_by;
   for (const std::string& name : fetcher_->GroupByNames()) {
@@ -205,8 +207,8 @@ Result<FeaturesAnswer> Features::Fetch(const FeaturesCall& call, const Json& bod
   auto fetched = call.is_join ? fetcher_->FetchJoin(name, batch, as_of)
                               : fetcher_->FetchGroupBy(name, batch, as_of);
   if (!fetched.ok()) return fetched.error();
-  const bool is_down = std::all_of(
-      fetched->parts.begin(), fetched->parts.end(), [](const fetch::PartAnswer& part) {
+  const bool is_down =
+      std::all_of(fetched->parts.begin(), fetched->parts.end(), [](const fetch::PartAnswer& part) {
         return part.error && part.error->code == ErrorCode::kUnavailable;
       });
   if (is_down && !fetched->parts.empty()) return *fetched->parts[0].error;

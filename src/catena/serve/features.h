@@ -25,9 +25,9 @@
 namespace catena::serve {
 
 struct FeaturesCall {
-  std::string name;               // "team.file.var" or Chronon's "team/file.var".
+  std::string name;  // "team.file.var" or Chronon's "team/file.var".
   bool is_join = false;
-  std::optional<Timestamp> as_of; // Of every row that says nothing; absent: the clock's now.
+  std::optional<Timestamp> as_of;  // Of every row that says nothing; absent: the clock's now.
 };
 
 struct FeaturesAnswer {

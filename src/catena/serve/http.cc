@@ -45,8 +45,7 @@ Status ParseTarget(std::string_view target, HttpRequest* request) {
     if (pair.empty()) continue;
     const size_t equals = std::min(pair.find('='), pair.size());
     CATENA_TRY(std::string name, PercentDecode(pair.substr(0, equals)));
-    CATENA_TRY(request->query[name],
-               PercentDecode(pair.substr(std::min(equals + 1, pair.size()))));
+    CATENA_TRY(request->query[name], PercentDecode(pair.substr(std::min(equals + 1, pair.size()))));
   }
   return Status();
 }

@@ -17,12 +17,14 @@ using tcp = net::ip::tcp;
 Error CannotBind(const HttpServerOptions& options, const boost::system::error_code& code) {
   const std::string place = options.bind + ":" + std::to_string(options.port);
   if (code == net::error::address_in_use) {
-    return InvalidConf("the port is in use; choose another with --port, or stop what listens "
-                       "there: " + place);
+    return InvalidConf(
+        "the port is in use; choose another with --port, or stop what listens "
+        "there: " +
+        place);
   }
   if (code == net::error::access_denied) {
-    return InvalidConf("this user may not listen on that port; choose one above 1024 with --port: " +
-                       place);
+    return InvalidConf(
+        "this user may not listen on that port; choose one above 1024 with --port: " + place);
   }
   return InvalidConf("cannot listen; --bind takes an address of this machine: " + place + ": " +
                      code.message());
@@ -56,17 +58,17 @@ Status HttpServer::State::Listen() {
 }
 
 void HttpServer::State::Accept() {
-  acceptor.async_accept(net::make_strand(io), [this](boost::system::error_code code,
-                                                     tcp::socket socket) {
-    if (code == net::error::operation_aborted || shared.draining) return;
-    if (!code) {
-      StartConnection(std::move(socket), &shared);
-    } else {
-      // Out of descriptors, most likely: some connection has to end first.
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-    Accept();
-  });
+  acceptor.async_accept(net::make_strand(io),
+                        [this](boost::system::error_code code, tcp::socket socket) {
+                          if (code == net::error::operation_aborted || shared.draining) return;
+                          if (!code) {
+                            StartConnection(std::move(socket), &shared);
+                          } else {
+                            // Out of descriptors, most likely: some connection has to end first.
+                            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+                          }
+                          Accept();
+                        });
 }
 
 HttpServer::HttpServer(std::unique_ptr<State> state) : state_(std::move(state)) {}

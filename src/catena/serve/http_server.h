@@ -24,14 +24,14 @@ namespace catena::serve {
 
 struct HttpServerOptions {
   std::string bind = "127.0.0.1";
-  uint16_t port = 0;               // 0: any free one; see port().
+  uint16_t port = 0;  // 0: any free one; see port().
   int threads = 4;
   int connections_max = 1024;
   uint64_t body_bytes_max = 8u << 20;
-  std::chrono::milliseconds idle_timeout{75000};   // Between requests.
-  std::chrono::milliseconds read_timeout{10000};   // From a request's first byte to its last.
+  std::chrono::milliseconds idle_timeout{75000};  // Between requests.
+  std::chrono::milliseconds read_timeout{10000};  // From a request's first byte to its last.
   std::chrono::milliseconds write_timeout{10000};
-  std::chrono::milliseconds drain_timeout{5000};   // What Stop waits for running requests.
+  std::chrono::milliseconds drain_timeout{5000};  // What Stop waits for running requests.
 };
 
 class HttpServer {

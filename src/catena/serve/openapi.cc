@@ -37,17 +37,18 @@ Json RequestBody() {
 }
 
 Json ResultSchema() {
-  return Json{
-      {"type", "object"},
-      {"required", {"status", "entityKeys", "features"}},
-      {"properties",
-       {{"status", {{"type", "string"}, {"enum", {"Success", "Failure"}}}},
-        {"entityKeys", {{"$ref", "#/components/schemas/KeyMap"}}},
-        {"features", Schema("object", "By output column; null where the window is empty; "
-                                      "`<part>_exception` says why a part has none.")},
-        {"incomplete", Schema("object", "Part to reason, when a value may differ from the "
-                                        "backfill's at that time.")},
-        {"error", Schema("string", "Why the row failed.")}}}};
+  return Json{{"type", "object"},
+              {"required", {"status", "entityKeys", "features"}},
+              {"properties",
+               {{"status", {{"type", "string"}, {"enum", {"Success", "Failure"}}}},
+                {"entityKeys", {{"$ref", "#/components/schemas/KeyMap"}}},
+                {"features", Schema("object",
+                                    "By output column; null where the window is empty; "
+                                    "`<part>_exception` says why a part has none.")},
+                {"incomplete", Schema("object",
+                                      "Part to reason, when a value may differ from the "
+                                      "backfill's at that time.")},
+                {"error", Schema("string", "Why the row failed.")}}}};
 }
 
 Json FeaturesOperation() {
@@ -85,9 +86,8 @@ Json OpenApiDocument() {
   Json paths = Json::object();
   for (const RouteDescription& route : RouteDescriptions()) {
     const bool has_name = route.path.find("{name}") != std::string_view::npos;
-    Json operation = has_name
-                         ? FeaturesOperation()
-                         : Json{{"responses", {{"200", {{"description", route.summary}}}}}};
+    Json operation = has_name ? FeaturesOperation()
+                              : Json{{"responses", {{"200", {{"description", route.summary}}}}}};
     operation["summary"] = route.summary;
     paths[std::string(route.path)][route.method == "POST" ? "post" : "get"] = std::move(operation);
   }

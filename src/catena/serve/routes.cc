@@ -43,7 +43,8 @@ HttpResponse FetchFeatures(Server* server, const HttpRequest& request, FeaturesC
   }
   HttpResponse response = JsonResponse(only_row_failed ? 400 : 200, answer->document);
   std::string parts;
-  for (const std::string& part : answer->incomplete_parts) parts += (parts.empty() ? "" : ",") + part;
+  for (const std::string& part : answer->incomplete_parts)
+    parts += (parts.empty() ? "" : ",") + part;
   if (!parts.empty()) response.headers.emplace_back("X-Catena-Incomplete", parts);
   Metrics::Global().Count("catena_fetch_rows_total", {{"result", "success"}},
                           static_cast<double>(answer->rows - answer->failures));
@@ -133,14 +134,14 @@ std::optional<std::string_view> Match(std::string_view pattern, std::string_view
 
 HttpResponse NoSuchRoute(const HttpRequest& request, std::string_view allowed) {
   if (!allowed.empty()) {
-    HttpResponse response = ErrorResponse(
-        405, "method not allowed", "this path answers " + std::string(allowed) + " only");
+    HttpResponse response = ErrorResponse(405, "method not allowed",
+                                          "this path answers " + std::string(allowed) + " only");
     response.headers.emplace_back("Allow", allowed);
     return response;
   }
-  return ErrorResponse(404, "not found",
-                       "there is no such path; GET /openapi.json names them: " +
-                           request.path.substr(0, 200));
+  return ErrorResponse(
+      404, "not found",
+      "there is no such path; GET /openapi.json names them: " + request.path.substr(0, 200));
 }
 
 HttpResponse Dispatch(Server* server, const HttpRequest& request, std::string_view* route_path) {
