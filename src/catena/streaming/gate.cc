@@ -9,11 +9,12 @@ namespace catena::streaming {
 
 Result<Gate> Gate::Open(std::vector<RightSide> right_sides,
                         std::vector<std::string> snapshot_group_bys, const StreamOptions& options,
-                        const Progress* progress, kv::KVStore* store) {
+                        const Progress* progress, kv::KVStore* store, const Clock* clock) {
   Gate gate;
   gate.options_ = options;
   gate.progress_ = progress;
   gate.store_ = store;
+  gate.clock_ = clock;
   gate.snapshots_ = std::move(snapshot_group_bys);
   for (const RightSide& side : right_sides) {
     CATENA_TRY(auto reader, topic::OpenTopicReader(side.topic));
@@ -35,6 +36,7 @@ Result<GateTicket> Gate::Ticket(Timestamp read_at, Timestamp sampled_at,
                                         static_cast<double>(sorted.size() - 1));
     ticket.event_time_percentile = sorted[at];
   }
+  ticket.sampled_at = clock_->Now();
   for (Side& side : sides_) {
     std::vector<int64_t> ends;
     for (topic::TopicPartition p = 0; p < side.reader->partitions(); ++p) {
@@ -56,23 +58,20 @@ bool Gate::Bootstrapped(Timestamp now) {
   return bootstrapped_;
 }
 
+bool Gate::AppliedEnds(const GateTicket& ticket) const {
+  for (size_t i = 0; i < sides_.size(); ++i) {
+    for (size_t p = 0; p < ticket.ends[i].size(); ++p) {
+      const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
+      if (cell.applied.load() < ticket.ends[i][p]) return false;
+    }
+  }
+  return true;
+}
+
 bool Gate::SidesReady(const GateTicket& ticket, Timestamp now) const {
   switch (options_.gate) {
     case GateKind::kCaughtUp:
-      for (size_t i = 0; i < sides_.size(); ++i) {
-        for (size_t p = 0; p < ticket.ends[i].size(); ++p) {
-          const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
-          if (cell.applied.load() < ticket.ends[i][p]) return false;
-        }
-      }
-      // All that was appended before the ends were sampled is applied: that is a watermark.
-      for (const Side& side : sides_) {
-        for (int32_t p = 0; p < progress_->Partitions(side.group_by); ++p) {
-          progress_->Cell(side.group_by, p)
-              .RaiseWatermark(ToMillis(ticket.sampled_at - options_.out_of_orderness));
-        }
-      }
-      return true;
+      return AppliedEnds(ticket);
     case GateKind::kWatermark:
       return Watermark() >= ticket.event_time_max;
     case GateKind::kFixed:
@@ -106,6 +105,12 @@ Result<Release> Gate::Check(const GateTicket& ticket, Timestamp now) {
   if (SidesReady(ticket, now)) return Release::kReady;
   const bool bounded = options_.gate != GateKind::kFixed;
   return bounded && now - since >= options_.lag ? Release::kForced : Release::kWait;
+}
+
+int64_t Gate::CompleteUntil(const GateTicket& ticket) const {
+  const int64_t watermark = Watermark();
+  if (!AppliedEnds(ticket)) return watermark;
+  return std::max(watermark, ToMillis(ticket.sampled_at - options_.out_of_orderness));
 }
 
 int64_t Gate::Watermark() const {

@@ -23,7 +23,7 @@
 #include <string>
 #include <vector>
 
-#include "catena/base/time.h"
+#include "catena/base/clock.h"
 #include "catena/kv/kv_store.h"
 #include "catena/streaming/progress.h"
 #include "catena/streaming/stream_options.h"
@@ -53,14 +53,16 @@ class Gate {
   static Result<Gate> Open(std::vector<RightSide> right_sides,
                            std::vector<std::string> snapshot_group_bys,
                            const StreamOptions& options, const Progress* progress,
-                           kv::KVStore* store);
+                           kv::KVStore* store, const Clock* clock);
 
   // Samples the end offsets of every right side: call after the records were read, `sampled_at` now.
   Result<GateTicket> Ticket(Timestamp read_at, Timestamp sampled_at,
                             std::span<const int64_t> query_times);
   Result<Release> Check(const GateTicket& ticket, Timestamp now);
-  // The lowest watermark over the right sides: rows up to it are complete. INT64_MAX without any.
-  int64_t Watermark() const;
+  // Rows with query times up to here are complete when the ticket is released: the lowest watermark
+  // over the right sides, and, once they have applied all that was there when the ticket was made,
+  // that moment less the declared out-of-orderness. INT64_MAX without right sides.
+  int64_t CompleteUntil(const GateTicket& ticket) const;
 
  private:
   struct Side {
@@ -69,11 +71,14 @@ class Gate {
   };
   bool Bootstrapped(Timestamp now);
   bool SidesReady(const GateTicket& ticket, Timestamp now) const;
+  bool AppliedEnds(const GateTicket& ticket) const;
+  int64_t Watermark() const;
   Result<bool> SnapshotsReady(int64_t event_time, Timestamp now);
 
   StreamOptions options_;
   const Progress* progress_ = nullptr;
   kv::KVStore* store_ = nullptr;
+  const Clock* clock_ = nullptr;
   std::vector<Side> sides_;
   std::vector<std::string> snapshots_;
   bool bootstrapped_ = false;

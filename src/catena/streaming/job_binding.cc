@@ -151,7 +151,7 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
       }
     }
     CATENA_TRY(parts.gate, Gate::Open(std::move(right_sides), std::move(snapshots),
-                                      options_.stream, bound_->progress.get(), store_));
+                                      options_.stream, bound_->progress.get(), store_, clock_));
     CATENA_TRY(parts.enricher, Enricher::Bind(task.stages, rows, resolver_, options_.stream,
                                               bound_->fetcher.get(), database_));
   }

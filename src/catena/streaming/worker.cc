@@ -187,7 +187,7 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
 
 Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
   // Sampled before the fetch: what it promises is then in what the fetch sees.
-  const int64_t complete_until = parts_.gate->Watermark();
+  const int64_t complete_until = parts_.gate->CompleteUntil(batch.ticket);
   CATENA_TRY(EnrichedRows enriched,
              parts_.enricher->Enrich(batch.rows, batch.event_times, complete_until, forced,
                                      clock_->Now()));
