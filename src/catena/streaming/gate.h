@@ -55,7 +55,7 @@ class Gate {
                            const StreamOptions& options, const Progress* progress,
                            kv::KVStore* store, const Clock* clock);
 
-  // Samples the end offsets of every right side: call after the records were read, `sampled_at` now.
+  // Samples the end offsets of every right side: call after the records were read.
   Result<GateTicket> Ticket(Timestamp read_at, Timestamp sampled_at,
                             std::span<const int64_t> query_times);
   Result<Release> Check(const GateTicket& ticket, Timestamp now);
