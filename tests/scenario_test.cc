@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every scenario in five modes, one answer: tables; a stream; a stream of which only tiles are
+// left; an upload in the middle of a stream; stops at random rows; other parallelism.
+#include <gtest/gtest.h>
+
+#include "catena/base/random.h"
+#include "scenario_run.h"
+
+namespace catena::scenario {
+namespace {
+
+constexpr uint64_t kSeed = 20261121;
+
+class ScenarioTest : public testing::TestWithParam<std::string> {
+ protected:
+  ScenarioTest() : scenario_(ReadScenario(GetParam())) {}
+
+  size_t queries() const { return scenario_.queries.rows.size(); }
+  size_t QueriesSince(Timestamp since) const {
+    size_t count = 0;
+    for (const int64_t time : scenario_.queries.append_time) {
+      count += FromMillis(time) >= since ? 1 : 0;
+    }
+    return count;
+  }
+  // Everything in the topics at once, streamed, fetched.
+  Compared Streamed(const RunOptions& options) {
+    ScenarioRun run(scenario_, options);
+    run.UploadSnapshots();
+    run.AppendRecords(run.records());
+    run.Stream();
+    return run.Fetch();
+  }
+  // A query before the first daily upload is all that a stream from the earliest record may call
+  // incomplete.
+  void ExpectAll(const Compared& compared) const {
+    EXPECT_EQ(compared.equal + compared.incomplete, queries());
+    EXPECT_GE(compared.equal, queries() * 8 / 10);
+    EXPECT_GT(compared.nonnull, queries());
+  }
+
+  Scenario scenario_;
+};
+
+TEST_P(ScenarioTest, Batch) {
+  const Compared compared = ScenarioRun(scenario_, {}).Backfill();
+  EXPECT_EQ(compared.equal, queries());
+  EXPECT_GT(compared.nonnull, queries());
+}
+
+TEST_P(ScenarioTest, BatchWithoutSourceOrder) {
+  EXPECT_EQ(ScenarioRun(scenario_, {.source_order = false}).Backfill().equal, queries());
+}
+
+TEST_P(ScenarioTest, Stream) { ExpectAll(Streamed({})); }
+
+TEST_P(ScenarioTest, TiledStream) {
+  ScenarioRun run(scenario_, {.partitions = 2, .workers = 2, .tiled = true});
+  run.UploadSnapshots();
+  run.AppendRecords(run.records());
+  run.Stream();
+  run.Trim();
+  const Compared compared = run.Fetch();
+  EXPECT_EQ(compared.equal + compared.incomplete + compared.out_of_retention, queries());
+  EXPECT_GE(compared.equal, queries() / 5);
+  EXPECT_GT(compared.out_of_retention, 0u);
+}
+
+// The stream began before the upload.
+TEST_P(ScenarioTest, UploadInTheMiddle) {
+  for (const bool source_order : {true, false}) {
+    SCOPED_TRACE(source_order);
+    ScenarioRun run(scenario_, {.source_order = source_order});
+    const Timestamp batch_end = scenario_.upload_day.Start();
+    run.UploadSnapshots();
+    run.AppendRecords(run.RecordAt(batch_end));
+    run.Stream();
+    run.Upload(scenario_.upload_day - 1);
+    run.AppendRecords(run.records());
+    run.Stream();
+    ExpectAll(run.Fetch());
+  }
+}
+
+// The stream begins behind the upload: what lies before it is not read at all.
+TEST_P(ScenarioTest, UploadFirst) {
+  ScenarioRun run(scenario_, {.partitions = 2, .tiled = true});
+  const Timestamp batch_end = scenario_.upload_day.Start();
+  run.UploadSnapshots();
+  run.Upload(scenario_.upload_day - 1);
+  run.AppendRecords(run.records());
+  run.Stream();
+  const Compared compared = run.Fetch(batch_end);
+  EXPECT_EQ(compared.incomplete, 0u);
+  EXPECT_EQ(compared.equal + compared.out_of_retention, QueriesSince(batch_end));
+  EXPECT_GT(compared.equal, 0u);
+}
+
+TEST_P(ScenarioTest, StopsAtRandomRows) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed);
+  ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
+  run.UploadSnapshots();
+  size_t appended = 0;
+  while (appended < run.records()) {
+    appended += 1 + random.Below(run.records() / 6);
+    run.AppendRecords(appended);
+    run.Stream(Millis(random.Below(25)));
+  }
+  run.Stream();
+  ExpectAll(run.Fetch());
+}
+
+TEST_P(ScenarioTest, AnyParallelism) {
+  for (const int partitions : {1, 4}) {
+    for (const int workers : {1, 2, 4}) {
+      SCOPED_TRACE(std::to_string(partitions) + " partitions, " + std::to_string(workers) +
+                   " workers");
+      if (partitions == 1 && workers == 1) continue;  // That is Stream.
+      ExpectAll(Streamed({.partitions = partitions, .workers = workers}));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, testing::ValuesIn(ScenarioNames()),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace catena::scenario
