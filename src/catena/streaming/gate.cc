@@ -23,11 +23,9 @@ Result<Gate> Gate::Open(std::vector<RightSide> right_sides,
   return gate;
 }
 
-Result<GateTicket> Gate::Ticket(Timestamp read_at, Timestamp sampled_at,
-                                std::span<const int64_t> query_times) {
+Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) {
   GateTicket ticket;
   ticket.read_at = read_at;
-  ticket.sampled_at = sampled_at;
   if (!query_times.empty()) {
     std::vector<int64_t> sorted(query_times.begin(), query_times.end());
     std::sort(sorted.begin(), sorted.end());

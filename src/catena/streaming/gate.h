@@ -56,8 +56,7 @@ class Gate {
                            kv::KVStore* store, const Clock* clock);
 
   // Samples the end offsets of every right side: call after the records were read.
-  Result<GateTicket> Ticket(Timestamp read_at, Timestamp sampled_at,
-                            std::span<const int64_t> query_times);
+  Result<GateTicket> Ticket(Timestamp read_at, std::span<const int64_t> query_times);
   Result<Release> Check(const GateTicket& ticket, Timestamp now);
   // Rows with query times up to here are complete when the ticket is released: the lowest watermark
   // over the right sides, and, once they have applied all that was there when the ticket was made,

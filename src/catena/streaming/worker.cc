@@ -136,7 +136,7 @@ Result<bool> Worker::Read(Lane* lane) {
   if (parts_.gate) {
     std::vector<int64_t> query_times = batch.event_times;
     for (int64_t& time : query_times) time += options_.query_shift.count();
-    CATENA_TRY(batch.ticket, parts_.gate->Ticket(began, clock_->Now(), query_times));
+    CATENA_TRY(batch.ticket, parts_.gate->Ticket(began, query_times));
   }
   lane->rows_waiting += batch.rows.rows();
   lane->waiting.push_back(std::move(batch));
