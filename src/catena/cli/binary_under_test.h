@@ -5,7 +5,6 @@
 
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,8 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include "catena/base/check.h"
 
 namespace catena::cli {
 
@@ -33,21 +34,21 @@ inline constexpr char kOrdersConf[] = R"({"metaData": {"name": "shop.spend.v1"},
   "catena": {"version": 1, "sql": {}, "schemas": {"shop.orders":
     [["user_id", "LONG"], ["amount", "DOUBLE"], ["ts", "LONG"]]}}})";
 
-class BinaryUnderTest : public testing::Test {
+class BinaryUnderTest {
  protected:
-  void SetUp() override {
+  BinaryUnderTest() {
     const char* binary = std::getenv("CATENA_BIN");
-    ASSERT_NE(binary, nullptr) << "set CATENA_BIN to the binary, as ctest does";
+    CATENA_CHECK(binary != nullptr, "set CATENA_BIN to the binary, as ctest does");
     binary_ = binary;
     char name[] = "/tmp/catena_cli_XXXXXX";
-    ASSERT_NE(mkdtemp(name), nullptr);
+    CATENA_CHECK(mkdtemp(name) != nullptr, "a folder in /tmp can be made");
     folder_ = name;
     Write("catena.yaml",
           "warehouse: warehouse\nkv:\n  url: rocksdb:state\n"
           "topics:\n  default: file:topics\n");
     Write("production/group_bys/shop/spend.v1", kOrdersConf);
   }
-  void TearDown() override {
+  ~BinaryUnderTest() {
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The binary as it is meant to be used: help, topics, tables, subprograms, signals.
+#include <gtest/gtest.h>
 #include <signal.h>
 
 #include "catena/base/json.h"
@@ -8,7 +9,7 @@
 namespace catena::cli {
 namespace {
 
-class CommandLineTest : public BinaryUnderTest {
+class CommandLineTest : public testing::Test, protected BinaryUnderTest {
  protected:
   Outcome Good(const std::string& arguments) const {
     Outcome outcome = Catena(arguments);

@@ -61,7 +61,7 @@ class RawClient {
   int socket_;
 };
 
-class HttpServerTest : public ServiceUnderTest {
+class HttpServerTest : public testing::Test, protected ServiceUnderTest {
  protected:
   void StartServer(HttpServerOptions options = {}) {
     auto server = HttpServer::Start(options, MakeRoutes(service()));

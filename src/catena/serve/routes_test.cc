@@ -12,7 +12,7 @@ constexpr char kUsersRoute[] = "/v1/features/groupby/shop.users.v1";
 constexpr char kSpendRoute[] = "/v1/features/groupby/shop.spend.v1";
 constexpr char kJoinRoute[] = "/v1/features/join/shop.all.v1";
 
-class RoutesTest : public ServiceUnderTest {
+class RoutesTest : public testing::Test, protected ServiceUnderTest {
  protected:
   HttpResponse Ask(const std::string& method, const std::string& target,
                    const std::string& body = "") {

@@ -8,12 +8,11 @@
 
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "catena/base/check.h"
 #include "catena/conf/conf.h"
 #include "catena/fetch/online_state.h"
 #include "catena/serve/http_server.h"
@@ -40,7 +39,7 @@ inline constexpr char kAbsent[] = R"({"metaData": {"name": "shop.absent.v1"},
   "sources": [{"entities": {"snapshotTable": "shop.absent", "query":
     {"selects": {"user_id": "user_id", "x": "x"}}}}]})";
 
-class ServiceUnderTest : public testing::Test {
+class ServiceUnderTest {
  protected:
   ServiceUnderTest()
       : store_(std::move(*kv::OpenKVStore("memory:", kv::OpenMode::kOwn))),
@@ -54,7 +53,7 @@ class ServiceUnderTest : public testing::Test {
                              kUsers + R"(}, {"groupBy": )" + kSpend + R"(}, {"groupBy": )" +
                              kAbsent + "}]}";
     auto conf = conf::ParseConf(*ParseJson(join, "join"), "join");
-    EXPECT_TRUE(conf.ok()) << (conf.ok() ? "" : conf.error().message);
+    CATENA_CHECK(conf.ok(), "the Join of the test is a conf");
     fetcher_.AddConf(*conf);
   }
 
@@ -73,8 +72,9 @@ class ServiceUnderTest : public testing::Test {
     const types::Schema spend{{{"amount", Kind::kDouble}}};
     kv::WriteBatch batch;
     types::BatchBuilder rows(users);
-    ASSERT_TRUE(rows.AppendRow(std::vector<types::Value>{"ann", 0.1}).ok());
-    ASSERT_TRUE(rows.AppendRow(std::vector<types::Value>{{}, {}}).ok());
+    CATENA_CHECK(rows.AppendRow(std::vector<types::Value>{"ann", 0.1}).ok(),
+                 "the row has the schema");
+    CATENA_CHECK(rows.AppendRow(std::vector<types::Value>{{}, {}}).ok(), "the row has the schema");
     const types::Batch values = rows.Build();
     const std::vector<size_t> columns = {0, 1};
     for (size_t row = 0; row < 2; ++row) {
@@ -91,7 +91,7 @@ class ServiceUnderTest : public testing::Test {
         fetch::GenerationsMark("shop.users.v1", {{FromMillis(kNow), FromMillis(kNow), {}}}));
     batch.marks.push_back(fetch::ServingInfoMark("shop.spend.v1", {keys, spend, "m"}));
     batch.marks.push_back(fetch::RetentionMark("shop.spend.v1", {INT64_MIN, kKeptFrom, kKeptFrom}));
-    ASSERT_TRUE(store_->Apply(batch).ok());
+    CATENA_CHECK(store_->Apply(batch).ok(), "memory takes it");
   }
 };
 
