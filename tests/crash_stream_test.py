@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of a streaming chain at random moments: nothing is lost, nothing counts twice.
+
+    while events are produced: start the stream, kill it somewhere, again (CATENA_CRASHES times)
+    afterwards: the conserved counts add up to what was produced; every feature of every key, now
+    and in the past, is what an undisturbed stream over the same topics says; and what the
+    definition says of the log
+
+The gate is `watermark`: event times are given by the clock as the record is sent, so the right
+sides' watermark tells what has been seen, whatever the kills delayed.
+"""
+
+import bisect
+import json
+import os
+import random
+import time
+from fractions import Fraction
+
+import pytest
+from feature_repository import CHAINED, FINAL, RISK, SIMPLE, FeatureRepository, conf_path, now_millis
+
+CRASHES = int(os.environ.get("CATENA_CRASHES", "50"))
+SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
+USERS, MERCHANTS = 25, 12
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+# Milliseconds between the clock's reading and the append that a busy machine may take.
+OUT_OF_ORDERNESS = 1000
+STREAM = ("group-by-streaming", "--conf-path", conf_path(FINAL), "--gate", "watermark",
+          "--lag-millis", "120000", "-Z", f"out_of_orderness_ms={OUT_OF_ORDERNESS}")
+OTHER_STORE = ("-Z", "kv.url=rocksdb:undisturbed")
+
+
+def write_traffic(repository: FeatureRepository, rng: random.Random) -> None:
+    def maybe(value):
+        return None if rng.random() < 0.03 else value
+    with open(repository.folder / "payments.ndjson", "w") as file:
+        for _ in range(120_000):
+            file.write(json.dumps({
+                "user_id": maybe(rng.randrange(USERS)), "merchant_id": maybe(
+                    rng.randrange(MERCHANTS)), "amount": round(rng.uniform(-9, 99), 2)}) + "\n")
+    with open(repository.folder / "risk.ndjson", "w") as file:
+        for _ in range(20_000):
+            file.write(json.dumps({"merchant_id": rng.randrange(MERCHANTS),
+                                   "score": maybe(rng.randrange(101) / 100)}) + "\n")
+
+
+def caught_up(repository: FeatureRepository, *flags) -> bool:
+    chains = repository.health(*flags)
+    return len(chains) == 3 and all(chain["records_waiting"] == 0 for chain in chains.values())
+
+
+def run_until_caught_up(repository: FeatureRepository, log: str, *flags) -> dict:
+    """The counts of each GroupBy after a clean stop."""
+    process = repository.start(log, *STREAM, *flags)
+    repository.wait_until(lambda: "ready" in repository.log(log).split("\n"), "ready", process, log)
+    repository.wait_until(lambda: caught_up(repository, *flags), "nothing waits", process, log)
+    time.sleep(1.1)  # The job reports once a second.
+    counts = {name: chain["counts"] for name, chain in repository.health(*flags).items()}
+    code, seconds = repository.terminate(process)
+    assert code == 128 + 15 and seconds <= 10
+    return counts
+
+
+class Log:
+    """What the definition says of the records in the topics."""
+
+    def __init__(self, payments: list, risks: list):
+        self.risks = {}
+        for risk in sorted(risks, key=lambda row: (row["ts"], row["_partition"], row["_offset"])):
+            times, scores = self.risks.setdefault(risk["merchant_id"], ([], []))
+            if risk["score"] is None or (times and times[-1] == risk["ts"]):
+                continue  # Of a tie the first encountered counts.
+            times.append(risk["ts"])
+            scores.append(risk["score"])
+        self.payments = {}
+        for row in payments:
+            enriched = row | {"risk": self.risk_at(row["merchant_id"], row["ts"])}
+            self.payments.setdefault(row["user_id"], []).append(enriched)
+
+    def risk_at(self, merchant, time: int):
+        times, scores = self.risks.get(merchant, ([], []))
+        seen = bisect.bisect_left(times, time)
+        return scores[seen - 1] if seen else None
+
+    def features(self, user: int, time: int) -> dict:
+        rows = [row for row in self.payments.get(user, []) if row["ts"] < time]
+        risks = [row["risk"] for row in rows if row["risk"] is not None]
+        recent = [row["risk"] for row in rows if row["risk"] is not None
+                  and row["ts"] >= (time - 5 * MINUTE) // (5 * MINUTE) * (5 * MINUTE)]
+        amounts = [Fraction(row["amount"]) for row in rows]
+        return {
+            "t_user_spend_v1_amount_count": len(rows) or None,
+            "t_user_spend_v1_amount_sum": float(sum(amounts)) if rows else None,
+            "t_user_risk_v1_risk_count": len(risks) or None,
+            "t_user_risk_v1_amount_sum_24h": float(sum(amounts)) if rows else None,
+            "t_user_risk_v1_risk_average_24h": mean(risks),
+            "t_user_risk_v1_risk_average_5m": mean(recent),
+        }
+
+
+def mean(values: list):
+    return float(sum(map(Fraction, values))) / len(values) if values else None
+
+
+def everything(repository: FeatureRepository, times: list[int], *flags) -> list:
+    keys = [{"user_id": user, "merchant_id": user % MERCHANTS} for user in range(USERS)]
+    return [repository.fetch("join", FINAL, keys, time, *flags) for time in times]
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory):
+    """A repository whose stream was killed again and again, and has caught up since."""
+    print(f"CATENA_SEED={SEED} CATENA_CRASHES={CRASHES}")
+    rng = random.Random(SEED)
+    with FeatureRepository(tmp_path_factory.mktemp("crash")) as repository:
+        write_traffic(repository, rng)
+        repository.create_topics()
+        began = now_millis()
+        producers = [
+            repository.start("producer", "topic", "produce", topic, file, "--key", key, "--rate",
+                             rate, "--now-field", "ts")
+            for topic, file, key, rate in (
+                ("risk-events", "risk.ndjson", "merchant_id", "60/s"),
+                ("payment-events", "payments.ndjson", "user_id", "400/s"))]
+        for _ in range(CRASHES):
+            process = repository.start("stream", *STREAM)
+            time.sleep(rng.uniform(0.02, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 2.0))
+            assert process.poll() is None, repository.log("stream")[-3000:]
+            repository.kill(process)
+        ended = now_millis()
+        for producer in producers:
+            repository.terminate(producer)
+        repository.waiting = {name: chain["records_waiting"]
+                              for name, chain in repository.health().items()}
+        repository.counts = run_until_caught_up(repository, "last")
+        repository.times = [ended + 1, *(rng.randrange(began, ended) for _ in range(8))]
+        repository.payments = repository.topic_rows("payment-events")
+        repository.risks = repository.topic_rows("risk-events")
+        yield repository
+
+
+def test_the_counts_add_up_to_what_was_produced(crashed):
+    produced = {CHAINED: len(crashed.payments), SIMPLE: len(crashed.payments),
+                RISK: len(crashed.risks)}
+    assert min(produced.values()) > 10 * CRASHES
+    # The killed runs did the work, not the one that caught up after them.
+    assert all(crashed.waiting[name] < count / 2 for name, count in produced.items())
+    for name, counts in crashed.counts.items():
+        accounted = sum(counts[kind] for kind in ("folded", "filtered", "null_key",
+                                                  "dead_lettered", "late_beyond_retention",
+                                                  "duplicate"))
+        assert counts["consumed"] == accounted == produced[name], (name, counts)
+        assert counts["dead_lettered"] == counts["duplicate"] == counts["forced"] == 0
+    nobody = sum(row["user_id"] is None for row in crashed.payments)
+    assert crashed.counts[SIMPLE]["null_key"] == crashed.counts[CHAINED]["null_key"] == nobody > 0
+
+
+def test_every_value_is_what_an_undisturbed_stream_says(crashed):
+    counts = run_until_caught_up(crashed, "undisturbed", *OTHER_STORE)
+    assert counts == crashed.counts
+    after_kills = everything(crashed, crashed.times)
+    undisturbed = everything(crashed, crashed.times, *OTHER_STORE)
+    assert after_kills == undisturbed
+    values = [value for rows in after_kills for row in rows for value in row["features"].values()]
+    assert sum(value is not None for value in values) > 0.8 * len(values)
+    assert not any("incomplete" in row for rows in after_kills for row in rows)
+
+
+def test_every_value_is_what_the_definition_says_of_the_log(crashed):
+    log = Log(crashed.payments, crashed.risks)
+    for moment, rows in zip(crashed.times, everything(crashed, crashed.times)):
+        for user, row in enumerate(rows):
+            expected = log.features(user, moment)
+            got = {name: row["features"][name] for name in expected}
+            assert got == expected, (user, moment)
+
+
+def test_one_record_more_or_less_would_be_noticed(crashed):
+    """The negative control: the comparison above sees a single lost or doubled record."""
+    whole = Log(crashed.payments, crashed.risks)
+    at = random.Random(SEED).choice([i for i, row in enumerate(crashed.payments)
+                                     if row["user_id"] is not None])
+    user, moment = crashed.payments[at]["user_id"], crashed.times[0]
+    for changed in (crashed.payments[:at] + crashed.payments[at + 1:],
+                    crashed.payments + [crashed.payments[at]]):
+        assert Log(changed, crashed.risks).features(user, moment) != whole.features(user, moment)
