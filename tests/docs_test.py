@@ -4,6 +4,7 @@
     python   every block that defines features compiles in a repository with the tables of fraud
     bash     the blocks of the tutorial run in order, in one shell, in a copy of a clone
     links    files and headings that Markdown links name, and source files named in `code`
+    facts    metrics, messages and stream parameters are spelled as in the sources
     verbs    every `catena <verb>` stands in `catena --help`
 """
 
@@ -21,7 +22,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FRAUD = ROOT / "examples/fraud"
 TUTORIAL = ROOT / "docs/tutorial/first-chain.md"
-BINARY = ROOT / "build/release/bin/catena"
+BINARY = pathlib.Path(os.environ.get("CATENA_BIN") or ROOT / "build/release/bin/catena").resolve()
 TUTORIAL_SECONDS = 120
 # Files that the how-tos invent.
 INVENTED = {"src/catena/aggregate/operations/median.cc", "src/catena/cli/drift_command.cc"}
@@ -113,6 +114,37 @@ def test_source_files_are_where_documents_say():
     assert not wrong, "\n" + "\n".join(wrong)
 
 
+def sources(pattern: str) -> str:
+    """As one text in which the parts of a string literal are joined."""
+    text = "".join(path.read_text(encoding="utf-8")
+                   for path in sorted((ROOT / "src/catena").glob(pattern)))
+    return re.sub(r'"\s*\n\s*"', "", text)
+
+
+def test_metrics_are_spelled_as_in_the_source():
+    known = sources("base/metrics.cc")
+    said = {name for path in (ROOT / "docs").rglob("*.md")
+            for name in re.findall(r"`(catena_[a-z_]+)[`{]", prose(path))}
+    assert said > {"catena_up"}
+    unknown = said - {"catena_dlq", "catena_monitor"}  # Datasets.
+    assert not {name for name in unknown if f'"{name}"' not in known}
+
+
+def test_messages_are_those_of_the_source():
+    code = sources("*/*.cc")
+    page = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
+    messages = re.findall(r"^\| `([^`]+)` \|", page.partition("Some errors")[2], re.MULTILINE)
+    assert len(messages) >= 5
+    assert not [message for message in messages if message not in code]
+
+
+def test_stream_parameters_are_all_explained():
+    names = re.search(r"kStreamKeys = \{(.*?)\}", sources("base/settings.cc"), re.DOTALL)[1]
+    page = (ROOT / "docs/concepts/chaining.md").read_text(encoding="utf-8")
+    table = page.partition("## Parameters")[2]
+    assert not [name for name in re.findall(r'"(\w+)"', names) if f"`{name}`" not in table]
+
+
 def verbs_said() -> dict[str, str]:
     """Verb, as one or two words -> where it is said first."""
     said: dict[str, str] = {}
@@ -121,7 +153,7 @@ def verbs_said() -> dict[str, str]:
         code = re.findall(r"`[^`\n]+`", prose(path)) + re.findall(r"^```.*?^```$", text,
                                                                  re.MULTILINE | re.DOTALL)
         for span in code:
-            for found in re.finditer(r"(?<![\w/.-])catena ([a-z][a-z-]*)(?: ([a-z]+)\b)?", span):
+            for found in re.finditer(r"(?<![\w/.-])catena ([a-z][a-z-]+)(?: ([a-z]+)\b)?", span):
                 verb = f"{found[1]} {found[2]}" if found[1] in ("topic", "table") else found[1]
                 said.setdefault(verb, name_of(path))
     return said
