@@ -253,6 +253,15 @@ TEST_P(TopicConformanceTest, WaitWakesForGrowthAndNotForWhatWasPolled) {
   late.join();
 }
 
+TEST_P(TopicConformanceTest, WaitIsNotWokenByPartitionsThatAreNotRead) {
+  const TopicPartition written = AppendNumbered(3);
+  const auto reader = Reader();
+  PollAll(reader.get(), (written + 1) % 3);
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(reader->Wait(Millis{30}).ok());
+  EXPECT_GE(std::chrono::steady_clock::now() - start, Millis{30});
+}
+
 // Two writers and a reader at once: every record arrives once, each writer's in its own order.
 TEST_P(TopicConformanceTest, ConcurrentWritersLoseNothingAndKeepTheirOrder) {
   constexpr int kRecords = 3000;

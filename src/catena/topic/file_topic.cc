@@ -87,7 +87,11 @@ class FilePartition {
 
   const std::string& folder() const { return place_.folder; }
 
+  // Whether this partition was ever polled or sought: whether its growth concerns the reader.
+  bool is_read() const { return is_read_; }
+
   Status Poll(size_t records_max, std::vector<Record>* into) {
+    is_read_ = true;
     CATENA_RETURN_IF_ERROR(Start());
     for (size_t i = 0; i < records_max; ++i) {
       CATENA_TRY(const Frame* frame, poll_.Peek());
@@ -124,6 +128,7 @@ class FilePartition {
   }
 
   Status Seek(Offset offset) {
+    is_read_ = true;
     CATENA_TRY(const Offset begin, Begin());
     CATENA_TRY(const Offset end, End());
     if (offset < begin || offset > end) {
@@ -155,6 +160,7 @@ class FilePartition {
   LogCursor tail_;
   bool started_ = false;
   bool tail_started_ = false;
+  bool is_read_ = false;
 };
 
 class FileTopicReader : public TopicReader {
@@ -184,8 +190,11 @@ class FileTopicReader : public TopicReader {
     using Steady = std::chrono::steady_clock;
     const Steady::time_point until = Steady::now() + std::min(wait, kWaitMax);
     if (!watch_) Watch();
+    const bool all = std::none_of(partitions_.begin(), partitions_.end(),
+                                  [](const auto& partition) { return partition->is_read(); });
     while (true) {
       for (const auto& partition : partitions_) {
+        if (!all && !partition->is_read()) continue;
         CATENA_TRY(const bool more, partition->HasMore());
         if (more) return Status();
       }

@@ -51,7 +51,9 @@ Result<std::shared_ptr<MemoryTopic>> Find(const std::string& name) {
 class MemoryTopicReader : public TopicReader {
  public:
   explicit MemoryTopicReader(std::shared_ptr<MemoryTopic> topic)
-      : topic_(std::move(topic)), next_(topic_->partitions.size(), 0) {}
+      : topic_(std::move(topic)),
+        next_(topic_->partitions.size(), 0),
+        is_read_(topic_->partitions.size(), false) {}
 
   TopicPartition partitions() const override { return static_cast<TopicPartition>(next_.size()); }
 
@@ -63,11 +65,13 @@ class MemoryTopicReader : public TopicReader {
           end, partition, offset));
     }
     next_[Checked(partition)] = static_cast<size_t>(offset);
+    is_read_[Checked(partition)] = true;
     return Status();
   }
 
   Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) override {
     size_t& next = next_[Checked(partition)];
+    is_read_[Checked(partition)] = true;
     const std::lock_guard lock(topic_->mutex);
     const std::deque<Record>& records = topic_->partitions[Checked(partition)];
     const size_t count = std::min(records_max, records.size() - next);
@@ -97,10 +101,11 @@ class MemoryTopicReader : public TopicReader {
   }
 
   Status Wait(Millis wait) override {
+    const bool all = std::find(is_read_.begin(), is_read_.end(), true) == is_read_.end();
     std::unique_lock lock(topic_->mutex);
     topic_->grown.wait_for(lock, std::min(wait, kWaitMax), [&] {
       for (size_t i = 0; i < next_.size(); ++i) {
-        if (topic_->partitions[i].size() > next_[i]) return true;
+        if ((all || is_read_[i]) && topic_->partitions[i].size() > next_[i]) return true;
       }
       return false;
     });
@@ -115,6 +120,7 @@ class MemoryTopicReader : public TopicReader {
 
   std::shared_ptr<MemoryTopic> topic_;
   std::vector<size_t> next_;
+  std::vector<bool> is_read_;  // Ever polled or sought: only these wake a Wait.
 };
 
 class MemoryTopicWriter : public TopicWriter {

@@ -57,6 +57,8 @@ class TopicReader {
   // The first offset whose append time is at or after `time`; the end offset when there is none.
   virtual Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) = 0;
   // Blocks until some partition has grown past what was polled, `wait` passed, or a signal came.
+  // Partitions that were never polled nor sought do not count, unless none was: a reader of some
+  // partitions is not woken by the others.
   virtual Status Wait(Millis wait) = 0;
 };
 
