@@ -141,6 +141,31 @@ TEST_F(CommandLineTest, UnknownVerbsAreProgramsAsGitFindsThem) {
   EXPECT_TRUE(Has(outcome.out, "--there /")) << outcome.out;
 }
 
+TEST_F(CommandLineTest, AStreamStopsCleanlyAndTheMonitorSeesWhatWaits) {
+  std::string conf = kOrdersConf;
+  conf.replace(conf.find("\"accuracy\": 1"), 13, "\"accuracy\": 0");
+  conf.replace(conf.find("\"table\""), 0, "\"topic\": \"orders\", ");
+  Write("production/group_bys/shop/spend.v1", conf);
+  Write("events.ndjson", kEvents);
+  Good("topic create orders --partitions 2");
+  Good("topic produce orders events.ndjson --key user_id --append-time-field ts");
+  const std::string script =
+      "cd " + folder_ + " && '" + binary_ +
+      "' group-by-streaming --conf-path production/group_bys/shop/spend.v1 >stream.txt 2>&1 & "
+      "pid=$!; for i in $(seq 200); do grep -q ready " +
+      folder_ + "/stream.txt && break; sleep 0.05; done; kill -TERM $pid; wait $pid";
+  const int status = std::system(script.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 128 + SIGTERM) << Read("stream.txt");
+  EXPECT_TRUE(Has(Read("stream.txt"), "simple stream")) << Read("stream.txt");
+  const Json idle = *ParseJson(Good("monitor --json").out, "monitor");
+  EXPECT_EQ(idle["chains"][0]["group_by"], "shop.spend.v1");
+  EXPECT_EQ(idle["chains"][0]["counts"]["folded"], 3) << idle;
+  EXPECT_EQ(idle["chains"][0]["metrics"]["groupby.input.lag"], 0.0);
+  Good("topic produce orders events.ndjson --key user_id");
+  const Json waiting = *ParseJson(Good("monitor --json").out, "monitor");
+  EXPECT_EQ(waiting["chains"][0]["records_waiting"], 3);
+}
+
 TEST_F(CommandLineTest, ASignalStopsAServerCleanly) {
   const std::string script = "cd " + folder_ + " && '" + binary_ +
                              "' serve -Z kv.url=memory: --port 0 >serve.txt 2>&1 & pid=$!; "

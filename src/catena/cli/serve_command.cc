@@ -39,7 +39,7 @@ Result<serve::HttpServerOptions> ServerOptions(const ServeFlags& given) {
   serve::HttpServerOptions options;
   options.bind = given.bind == "localhost" ? "127.0.0.1" : given.bind;
   options.port = static_cast<uint16_t>(port);
-  const int64_t cores = std::max(2u, std::thread::hardware_concurrency());
+  const int64_t cores = std::max(4u, std::thread::hardware_concurrency());
   options.threads = static_cast<int>(std::clamp<int64_t>(given.threads.value_or(cores), 1, 256));
   return options;
 }
@@ -121,7 +121,8 @@ Command ServeCommand() {
             flags->Whole("--port PORT", &given->port, "9480 when absent; 0 takes any free one.");
             flags->Text("--bind ADDRESS", &given->bind,
                         "127.0.0.1 when absent: nobody but this machine.");
-            flags->Whole("--threads N", &given->threads, "That answer; one a core when absent.");
+            flags->Whole("--threads N", &given->threads,
+                         "That answer; one a core, at least 4, when absent.");
             flags->Texts("--conf-path FILE", &given->conf_paths,
                          "Compiled confs; those of <repo>/production when absent.");
             flags->Texts("--stream FILE", &given->stream,

@@ -35,6 +35,8 @@ Status ChainMonitor::MeasureLag(Timestamp now, ChainHealth* health) {
   }
   health->records_waiting = lag->records_waiting;
   health->watermark = lag->watermark;
+  // The last report may be older than what was folded last.
+  if (!lag->counts.empty()) health->report.counts = lag->counts;
   const auto millis = static_cast<double>(std::max(lag->lag, Millis{0}).count());
   health->report.groupby_input_lag = millis;
   if (lag->lag >= options_.stall_after) {

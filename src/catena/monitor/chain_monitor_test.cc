@@ -77,6 +77,7 @@ TEST_F(ChainMonitorTest, ShowsWhatTheJobReports) {
   EXPECT_FALSE(chain.stale);
   EXPECT_EQ(chain.report.join_input_rate, 100);
   EXPECT_EQ(chain.report.groupby_input_lag, 0);
+  EXPECT_EQ(chain.report.counts.at("folded"), 2);  // Of the checkpoint, not of the report.
   EXPECT_EQ(chain.report.chain_total_latency, 7);
   EXPECT_TRUE(chain.alerts.empty());
 }

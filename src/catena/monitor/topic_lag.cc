@@ -8,6 +8,22 @@
 #include "catena/fetch/online_state.h"
 
 namespace catena::monitor {
+namespace {
+
+void AddCounts(const fetch::Checkpoint& checkpoint, std::map<std::string, int64_t>* counts) {
+  (*counts)["consumed"] += checkpoint.Consumed();
+  (*counts)["folded"] += checkpoint.folded;
+  (*counts)["filtered"] += checkpoint.filtered;
+  (*counts)["null_key"] += checkpoint.null_key;
+  (*counts)["dead_lettered"] += checkpoint.dead_lettered;
+  (*counts)["late_beyond_retention"] += checkpoint.late_beyond_retention;
+  (*counts)["duplicate"] += checkpoint.duplicate;
+  (*counts)["incomplete"] += checkpoint.incomplete;
+  (*counts)["forced"] += checkpoint.forced;
+  (*counts)["late_after_gate"] += checkpoint.late_after_gate;
+}
+
+}  // namespace
 
 Result<TopicLagMeter> TopicLagMeter::Open(const std::string& topic) {
   CATENA_TRY(const topic::TopicAddress address, topic::ParseTopicAddress(topic, ""));
@@ -26,6 +42,7 @@ Result<TopicLag> TopicLagMeter::Measure(kv::KVStore* store, const std::string& g
     if (const auto at = checkpoints.find(partition); at != checkpoints.end()) {
       next = std::max(next, at->second.next_offset);
       watermark = std::min(watermark, at->second.watermark);
+      AddCounts(at->second, &answer.counts);
     }
     // The store was read before the topic, so a checkpoint is never ahead of a topic that is whole.
     if (next >= end) continue;

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,7 @@ struct TopicLag {
   Millis lag{0};
   int64_t records_waiting = 0;
   Timestamp watermark = Timestamp::min();  // Lowest of the partitions; min() without any.
+  std::map<std::string, int64_t> counts;   // Of the checkpoints, summed, as reports name them.
 };
 
 class TopicLagMeter {
