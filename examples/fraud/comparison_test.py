@@ -81,9 +81,9 @@ def test_the_spine_has_each_pick_on_its_day(tmp_path: pathlib.Path):
 
 def test_each_bound_is_told_when_missed():
     good = {"compared": 1000, "compared_nonnull": 900, "compared_old": 300, "mismatches": 0,
-            "incomplete": 0.0, "freshness_ms": {"p50": 1.0, "p99": 50.0}}
+            "late_scores": 0, "incomplete": 0.0, "freshness_ms": {"p50": 1.0, "p99": 50.0}}
     bounds = demo.Bounds(50)
     assert bounds.missed(good) == []
     for change in ({"compared": 999}, {"compared_nonnull": 899}, {"compared_old": 299},
-                   {"mismatches": 1}, {"incomplete": 0.01}, {"freshness_ms": {"p99": 50.1}}):
+                   {"mismatches": 1}, {"late_scores": 1}, {"incomplete": 0.01}, {"freshness_ms": {"p99": 50.1}}):
         assert len(bounds.missed(good | change)) == 1

@@ -4,8 +4,9 @@
     usage    traffic.py --seconds 20 --rate 1000 --risk-rate 50 --repo DIR --catena BIN
                         [--transactions N] [--seed S]   (as given to generate.py: the same people)
     output   a JSON line at the end: payments and scores written, the most that a write was late
-    order    a payment happens when it is written, give or take 20 ms; a score takes effect 250 ms
-             after it is published, so scores are in order with the payments that must see them
+    order    a payment happens when it is written, give or take 20 ms; a score takes effect two
+             seconds after it is published, so it is there before the payments that must see it,
+             also when this machine stalls
 """
 
 import argparse
@@ -21,7 +22,7 @@ from generate import RISK_SCORES, TRANSACTIONS, Population, Table
 
 TICK_SECONDS = 0.002
 DISORDER_MILLIS = 20
-SCORE_AHEAD_MILLIS = 250
+SCORE_AHEAD_MILLIS = 2000
 
 
 def now_millis() -> int:
