@@ -69,7 +69,7 @@ class Children:
         self.running.remove(process)
         if process.returncode != 0:
             raise StepFailed(f"`{shlex.join(command)}` in {folder} exited {process.returncode}:"
-                             f"{last_lines(errors or output)}")
+                             f"{last_lines(output + errors)}")
         return output
 
     def start(self, name: str, command: list[str], folder: pathlib.Path) -> subprocess.Popen:
