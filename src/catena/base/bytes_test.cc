@@ -10,8 +10,9 @@ namespace catena {
 namespace {
 
 TEST(BytesTest, OrderedIntegersSortAsBytes) {
-  const std::vector<int64_t> values = {std::numeric_limits<int64_t>::min(), -300, -1, 0, 1, 255,
-                                       256, std::numeric_limits<int64_t>::max()};
+  const std::vector<int64_t> values = {
+      std::numeric_limits<int64_t>::min(), -300, -1, 0, 1, 255, 256,
+      std::numeric_limits<int64_t>::max()};
   std::string previous;
   for (const int64_t value : values) {
     std::string bytes;
@@ -29,9 +30,9 @@ TEST(BytesTest, FixedIsLittleEndianOnThisMachine) {
 }
 
 TEST(BytesTest, ZigzagRoundTripsExtremes) {
-  for (const int64_t value : {int64_t{0}, int64_t{-1}, int64_t{63}, int64_t{-64}, int64_t{64},
-                              std::numeric_limits<int64_t>::min(),
-                              std::numeric_limits<int64_t>::max()}) {
+  for (const int64_t value :
+       {int64_t{0}, int64_t{-1}, int64_t{63}, int64_t{-64}, int64_t{64},
+        std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()}) {
     std::string bytes;
     AppendZigzag(&bytes, value);
     ByteReader reader(bytes);
@@ -41,7 +42,10 @@ TEST(BytesTest, ZigzagRoundTripsExtremes) {
 }
 
 TEST(BytesTest, ShortAndOverlongInputIsRefused) {
-  ByteReader shorter(std::string_view("\x05" "abc", 4));
+  ByteReader shorter(
+      std::string_view("\x05"
+                       "abc",
+                       4));
   EXPECT_EQ(shorter.Sized(), "");
   EXPECT_FALSE(shorter.ok());
   ByteReader overlong(std::string_view("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 10));

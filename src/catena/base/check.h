@@ -15,9 +15,9 @@ namespace catena {
 
 }  // namespace catena
 
-#define CATENA_CHECK(condition, message)                                       \
-  do {                                                                         \
-    if (!(condition)) [[unlikely]] {                                           \
-      ::catena::CheckFailed(#condition, (message), __FILE__, __LINE__);        \
-    }                                                                          \
+#define CATENA_CHECK(condition, message)                                \
+  do {                                                                  \
+    if (!(condition)) [[unlikely]] {                                    \
+      ::catena::CheckFailed(#condition, (message), __FILE__, __LINE__); \
+    }                                                                   \
   } while (false)

@@ -44,8 +44,8 @@ std::string PlaceOf(std::string_view text, size_t byte) {
 
 Result<Json> ParseJson(std::string_view text, std::string_view what, int depth_max) {
   if (TooDeep(text, depth_max)) {
-    return InvalidConf(std::string(what) + ": JSON nests deeper than " +
-                       std::to_string(depth_max) + " levels");
+    return InvalidConf(std::string(what) + ": JSON nests deeper than " + std::to_string(depth_max) +
+                       " levels");
   }
   try {
     return Json::parse(text);

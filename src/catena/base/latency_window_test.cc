@@ -34,8 +34,8 @@ TEST(MetricsTest, TextNamesWhatWasCounted) {
   metrics.Count("catena_events_total", {{"stage", "fold"}, {"result", "folded"}}, 3);
   metrics.Observe("catena_fetch_duration_seconds", {}, 0.002);
   const std::string text = metrics.Text();
-  EXPECT_NE(text.find("catena_events_total{result=\"folded\",stage=\"fold\"} 3"),
-            std::string::npos) << text;
+  EXPECT_NE(text.find("catena_events_total{result=\"folded\",stage=\"fold\"} 3"), std::string::npos)
+      << text;
   EXPECT_NE(text.find("catena_fetch_duration_seconds_bucket"), std::string::npos);
 }
 

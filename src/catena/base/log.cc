@@ -29,9 +29,8 @@ bool LogEnabled(LogLevel level) {
 
 void WriteLog(LogLevel level, std::string_view event, std::string_view fields) {
   static constexpr std::string_view kNames[] = {"DEBUG", "INFO", "WARN", "ERROR"};
-  const std::string line =
-      fmt::format("{} {} {} {}\n", FormatTimestamp(SystemClock().Now()),
-                  kNames[static_cast<int>(level)], event, fields);
+  const std::string line = fmt::format("{} {} {} {}\n", FormatTimestamp(SystemClock().Now()),
+                                       kNames[static_cast<int>(level)], event, fields);
   // One write call a line, so that lines of several processes do not interleave.
   [[maybe_unused]] const auto written = write(STDERR_FILENO, line.data(), line.size());
 }

@@ -22,11 +22,11 @@ void WriteLog(LogLevel level, std::string_view event, std::string_view fields);
 
 }  // namespace catena
 
-#define CATENA_LOG(level, event, ...)                                          \
-  do {                                                                         \
-    if (::catena::LogEnabled(level)) {                                         \
-      ::catena::WriteLog(level, event, fmt::format(__VA_ARGS__));              \
-    }                                                                          \
+#define CATENA_LOG(level, event, ...)                             \
+  do {                                                            \
+    if (::catena::LogEnabled(level)) {                            \
+      ::catena::WriteLog(level, event, fmt::format(__VA_ARGS__)); \
+    }                                                             \
   } while (false)
 #define CATENA_LOG_DEBUG(event, ...) CATENA_LOG(::catena::LogLevel::kDebug, event, __VA_ARGS__)
 #define CATENA_LOG_INFO(event, ...) CATENA_LOG(::catena::LogLevel::kInfo, event, __VA_ARGS__)

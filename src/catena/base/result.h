@@ -82,13 +82,14 @@ class [[nodiscard]] Result {
     CATENA_CHECK(ok(), ok() ? "" : error().message);
     return std::get<0>(state_);
   }
-  T&& value() && {
+  // By value, so that `for (auto& x : *MakeResult())` walks something that lives.
+  T value() && {
     CATENA_CHECK(ok(), ok() ? "" : error().message);
     return std::get<0>(std::move(state_));
   }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 

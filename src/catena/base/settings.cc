@@ -17,12 +17,25 @@ namespace fs = std::filesystem;
 
 const std::vector<std::string> kTopKeys = {"warehouse", "kv",     "topics", "memory_limit",
                                            "monitor",   "stream", "kafka"};
-const std::vector<std::string> kStreamKeys = {
-    "event_time_query", "query_shift_ms",   "query_delay_ms",     "time_percentile",
-    "lag_millis",       "batch_interval_millis", "batch_duration", "checkpoint_interval",
-    "parallelism",      "timeout_millis",   "processing_engine",  "gate",
-    "out_of_orderness_ms", "max_future_skew_ms", "raw_retention_ms", "as_of_retention_ms",
-    "on_error",         "debug",            "snapshot_wait_ms"};
+const std::vector<std::string> kStreamKeys = {"event_time_query",
+                                              "query_shift_ms",
+                                              "query_delay_ms",
+                                              "time_percentile",
+                                              "lag_millis",
+                                              "batch_interval_millis",
+                                              "batch_duration",
+                                              "checkpoint_interval",
+                                              "parallelism",
+                                              "timeout_millis",
+                                              "processing_engine",
+                                              "gate",
+                                              "out_of_orderness_ms",
+                                              "max_future_skew_ms",
+                                              "raw_retention_ms",
+                                              "as_of_retention_ms",
+                                              "on_error",
+                                              "debug",
+                                              "snapshot_wait_ms"};
 
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
@@ -93,7 +106,8 @@ Status ReadMillis(const std::string& place, const std::string& text, int64_t* in
 class YamlFile {
  public:
   YamlFile(std::string path, Settings* settings)
-      : path_(std::move(path)), base_(fs::path(path_).parent_path().string()),
+      : path_(std::move(path)),
+        base_(fs::path(path_).parent_path().string()),
         settings_(settings) {}
 
   Status Read() {
@@ -212,7 +226,7 @@ Result<Settings> LoadSettings(const std::string& start) {
     const std::string user = std::string(home) + "/.config/catena/catena.yaml";
     if (fs::exists(user, code)) CATENA_RETURN_IF_ERROR(ReadYaml(user, &settings));
   }
-  for (fs::path folder = from; ; folder = folder.parent_path()) {
+  for (fs::path folder = from;; folder = folder.parent_path()) {
     const fs::path file = folder / "catena.yaml";
     if (fs::exists(file, code)) {
       settings.repository = folder.string();

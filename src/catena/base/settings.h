@@ -19,13 +19,13 @@
 namespace catena {
 
 struct Settings {
-  std::string repository;                           // Absolute folder of catena.yaml, or the cwd.
-  std::string warehouse = "build/warehouse";        // `warehouse:`, absolute once loaded.
-  std::string kv_url = "rocksdb:build/state";       // `kv: {url:}`
-  std::string topics_default = "file:build/topics"; // `topics: {default:}`
-  std::string memory_limit = "2GB";                 // `memory_limit:`, DuckDB's and the kernels'.
-  int64_t lag_alert_millis = 60000;                 // `monitor: {lag_alert_millis:}`
-  int64_t latency_alert_millis = 30000;             // `monitor: {latency_alert_millis:}`
+  std::string repository;                            // Absolute folder of catena.yaml, or the cwd.
+  std::string warehouse = "build/warehouse";         // `warehouse:`, absolute once loaded.
+  std::string kv_url = "rocksdb:build/state";        // `kv: {url:}`
+  std::string topics_default = "file:build/topics";  // `topics: {default:}`
+  std::string memory_limit = "2GB";                  // `memory_limit:`, DuckDB's and the kernels'.
+  int64_t lag_alert_millis = 60000;                  // `monitor: {lag_alert_millis:}`
+  int64_t latency_alert_millis = 30000;              // `monitor: {latency_alert_millis:}`
   // `stream: {lag_millis: …}` and every `spark.chronon.stream.chain.<name>`, dots as underscores.
   std::map<std::string, std::string> stream;
   std::map<std::string, std::string> kafka;
@@ -38,7 +38,6 @@ Result<Settings> LoadSettings(const std::string& start);
 Status ApplyOverride(std::string_view assignment, Settings* settings);
 
 // The names that a misspelt one may have meant, nearest first; empty when none is near.
-std::vector<std::string> NearestNames(std::string_view name,
-                                      const std::vector<std::string>& known);
+std::vector<std::string> NearestNames(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace catena

@@ -18,8 +18,8 @@ std::string FolderWith(const std::string& name, const std::string& yaml) {
 }
 
 TEST(SettingsTest, PathsAreRelativeToTheFileAndFoundFromBelow) {
-  const std::string folder = FolderWith(
-      "paths", "warehouse: w\nkv: {url: 'rocksdb:s'}\nstream: {lag.millis: 7}\n");
+  const std::string folder =
+      FolderWith("paths", "warehouse: w\nkv: {url: 'rocksdb:s'}\nstream: {lag.millis: 7}\n");
   auto settings = LoadSettings(folder + "/below");
   ASSERT_TRUE(settings.ok()) << settings.error().message;
   EXPECT_EQ(settings->warehouse, folder + "/w");
@@ -32,7 +32,8 @@ TEST(SettingsTest, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
   auto settings = LoadSettings(folder);
   ASSERT_FALSE(settings.ok());
   EXPECT_NE(settings.error().message.find("catena.yaml:2: unknown key: warehous"),
-            std::string::npos) << settings.error().message;
+            std::string::npos)
+      << settings.error().message;
   EXPECT_NE(settings.error().message.find("did you mean warehouse?"), std::string::npos);
 }
 

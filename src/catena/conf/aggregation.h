@@ -16,9 +16,29 @@ namespace catena::conf {
 
 // Chronon's operations by name; conf/dialect.h tells which integer means which.
 enum class Operation : uint8_t {
-  kMin, kMax, kFirst, kLast, kUniqueCount, kApproxUniqueCount, kCount, kSum, kAverage, kVariance,
-  kSkew, kKurtosis, kApproxPercentile, kLastK, kFirstK, kTopK, kBottomK, kHistogram,
-  kApproxHistogramK, kBoundedUniqueCount, kUniqueTopK, kFrequentK, kApproxHeavyHittersK,
+  kMin,
+  kMax,
+  kFirst,
+  kLast,
+  kUniqueCount,
+  kApproxUniqueCount,
+  kCount,
+  kSum,
+  kAverage,
+  kVariance,
+  kSkew,
+  kKurtosis,
+  kApproxPercentile,
+  kLastK,
+  kFirstK,
+  kTopK,
+  kBottomK,
+  kHistogram,
+  kApproxHistogramK,
+  kBoundedUniqueCount,
+  kUniqueTopK,
+  kFrequentK,
+  kApproxHeavyHittersK,
 };
 
 // "LAST_K": as Chronon's confs and documents spell it.

@@ -13,15 +13,24 @@ struct Numbered {
 
 // Shared by both dialects. STORED FORMAT: numbers of Chronon's api.thrift.
 constexpr Numbered kShared[] = {
-    {0, Operation::kMin},          {1, Operation::kMax},
-    {2, Operation::kFirst},        {3, Operation::kLast},
-    {4, Operation::kUniqueCount},  {5, Operation::kApproxUniqueCount},
-    {6, Operation::kCount},        {7, Operation::kSum},
-    {8, Operation::kAverage},      {9, Operation::kVariance},
-    {10, Operation::kSkew},        {11, Operation::kKurtosis},
-    {12, Operation::kApproxPercentile}, {13, Operation::kLastK},
-    {14, Operation::kFirstK},      {15, Operation::kTopK},
-    {16, Operation::kBottomK},     {17, Operation::kHistogram},
+    {0, Operation::kMin},
+    {1, Operation::kMax},
+    {2, Operation::kFirst},
+    {3, Operation::kLast},
+    {4, Operation::kUniqueCount},
+    {5, Operation::kApproxUniqueCount},
+    {6, Operation::kCount},
+    {7, Operation::kSum},
+    {8, Operation::kAverage},
+    {9, Operation::kVariance},
+    {10, Operation::kSkew},
+    {11, Operation::kKurtosis},
+    {12, Operation::kApproxPercentile},
+    {13, Operation::kLastK},
+    {14, Operation::kFirstK},
+    {15, Operation::kTopK},
+    {16, Operation::kBottomK},
+    {17, Operation::kHistogram},
 };
 
 bool EndsWithVersion(const std::string& name) {
@@ -42,8 +51,8 @@ Dialect DialectOf(const Json& conf) {
     return Dialect::kZipline;
   }
   const auto name = metadata->find("name");
-  const bool versioned = name != metadata->end() && name->is_string() &&
-                         EndsWithVersion(name->get<std::string>());
+  const bool versioned =
+      name != metadata->end() && name->is_string() && EndsWithVersion(name->get<std::string>());
   const bool chronon = metadata->contains("customJson") || metadata->contains("modeToEnvMap") ||
                        metadata->contains("dependencies");
   return versioned && !chronon ? Dialect::kZipline : Dialect::kChronon;

@@ -20,7 +20,8 @@ Status RequireTranslated(const Expression& expression) {
   if (!expression.duckdb.empty() || expression.spark.empty()) return Status();
   return InvalidConf(
       "expression is not translated; run `catena compile --from DIR` on confs that Chronon "
-      "compiled: " + expression.spark);
+      "compiled: " +
+      expression.spark);
 }
 
 }  // namespace catena::conf

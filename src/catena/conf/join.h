@@ -15,8 +15,8 @@
 namespace catena::conf {
 
 struct JoinPart {
-  std::shared_ptr<const GroupBy> group_by;                         // Never null.
-  std::vector<std::pair<std::string, std::string>> key_mapping;    // Left column, GroupBy key.
+  std::shared_ptr<const GroupBy> group_by;                       // Never null.
+  std::vector<std::pair<std::string, std::string>> key_mapping;  // Left column, GroupBy key.
   std::string prefix;
 };
 
@@ -26,7 +26,7 @@ struct Join {
   std::vector<JoinPart> join_parts;
   std::vector<Derivation> derivations;
   std::vector<std::string> row_ids;
-  Json bootstrap_parts;         // As in the conf; empty when absent.
+  Json bootstrap_parts;  // As in the conf; empty when absent.
   Json online_external_parts;
   Json label_part;
 };

@@ -10,13 +10,13 @@
 namespace catena::conf {
 
 struct MetaData {
-  std::string name;              // "fraud.final.v1"
+  std::string name;  // "fraud.final.v1"
   std::string team;
   std::string output_namespace;  // Of tables; `default` when the conf says nothing.
   bool online = false;
   bool production = false;
-  Json custom_json;              // Object; empty when absent.
-  Json table_properties;         // Object of strings; empty when absent.
+  Json custom_json;       // Object; empty when absent.
+  Json table_properties;  // Object of strings; empty when absent.
 };
 
 // The name with every character outside [A-Za-z0-9_] turned into `_`, as tables and columns

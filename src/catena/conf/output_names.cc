@@ -6,11 +6,29 @@
 namespace catena::conf {
 namespace {
 
-constexpr const char* kNames[] = {
-    "MIN", "MAX", "FIRST", "LAST", "UNIQUE_COUNT", "APPROX_UNIQUE_COUNT", "COUNT", "SUM",
-    "AVERAGE", "VARIANCE", "SKEW", "KURTOSIS", "APPROX_PERCENTILE", "LAST_K", "FIRST_K", "TOP_K",
-    "BOTTOM_K", "HISTOGRAM", "APPROX_HISTOGRAM_K", "BOUNDED_UNIQUE_COUNT", "UNIQUE_TOP_K",
-    "FREQUENT_K", "APPROX_HEAVY_HITTERS_K"};
+constexpr const char* kNames[] = {"MIN",
+                                  "MAX",
+                                  "FIRST",
+                                  "LAST",
+                                  "UNIQUE_COUNT",
+                                  "APPROX_UNIQUE_COUNT",
+                                  "COUNT",
+                                  "SUM",
+                                  "AVERAGE",
+                                  "VARIANCE",
+                                  "SKEW",
+                                  "KURTOSIS",
+                                  "APPROX_PERCENTILE",
+                                  "LAST_K",
+                                  "FIRST_K",
+                                  "TOP_K",
+                                  "BOTTOM_K",
+                                  "HISTOGRAM",
+                                  "APPROX_HISTOGRAM_K",
+                                  "BOUNDED_UNIQUE_COUNT",
+                                  "UNIQUE_TOP_K",
+                                  "FREQUENT_K",
+                                  "APPROX_HEAVY_HITTERS_K"};
 
 // LAST_K, FIRST_K, TOP_K and BOTTOM_K carry their k in the name; the others do not (semantics.md).
 std::string OperationPart(const Aggregation& aggregation) {
@@ -31,8 +49,9 @@ std::string OperationPart(const Aggregation& aggregation) {
 std::string OperationName(Operation operation) { return kNames[static_cast<size_t>(operation)]; }
 
 std::string Window::Suffix() const {
-  const char* unit = this->unit == TimeUnit::kHours ? "h" : this->unit == TimeUnit::kDays ? "d"
-                                                                                          : "m";
+  const char* unit = this->unit == TimeUnit::kHours  ? "h"
+                     : this->unit == TimeUnit::kDays ? "d"
+                                                     : "m";
   return std::to_string(length) + unit;
 }
 

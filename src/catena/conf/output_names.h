@@ -16,11 +16,11 @@ namespace catena::conf {
 
 // One output of a GroupBy: an aggregation in one window and, maybe, one bucket.
 struct AggregationOutput {
-  size_t aggregation = 0;   // Index in GroupBy::aggregations.
+  size_t aggregation = 0;  // Index in GroupBy::aggregations.
   bool windowed = false;
-  Window window;            // Meaningful when windowed.
-  std::string bucket;       // Empty: none.
-  std::string name;         // `amount_sum_7d_by_category`, no GroupBy prefix.
+  Window window;       // Meaningful when windowed.
+  std::string bucket;  // Empty: none.
+  std::string name;    // `amount_sum_7d_by_category`, no GroupBy prefix.
 };
 
 // Outputs in conf order: aggregation, then bucket, then window (Chronon's unpacking).

@@ -160,7 +160,8 @@ MetaData Reader::ReadMetaData(const Json& json, const std::string& path) {
   metadata.online = Flag(*member, "online", here);
   metadata.production = Flag(*member, "production", here);
   const bool clean = std::all_of(metadata.name.begin(), metadata.name.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("_./-").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("_./-").find(c) != std::string_view::npos;
   });
   if (metadata.name.empty() || metadata.name.size() > kNameBytesMax || !clean ||
       metadata.name.find("..") != std::string::npos) {
@@ -298,7 +299,8 @@ void Reader::CheckOutputs(const GroupBy& group_by, const std::string& path) {
   if (twice != names.end()) {
     Complain(path + ".aggregations",
              "two aggregations have the same output name; give one of them another input column "
-             "name in the selects: " + *twice);
+             "name in the selects: " +
+                 *twice);
   }
 }
 

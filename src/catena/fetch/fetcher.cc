@@ -145,8 +145,8 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
       Running& run = running[p];
       CATENA_TRY(run.reader, ReaderOf(parts[p].group_by));
       CATENA_TRY(run.view, run.reader->ReadView(store_));
-      CATENA_RETURN_IF_ERROR(EncodeKeys(keys, parts[p].key_columns,
-                                        run.reader->serving_info().keys, &run.keys));
+      CATENA_RETURN_IF_ERROR(
+          EncodeKeys(keys, parts[p].key_columns, run.reader->serving_info().keys, &run.keys));
       run.plans.reserve(rows);
       for (size_t row = 0; row < rows; ++row) {
         run.plans.push_back(run.reader->Plan(run.view, run.keys[row], as_of[row], &requests));

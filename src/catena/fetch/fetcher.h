@@ -36,11 +36,11 @@ namespace catena::fetch {
 
 // What one GroupBy contributed: its columns in FetchAnswer::features, and how each row fared.
 struct PartAnswer {
-  std::string name;          // The GroupBy's; of a Join with the part's prefix: "prefix_name".
+  std::string name;  // The GroupBy's; of a Join with the part's prefix: "prefix_name".
   size_t column_begin = 0;
   size_t column_end = 0;
-  std::vector<RowAnswer> rows;   // One a request.
-  std::optional<Error> error;    // The whole part failed; its columns are null.
+  std::vector<RowAnswer> rows;  // One a request.
+  std::optional<Error> error;   // The whole part failed; its columns are null.
 };
 
 struct FetchAnswer {

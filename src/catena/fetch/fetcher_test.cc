@@ -53,8 +53,8 @@ class FetcherTest : public testing::Test {
   void Put(const std::string& dataset, int64_t time, std::string value, uint64_t order = 0) {
     std::string key;
     types::EncodeKey(std::vector<types::Value>{1}, &key);
-    ASSERT_TRUE(store_->Apply({{{dataset, key, {FromMillis(time), order, std::move(value)}}}, {}})
-                    .ok());
+    ASSERT_TRUE(
+        store_->Apply({{{dataset, key, {FromMillis(time), order, std::move(value)}}}, {}}).ok());
   }
   types::Batch Amount(double amount) {
     types::BatchBuilder rows(types::Schema{{{"amount", types::Kind::kDouble}}});
@@ -179,11 +179,14 @@ TEST_F(FetcherTest, UnknownNamesAndWrongKeysAreToldWithARemedy) {
   EXPECT_EQ(fetcher_->FetchJoin("nope", Users({1}), {&as_of, 1}).error().code,
             ErrorCode::kNotFound);
   EXPECT_NE(fetcher_->FetchGroupBy("spend.v1", Users({1}, "other"), {&as_of, 1})
-                .error().message.find("lacks the key column: user"), std::string::npos);
+                .error()
+                .message.find("lacks the key column: user"),
+            std::string::npos);
   types::BatchBuilder text(types::Schema{{{"user", types::Kind::kString}}});
   ASSERT_TRUE(text.AppendRow(std::vector<types::Value>{"1"}).ok());
   EXPECT_NE(fetcher_->FetchGroupBy("spend.v1", text.Build(), {&as_of, 1})
-                .error().message.find("is STRING, but the GroupBy's key is LONG"),
+                .error()
+                .message.find("is STRING, but the GroupBy's key is LONG"),
             std::string::npos);
 }
 

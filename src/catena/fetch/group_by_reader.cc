@@ -34,8 +34,10 @@ Result<GroupByReader> GroupByReader::Open(kv::KVStore* store,
   const std::string& name = group_by->metadata.name;
   CATENA_TRY(auto info, ReadServingInfo(store, name));
   if (!info) {
-    return NotFound("nothing was uploaded or streamed for this GroupBy yet; run `catena "
-                    "group-by-upload` or `catena group-by-streaming` on its conf: " + name);
+    return NotFound(
+        "nothing was uploaded or streamed for this GroupBy yet; run `catena "
+        "group-by-upload` or `catena group-by-streaming` on its conf: " +
+        name);
   }
   GroupByReader reader;
   reader.info_ = std::move(*info);

@@ -31,11 +31,11 @@ namespace catena::fetch {
 
 enum class Incomplete : uint8_t {
   kNone = 0,
-  kUpstream,      // Something in the window was enriched from what was missing then.
-  kUploadLate,    // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
-  kNoUpload,      // Nothing covers the window's beginning: no upload, and the stream began later.
-  kUploadOld,     // t ran ahead of the newest upload's slack, and the stream does not reach back.
-  kNoStream,      // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
+  kUpstream,    // Something in the window was enriched from what was missing then.
+  kUploadLate,  // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
+  kNoUpload,    // Nothing covers the window's beginning: no upload, and the stream began later.
+  kUploadOld,   // t ran ahead of the newest upload's slack, and the stream does not reach back.
+  kNoStream,    // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
 };
 
 // "upload_late", ...: as metrics, HTTP and logs spell it; "" for kNone.
@@ -69,11 +69,11 @@ class GroupByReader {
     Timestamp as_of;
     RowAnswer answer;
     const Generation* generation = nullptr;
-    bool nothing = false;           // No key, or out of retention: a row of nulls.
+    bool nothing = false;  // No key, or out of retention: a row of nulls.
     bool snapshot = false;
     bool with_prefix = false;
     std::optional<aggregate::OnlineWindows> windows;
-    size_t request_begin = 0;       // In the caller's request list.
+    size_t request_begin = 0;  // In the caller's request list.
   };
   // An empty key (a null part) plans a row of nulls.
   RowPlan Plan(const View& view, std::string_view key, Timestamp as_of,
@@ -84,13 +84,12 @@ class GroupByReader {
 
  private:
   GroupByReader() = default;
-  void PlanSnapshot(const View& view, std::string_view key,
-                    std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
-  void PlanTemporal(const View& view, std::string_view key,
-                    std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
+  void PlanSnapshot(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
+                    RowPlan* plan) const;
+  void PlanTemporal(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
+                    RowPlan* plan) const;
   // The upload to build on, or null, and what is then missing.
-  Incomplete PickGeneration(const View& view, Timestamp as_of,
-                            const Generation** generation) const;
+  Incomplete PickGeneration(const View& view, Timestamp as_of, const Generation** generation) const;
   bool StreamReaches(const View& view, Timestamp as_of) const;
   Status FinishSnapshot(RowPlan* plan, const std::vector<kv::TimedValue>& values,
                         std::span<types::Column* const> columns) const;
@@ -104,8 +103,8 @@ class GroupByReader {
   ServingInfo info_;
   std::optional<aggregate::WindowedAggregator> windowed_;  // Absent: no aggregations.
   types::Schema output_schema_;
-  std::shared_ptr<const types::RowCodec> row_codec_;       // Of raw rows.
-  std::shared_ptr<const types::RowCodec> value_codec_;     // Of SNAPSHOT uploads.
+  std::shared_ptr<const types::RowCodec> row_codec_;    // Of raw rows.
+  std::shared_ptr<const types::RowCodec> value_codec_;  // Of SNAPSHOT uploads.
   std::string upload_dataset_, raw_dataset_, prefix_dataset_, late_dataset_;
   std::string tile_datasets_[3];
 };

@@ -42,11 +42,12 @@ Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read
 constexpr char kCheckpointPrefix[] = "checkpoint/";
 
 // The members of a Checkpoint in stored order. STORED FORMAT: append only.
-constexpr int64_t Checkpoint::* kCheckpointFields[] = {
-    &Checkpoint::start_offset, &Checkpoint::next_offset, &Checkpoint::event_time_max,
-    &Checkpoint::watermark, &Checkpoint::folded, &Checkpoint::filtered, &Checkpoint::null_key,
-    &Checkpoint::dead_lettered, &Checkpoint::late_beyond_retention, &Checkpoint::duplicate,
-    &Checkpoint::incomplete, &Checkpoint::forced, &Checkpoint::late_after_gate};
+constexpr int64_t Checkpoint::*kCheckpointFields[] = {
+    &Checkpoint::start_offset,   &Checkpoint::next_offset,   &Checkpoint::event_time_max,
+    &Checkpoint::watermark,      &Checkpoint::folded,        &Checkpoint::filtered,
+    &Checkpoint::null_key,       &Checkpoint::dead_lettered, &Checkpoint::late_beyond_retention,
+    &Checkpoint::duplicate,      &Checkpoint::incomplete,    &Checkpoint::forced,
+    &Checkpoint::late_after_gate};
 
 }  // namespace
 
@@ -153,8 +154,7 @@ Result<std::vector<Generation>> ReadGenerations(kv::KVStore* store, const std::s
       });
 }
 
-kv::Mark GenerationsMark(const std::string& group_by,
-                         const std::vector<Generation>& generations) {
+kv::Mark GenerationsMark(const std::string& group_by, const std::vector<Generation>& generations) {
   Json json = Json::array();
   for (const Generation& generation : generations) {
     Json cut = Json::array();

@@ -44,9 +44,11 @@ TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
   checkpoint.null_key = 1;
   checkpoint.dead_lettered = 1;
   checkpoint.late_beyond_retention = 1;
-  ASSERT_TRUE(store->Apply({{}, {ServingInfoMark("g", info), GenerationsMark("g", generations),
-                                 RetentionMark("g", retention),
-                                 CheckpointMark("g", 11, checkpoint)}}).ok());
+  ASSERT_TRUE(store
+                  ->Apply({{},
+                           {ServingInfoMark("g", info), GenerationsMark("g", generations),
+                            RetentionMark("g", retention), CheckpointMark("g", 11, checkpoint)}})
+                  .ok());
   EXPECT_EQ(**ReadServingInfo(store.get(), "g"), info);
   EXPECT_EQ(*ReadGenerations(store.get(), "g"), generations);
   EXPECT_EQ(**ReadRetention(store.get(), "g"), retention);
@@ -70,7 +72,8 @@ TEST(OnlineStateTest, HostileBytesAreRefusedNotRead) {
   Random random(kSeed);
   for (int round = 0; round < 10000; ++round) {
     std::string bytes;
-    for (uint64_t i = random.Below(12); i > 0; --i) bytes.push_back(static_cast<char>(random.Next()));
+    for (uint64_t i = random.Below(12); i > 0; --i)
+      bytes.push_back(static_cast<char>(random.Next()));
     uint64_t incomplete = 0;
     std::string_view rest;
     bool flag = false;
@@ -79,8 +82,10 @@ TEST(OnlineStateTest, HostileBytesAreRefusedNotRead) {
     (void)DecodeLateRow(bytes).ok();
   }
   auto store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
-  ASSERT_TRUE(store->Apply({{}, {{"g_BATCH", "generations", "{]"},
-                                 {"g_STREAMING", "checkpoint/0", "\xff"}}}).ok());
+  ASSERT_TRUE(
+      store
+          ->Apply({{}, {{"g_BATCH", "generations", "{]"}, {"g_STREAMING", "checkpoint/0", "\xff"}}})
+          .ok());
   EXPECT_EQ(ReadGenerations(store.get(), "g").error().code, ErrorCode::kCorruption);
   EXPECT_EQ(ReadCheckpoints(store.get(), "g").error().code, ErrorCode::kCorruption);
 }

@@ -92,8 +92,8 @@ class Planner {
           return Status();
         }
       }
-      task.reason = "chain: the source of " + group_by->metadata.name +
-                    " is the Join " + parent + " (a JoinSource)";
+      task.reason = "chain: the source of " + group_by->metadata.name + " is the Join " + parent +
+                    " (a JoinSource)";
     }
     plan_.tasks.push_back(std::move(task));
     return Status();

@@ -30,13 +30,13 @@ struct EnrichStage {
 };
 
 struct StreamTask {
-  std::string topic;                             // As the conf says it.
-  std::string table;                             // Whose schema the records have.
-  const conf::Query* left_query = nullptr;       // Over the topic's records.
-  std::vector<EnrichStage> stages;               // Empty: the simple stream.
+  std::string topic;                                            // As the conf says it.
+  std::string table;                                            // Whose schema the records have.
+  const conf::Query* left_query = nullptr;                      // Over the topic's records.
+  std::vector<EnrichStage> stages;                              // Empty: the simple stream.
   std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;  // Folded from the same rows.
-  std::vector<std::string> right_sides;          // Names of streaming GroupBys that are looked up.
-  std::string reason;                            // Why this path, as a sentence.
+  std::vector<std::string> right_sides;  // Names of streaming GroupBys that are looked up.
+  std::string reason;                    // Why this path, as a sentence.
 };
 
 struct StreamingPlan {

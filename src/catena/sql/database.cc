@@ -111,8 +111,7 @@ std::string RegisteredBatches::sql() const { return RegisteredSql(id_); }
 Result<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
   auto database = std::unique_ptr<Database>(new Database(options));
   if (database->options_.threads <= 0) {
-    database->options_.threads =
-        std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    database->options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
   EngineOptions engine;
   engine.memory_limit_bytes = options.memory_limit_bytes - options.memory_limit_bytes / 8;

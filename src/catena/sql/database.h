@@ -34,7 +34,7 @@ namespace catena::sql {
 
 struct DatabaseOptions {
   uint64_t memory_limit_bytes = uint64_t{1} << 30;  // An eighth of it is for Projections.
-  int threads = 0;             // 0: one per core.
+  int threads = 0;                                  // 0: one per core.
   std::string temp_directory;  // Where sorts and joins spill; empty: they fail at the limit.
   // When not empty, SQL can touch files below these directories only (absolute paths).
   std::vector<std::string> allowed_directories;

@@ -39,24 +39,53 @@ Batch Numbers(int64_t first, int64_t count) {
 
 TEST(Database, TypesAsDocumented) {
   const auto database = OpenDatabase();
-  const Batch batch = database->Query(
-      "SELECT true AS a, 1::TINYINT AS b, 2::SMALLINT AS c, 3::INTEGER AS d, 4::BIGINT AS e, "
-      "5::UTINYINT AS f, 6::USMALLINT AS g, 7::UINTEGER AS h, 8::UBIGINT AS i, 9::HUGEINT AS j, "
-      "1.25::DECIMAL(4, 2) AS k, 1152921504606846976.5::DECIMAL(30, 1) AS l, 0.5::FLOAT AS m, "
-      "'x' AS n, '\\xFF'::BLOB AS o, DATE '1969-12-31' AS p, "
-      "TIMESTAMP '1969-12-31 23:59:59.9995' AS q, TIMESTAMPTZ '2026-01-01 00:00:00+02' AS r, "
-      "[1, NULL]::INTEGER[2] AS s, MAP {'k': [1.5::DOUBLE]} AS t, {'x': 1, 'y': 'z'} AS u, "
-      "'b'::ENUM ('a', 'b') AS v, NULL AS w, TIMESTAMP_NS '1970-01-01 00:00:00.000001999' AS x, "
-      "sum(1) AS y").value();
+  const Batch batch =
+      database
+          ->Query(
+              "SELECT true AS a, 1::TINYINT AS b, 2::SMALLINT AS c, 3::INTEGER AS d, 4::BIGINT AS "
+              "e, "
+              "5::UTINYINT AS f, 6::USMALLINT AS g, 7::UINTEGER AS h, 8::UBIGINT AS i, 9::HUGEINT "
+              "AS j, "
+              "1.25::DECIMAL(4, 2) AS k, 1152921504606846976.5::DECIMAL(30, 1) AS l, 0.5::FLOAT AS "
+              "m, "
+              "'x' AS n, '\\xFF'::BLOB AS o, DATE '1969-12-31' AS p, "
+              "TIMESTAMP '1969-12-31 23:59:59.9995' AS q, TIMESTAMPTZ '2026-01-01 00:00:00+02' AS "
+              "r, "
+              "[1, NULL]::INTEGER[2] AS s, MAP {'k': [1.5::DOUBLE]} AS t, {'x': 1, 'y': 'z'} AS u, "
+              "'b'::ENUM ('a', 'b') AS v, NULL AS w, TIMESTAMP_NS '1970-01-01 00:00:00.000001999' "
+              "AS x, "
+              "sum(1) AS y")
+          .value();
   EXPECT_EQ(batch.schema().ToString(),
             "a BOOLEAN, b BYTE, c SHORT, d INT, e LONG, f SHORT, g INT, h LONG, i DOUBLE, "
             "j DOUBLE, k DOUBLE, l DOUBLE, m FLOAT, n STRING, o BINARY, p DATE, q TIMESTAMP, "
             "r TIMESTAMP, s LIST<INT>, t MAP<STRING,LIST<DOUBLE>>, u STRUCT<x:INT,y:STRING>, "
             "v STRING, w INT, x TIMESTAMP, y DOUBLE");
-  const std::vector<Value> expected = {
-      true, 1, 2, 3, 4, 5, 6, 7, 8.0, 9.0, 1.25, 1152921504606846976.5, 0.5, "x", "\xff", -1, -1,
-      int64_t{1767218400000}, ValueList{1, Value()}, ValueMap{{"k", ValueList{1.5}}},
-      ValueMap{{"x", 1}, {"y", "z"}}, "b", Value(), 0, 1.0};
+  const std::vector<Value> expected = {true,
+                                       1,
+                                       2,
+                                       3,
+                                       4,
+                                       5,
+                                       6,
+                                       7,
+                                       8.0,
+                                       9.0,
+                                       1.25,
+                                       1152921504606846976.5,
+                                       0.5,
+                                       "x",
+                                       "\xff",
+                                       -1,
+                                       -1,
+                                       int64_t{1767218400000},
+                                       ValueList{1, Value()},
+                                       ValueMap{{"k", ValueList{1.5}}},
+                                       ValueMap{{"x", 1}, {"y", "z"}},
+                                       "b",
+                                       Value(),
+                                       0,
+                                       1.0};
   EXPECT_EQ(batch.Row(0), expected);
 }
 
@@ -114,23 +143,28 @@ TEST(Database, ScanGivesEveryRowInOrder) {
   const auto database = OpenDatabase();
   int64_t next = 0;
   int pieces = 0;
-  ASSERT_TRUE(database->Scan("SELECT range AS n, 'row ' || range AS t FROM range(500000)",
-                             [&](Batch batch) {
-    EXPECT_GE(batch.rows() + static_cast<size_t>(next), batch.rows());
-    for (size_t row = 0; row < batch.rows(); ++row, ++next) {
-      if (batch.column(0).Values<int64_t>()[row] != next ||
-          batch.column(1).Text(row) != "row " + std::to_string(next)) {
-        return Status(Corruption("out of order"));
-      }
-    }
-    ++pieces;
-    return Status();
-  }, 100000).ok());
+  ASSERT_TRUE(database
+                  ->Scan(
+                      "SELECT range AS n, 'row ' || range AS t FROM range(500000)",
+                      [&](Batch batch) {
+                        EXPECT_GE(batch.rows() + static_cast<size_t>(next), batch.rows());
+                        for (size_t row = 0; row < batch.rows(); ++row, ++next) {
+                          if (batch.column(0).Values<int64_t>()[row] != next ||
+                              batch.column(1).Text(row) != "row " + std::to_string(next)) {
+                            return Status(Corruption("out of order"));
+                          }
+                        }
+                        ++pieces;
+                        return Status();
+                      },
+                      100000)
+                  .ok());
   EXPECT_EQ(next, 500000);
   EXPECT_EQ(pieces, 5);
-  ASSERT_TRUE(database->Scan("SELECT 1 AS n WHERE false", [&](Batch) {
-    return Status(Corruption("no rows, no visit"));
-  }).ok());
+  ASSERT_TRUE(database
+                  ->Scan("SELECT 1 AS n WHERE false",
+                         [&](Batch) { return Status(Corruption("no rows, no visit")); })
+                  .ok());
 }
 
 TEST(Database, SameNamesAreTold) {
@@ -152,8 +186,10 @@ TEST(Database, RegisteredBatchesAreTables) {
   for (size_t row = 0; row < all.rows(); ++row) {
     ASSERT_EQ(all.column(0).Values<int64_t>()[row], static_cast<int64_t>(row) * 2);
   }
-  const Batch joined = database->Query("SELECT count(*) AS c FROM " + rows.sql() + " AS a JOIN " +
-                                       rows.sql() + " AS b USING (n)").value();
+  const Batch joined = database
+                           ->Query("SELECT count(*) AS c FROM " + rows.sql() + " AS a JOIN " +
+                                   rows.sql() + " AS b USING (n)")
+                           .value();
   EXPECT_EQ(joined.Row(0), (std::vector<Value>{70000}));
 }
 
@@ -227,20 +263,25 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
   const uint64_t seed = 20261122;
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   Random random(seed);
-  const Schema schema{{{"l", Kind::kLong}, {"s", Kind::kString},
+  const Schema schema{{{"l", Kind::kLong},
+                       {"s", Kind::kString},
                        {"ls", DataType::List(Kind::kString)},
                        {"lll", DataType::List(DataType::List(Kind::kInt))},
                        {"m", DataType::Map(Kind::kString, DataType::List(Kind::kDouble))},
-                       {"t", Kind::kTimestamp}, {"b", Kind::kBool}}};
+                       {"t", Kind::kTimestamp},
+                       {"b", Kind::kBool}}};
   const auto database = OpenDatabase();
   const auto make = [&](auto&& self, const DataType& type) -> Value {
     if (random.OneIn(6)) return Value();
     switch (type.kind) {
       case Kind::kString:
         return std::string(random.Below(40), static_cast<char>('a' + random.Below(26)));
-      case Kind::kDouble: return random.Unit();
-      case Kind::kBool: return random.OneIn(2);
-      case Kind::kInt: return random.Between(-100, 100);
+      case Kind::kDouble:
+        return random.Unit();
+      case Kind::kBool:
+        return random.OneIn(2);
+      case Kind::kInt:
+        return random.Between(-100, 100);
       case Kind::kList: {
         ValueList list;
         for (uint64_t i = random.Below(5); i > 0; --i) list.push_back(self(self, type.children[0]));
@@ -253,7 +294,8 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
         }
         return map;
       }
-      default: return random.Between(-1000000000000, 1000000000000);
+      default:
+        return random.Between(-1000000000000, 1000000000000);
     }
   };
   for (int round = 0; round < 5; ++round) {

@@ -186,8 +186,7 @@ Status Engine::ApplySettings(const EngineOptions& options) {
     for (const std::string& directory : options.allowed_directories) {
       list += (list.empty() ? "" : ", ") + QuoteText(directory);
     }
-    CATENA_RETURN_IF_ERROR(
-        connection.Execute("SET GLOBAL allowed_directories = [" + list + "]"));
+    CATENA_RETURN_IF_ERROR(connection.Execute("SET GLOBAL allowed_directories = [" + list + "]"));
   }
   if (!options.files || !options.allowed_directories.empty()) {
     CATENA_RETURN_IF_ERROR(connection.Execute("SET GLOBAL enable_external_access = false"));

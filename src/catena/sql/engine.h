@@ -81,8 +81,8 @@ enum class FunctionUse : uint8_t { kScalar, kAggregate, kUnsteady, kRows };
 class Answer {
  public:
   Answer() = default;
-  Answer(Answer&& other) noexcept : result_(std::exchange(other.result_, {})),
-                                    live_(std::exchange(other.live_, false)) {}
+  Answer(Answer&& other) noexcept
+      : result_(std::exchange(other.result_, {})), live_(std::exchange(other.live_, false)) {}
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
   ~Answer() {

@@ -14,8 +14,8 @@ namespace catena::sql {
 namespace {
 
 constexpr std::array<std::string_view, 13> kAllowedClasses = {
-    "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT",
-    "FUNCTION", "LAMBDA", "LAMBDA_REF", "OPERATOR", "TYPE"};
+    "BETWEEN",  "CASE",     "CAST",   "COLLATE",    "COLUMN_REF", "COMPARISON", "CONJUNCTION",
+    "CONSTANT", "FUNCTION", "LAMBDA", "LAMBDA_REF", "OPERATOR",   "TYPE"};
 
 // Not marked in DuckDB's catalog: they read the process or answer with several rows.
 constexpr std::array<std::string_view, 6> kRefusedFunctions = {
@@ -98,8 +98,10 @@ class Walk {
       case FunctionUse::kAggregate:
         return InvalidConf("an aggregate over rows belongs in Aggregations, not here: " + name);
       case FunctionUse::kUnsteady:
-        return InvalidConf("a function whose answer depends on more than the row cannot give the "
-                           "same feature offline and online: " + name);
+        return InvalidConf(
+            "a function whose answer depends on more than the row cannot give the "
+            "same feature offline and online: " +
+            name);
       case FunctionUse::kRows:
         return InvalidConf("a function that gives rows is not a single expression: " + name);
     }
@@ -147,8 +149,9 @@ Result<Json> OnlyItem(const Json& tree) {
       !absent("modifiers") || !absent("where_clause") || !absent("group_expressions") ||
       !absent("group_sets") || !absent("having") || !absent("sample") || !absent("qualify") ||
       !node.at("cte_map").at("map").empty()) {
-    return InvalidConf("one expression is wanted, without FROM, WHERE, GROUP BY, ORDER BY, LIMIT, "
-                       "UNION or WITH");
+    return InvalidConf(
+        "one expression is wanted, without FROM, WHERE, GROUP BY, ORDER BY, LIMIT, "
+        "UNION or WITH");
   }
   const Json& items = node.at("select_list");
   if (items.size() != 1) return InvalidConf("one expression is wanted, not a list of them");
@@ -179,9 +182,9 @@ Result<std::shared_ptr<const std::map<std::string, FunctionUse>>> Engine::Functi
   }
   auto functions = std::make_shared<std::map<std::string, FunctionUse>>();
   CATENA_TRY(auto connection, Connect());
-  CATENA_TRY(auto statement, connection.Prepare(
-      "SELECT function_name, function_type, coalesce(stability, ''), "
-      "coalesce(macro_definition, '') FROM duckdb_functions()"));
+  CATENA_TRY(auto statement,
+             connection.Prepare("SELECT function_name, function_type, coalesce(stability, ''), "
+                                "coalesce(macro_definition, '') FROM duckdb_functions()"));
   CATENA_TRY(auto answer, statement.Run(/*streaming=*/false));
   CATENA_TRY(auto readers, answer.Readers());
   while (true) {
@@ -194,9 +197,9 @@ Result<std::shared_ptr<const std::map<std::string, FunctionUse>>> Engine::Functi
     }
     for (idx_t row = 0; row < rows; ++row) {
       const std::string name = Lower(columns[0].Text(row));
-      const FunctionUse use = UseOf(name, std::string(columns[1].Text(row)),
-                                    std::string(columns[2].Text(row)),
-                                    std::string(columns[3].Text(row)));
+      const FunctionUse use =
+          UseOf(name, std::string(columns[1].Text(row)), std::string(columns[2].Text(row)),
+                std::string(columns[3].Text(row)));
       // A name with several meanings (`range` is a list and a table) is what it is in a select.
       const auto [at, added] = functions->emplace(name, use);
       if (!added && (at->second == FunctionUse::kRows || use == FunctionUse::kUnsteady)) {

@@ -25,16 +25,26 @@ struct Scalar {
   Kind ours;
 };
 constexpr Scalar kScalars[] = {
-    {DUCKDB_TYPE_BOOLEAN, Kind::kBool},        {DUCKDB_TYPE_TINYINT, Kind::kByte},
-    {DUCKDB_TYPE_SMALLINT, Kind::kShort},      {DUCKDB_TYPE_INTEGER, Kind::kInt},
-    {DUCKDB_TYPE_BIGINT, Kind::kLong},         {DUCKDB_TYPE_UTINYINT, Kind::kShort},
-    {DUCKDB_TYPE_USMALLINT, Kind::kInt},       {DUCKDB_TYPE_UINTEGER, Kind::kLong},
-    {DUCKDB_TYPE_UBIGINT, Kind::kDouble},      {DUCKDB_TYPE_HUGEINT, Kind::kDouble},
-    {DUCKDB_TYPE_UHUGEINT, Kind::kDouble},     {DUCKDB_TYPE_DECIMAL, Kind::kDouble},
-    {DUCKDB_TYPE_FLOAT, Kind::kFloat},         {DUCKDB_TYPE_DOUBLE, Kind::kDouble},
-    {DUCKDB_TYPE_VARCHAR, Kind::kString},      {DUCKDB_TYPE_BLOB, Kind::kBinary},
-    {DUCKDB_TYPE_ENUM, Kind::kString},         {DUCKDB_TYPE_SQLNULL, Kind::kInt},
-    {DUCKDB_TYPE_DATE, Kind::kDate},           {DUCKDB_TYPE_TIMESTAMP, Kind::kTimestamp},
+    {DUCKDB_TYPE_BOOLEAN, Kind::kBool},
+    {DUCKDB_TYPE_TINYINT, Kind::kByte},
+    {DUCKDB_TYPE_SMALLINT, Kind::kShort},
+    {DUCKDB_TYPE_INTEGER, Kind::kInt},
+    {DUCKDB_TYPE_BIGINT, Kind::kLong},
+    {DUCKDB_TYPE_UTINYINT, Kind::kShort},
+    {DUCKDB_TYPE_USMALLINT, Kind::kInt},
+    {DUCKDB_TYPE_UINTEGER, Kind::kLong},
+    {DUCKDB_TYPE_UBIGINT, Kind::kDouble},
+    {DUCKDB_TYPE_HUGEINT, Kind::kDouble},
+    {DUCKDB_TYPE_UHUGEINT, Kind::kDouble},
+    {DUCKDB_TYPE_DECIMAL, Kind::kDouble},
+    {DUCKDB_TYPE_FLOAT, Kind::kFloat},
+    {DUCKDB_TYPE_DOUBLE, Kind::kDouble},
+    {DUCKDB_TYPE_VARCHAR, Kind::kString},
+    {DUCKDB_TYPE_BLOB, Kind::kBinary},
+    {DUCKDB_TYPE_ENUM, Kind::kString},
+    {DUCKDB_TYPE_SQLNULL, Kind::kInt},
+    {DUCKDB_TYPE_DATE, Kind::kDate},
+    {DUCKDB_TYPE_TIMESTAMP, Kind::kTimestamp},
     {DUCKDB_TYPE_TIMESTAMP_S, Kind::kTimestamp},
     {DUCKDB_TYPE_TIMESTAMP_MS, Kind::kTimestamp},
     {DUCKDB_TYPE_TIMESTAMP_NS, Kind::kTimestamp},
@@ -176,8 +186,8 @@ void AppendLists(const VectorReader& reader, duckdb_vector vector, uint64_t begi
   }
 }
 
-void AppendStructs(const VectorReader& reader, duckdb_vector vector, uint64_t begin,
-                   uint64_t count, Column* column) {
+void AppendStructs(const VectorReader& reader, duckdb_vector vector, uint64_t begin, uint64_t count,
+                   Column* column) {
   const uint64_t* bits = duckdb_vector_get_validity(vector);
   for (uint64_t row = begin; row < begin + count; ++row) {
     if (!IsValid(bits, row)) {
@@ -253,9 +263,10 @@ Result<VectorReader> VectorReader::Of(duckdb_logical_type type, const std::strin
       return reader;
     }
   }
-  return Unsupported("column has a SQL type that no column of ours can hold; cast it, for example "
-                     "to VARCHAR: " + column + " (DuckDB type number " +
-                     std::to_string(reader.theirs) + ")");
+  return Unsupported(
+      "column has a SQL type that no column of ours can hold; cast it, for example "
+      "to VARCHAR: " +
+      column + " (DuckDB type number " + std::to_string(reader.theirs) + ")");
 }
 
 void VectorReader::Append(duckdb_vector vector, uint64_t begin, uint64_t count,

@@ -91,8 +91,8 @@ Error Projection::Bound::FirstBadExpression(const QueryPlan& plan, const Error& 
   const auto judge = [&](const std::string& what, const PlannedExpression& expression,
                          bool where) -> std::optional<Error> {
     const std::vector<PlannedExpression> wheres(where ? 1 : 0, expression);
-    auto prepared = connection.Prepare(
-        SelectSql({where ? std::string("1") : expression.duckdb}, wheres, id));
+    auto prepared =
+        connection.Prepare(SelectSql({where ? std::string("1") : expression.duckdb}, wheres, id));
     Status status = prepared.status();
     if (prepared.ok()) status = prepared->Describe().status();
     if (status.ok()) return std::nullopt;
@@ -169,8 +169,8 @@ Result<Projection> Projection::Bind(Database* database, const conf::Query& query
   for (const std::string& name : options.passthrough) {
     const auto position = input.Find(name);
     if (!position) {
-      return InvalidConf("no such column to hand through: " + name + "; columns: " +
-                         input.ToString());
+      return InvalidConf("no such column to hand through: " + name +
+                         "; columns: " + input.ToString());
     }
     if (bound->output.Find(name)) continue;
     bound->output.fields.push_back(input.fields[*position]);
@@ -236,8 +236,8 @@ Result<Computed> Projection::Bound::ComputeAll(const Batch& batch, std::vector<B
   for (const size_t i : text_columns) {
     for (size_t from = 0; const auto row = FirstInvalidText(batch.column(i), from);) {
       broken.push_back(*row);
-      bad->push_back({static_cast<uint32_t>(*row),
-                      "text is not UTF-8: column " + input.fields[i].name});
+      bad->push_back(
+          {static_cast<uint32_t>(*row), "text is not UTF-8: column " + input.fields[i].name});
       from = *row + 1;
     }
   }
@@ -286,8 +286,8 @@ Result<Projected> Projection::Apply(const Batch& batch) {
     } else if (whole) {
       columns.push_back(batch.shared(output.position));
     } else {
-      columns.push_back(std::make_shared<Column>(
-          batch.column(output.position).Take(projected.source_rows)));
+      columns.push_back(
+          std::make_shared<Column>(batch.column(output.position).Take(projected.source_rows)));
     }
   }
   projected.rows = Batch(bound_->output, std::move(columns));

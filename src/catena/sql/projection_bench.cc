@@ -7,8 +7,10 @@
 namespace catena::sql {
 namespace {
 
-const types::Schema kSchema{{{"user", types::Kind::kString}, {"amount", types::Kind::kLong},
-                             {"rate", types::Kind::kDouble}, {"at", types::Kind::kLong}}};
+const types::Schema kSchema{{{"user", types::Kind::kString},
+                             {"amount", types::Kind::kLong},
+                             {"rate", types::Kind::kDouble},
+                             {"at", types::Kind::kLong}}};
 
 types::Batch Rows(int64_t count) {
   types::BatchBuilder builder(kSchema, static_cast<size_t>(count));
@@ -28,8 +30,8 @@ void Apply(benchmark::State& state, bool computed) {
   query.selects.emplace_back("user", conf::Expression{"user", "user"});
   query.time_column = {"at", "\"at\""};
   if (computed) {
-    for (const char* text : {"amount * 2 + 1", "CASE WHEN rate > 3 THEN user END",
-                             "coalesce(amount, 0) / 100"}) {
+    for (const char* text :
+         {"amount * 2 + 1", "CASE WHEN rate > 3 THEN user END", "coalesce(amount, 0) / 100"}) {
       query.selects.emplace_back("x" + std::to_string(query.selects.size()),
                                  conf::Expression{text, text});
     }

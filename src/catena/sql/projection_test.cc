@@ -41,8 +41,11 @@ Query Selects(std::vector<std::pair<std::string, std::string>> selects,
   return query;
 }
 
-const Schema kSchema{{{"user", Kind::kString}, {"amount", Kind::kLong}, {"happened", Kind::kLong},
-                      {"rate", Kind::kDouble}, {"tags", DataType::List(Kind::kString)}}};
+const Schema kSchema{{{"user", Kind::kString},
+                      {"amount", Kind::kLong},
+                      {"happened", Kind::kLong},
+                      {"rate", Kind::kDouble},
+                      {"tags", DataType::List(Kind::kString)}}};
 
 Batch Rows() {
   BatchBuilder builder(kSchema);
@@ -74,8 +77,7 @@ TEST(Projection, SelectsWheresAndTime) {
                                {"amount IS NOT NULL", "rate > -10 OR rate IS NULL"}, "happened"),
                        kSchema, {{"rate"}})
           .value();
-  EXPECT_EQ(projection.output().ToString(),
-            "u STRING, twice LONG, n LONG, ts LONG, rate DOUBLE");
+  EXPECT_EQ(projection.output().ToString(), "u STRING, twice LONG, n LONG, ts LONG, rate DOUBLE");
   const Projected out = projection.Apply(Rows()).value();
   EXPECT_EQ(out.source_rows, (std::vector<uint32_t>{0, 2, 3}));
   EXPECT_EQ(ColumnOf(out.rows, "u"), (std::vector<Value>{"ann", Value(), "dan"}));
@@ -131,8 +133,9 @@ TEST(Projection, BadRowsCostNoOther) {
   BatchBuilder builder(kSchema);
   for (int i = 0; i < 5000; ++i) {
     const int amount = i == 7 || i == 3333 || i == 4999 ? 100 : i % 10;
-    EXPECT_TRUE(builder.AppendRow(std::vector<Value>{"u" + std::to_string(i), amount, i, 1.0,
-                                                     Value()}).ok());
+    EXPECT_TRUE(
+        builder.AppendRow(std::vector<Value>{"u" + std::to_string(i), amount, i, 1.0, Value()})
+            .ok());
   }
   const Projected out = projection.Apply(builder.Build()).value();
   ASSERT_EQ(out.bad_rows.size(), 3u);
@@ -181,8 +184,8 @@ TEST(Projection, TypeErrorsNameTheExpression) {
            {"user + tags", "select x: user + tags: "},
            {"no_such_function(amount)", "no_such_function"},
            {"CAST('11:00' AS TIME)", "cast it"}}) {
-    const auto bound = Projection::Bind(
-        database.get(), Selects({{"fine", "amount + 1"}, {"x", text}}), kSchema);
+    const auto bound =
+        Projection::Bind(database.get(), Selects({{"fine", "amount + 1"}, {"x", text}}), kSchema);
     ASSERT_FALSE(bound.ok()) << text;
     EXPECT_THAT(bound.error().message, HasSubstr(words)) << text;
   }
@@ -200,21 +203,59 @@ TEST(Projection, UntranslatedSaysTheRemedy) {
 
 TEST(Projection, OnlySingleScalarExpressions) {
   const auto database = OpenDatabase();
-  for (const std::string text : {
-           "(SELECT 1)", "EXISTS (SELECT 1)", "amount IN (SELECT 1)", "amount; SELECT 2",
-           "amount;", "1) FROM read_csv('/etc/passwd') AS t(c) WHERE (true", "amount, user",
-           "amount AS b", "amount b", "*", "COLUMNS('a')", "?", "$1", "#1", "sum(amount)",
-           "count(*)", "row_number() OVER ()", "sum(amount) OVER ()", "unnest(tags)",
-           "amount LIMIT 1", "amount UNION SELECT 1", "amount FROM pg_tables", "DISTINCT amount",
-           "random()", "now()", "current_timestamp", "uuid()", "nextval('s')", "getenv('HOME')",
-           "current_setting('threads')", "getvariable('x')", "read_csv('/etc/passwd')",
-           "read_text('/etc/passwd')", "pg_sleep(1)", "wavg(amount, rate)", "DEFAULT",
-           "amount -- x",
-           "(amount", "amount)", "amount /*", "", " ", "COPY (SELECT 1) TO '/tmp/x'",
-           "PRAGMA version", "glob('*')", "query('SELECT 1')",
-           "list_transform(tags, t -> (SELECT 1))",
-           "[x FOR x IN (SELECT 1)]", "CASE WHEN (SELECT true) THEN 1 END", "write_log('x')",
-           "json_group_array(amount)", "format_type(1, 1)", "sum(amount) FILTER (WHERE true)"}) {
+  for (const std::string text : {"(SELECT 1)",
+                                 "EXISTS (SELECT 1)",
+                                 "amount IN (SELECT 1)",
+                                 "amount; SELECT 2",
+                                 "amount;",
+                                 "1) FROM read_csv('/etc/passwd') AS t(c) WHERE (true",
+                                 "amount, user",
+                                 "amount AS b",
+                                 "amount b",
+                                 "*",
+                                 "COLUMNS('a')",
+                                 "?",
+                                 "$1",
+                                 "#1",
+                                 "sum(amount)",
+                                 "count(*)",
+                                 "row_number() OVER ()",
+                                 "sum(amount) OVER ()",
+                                 "unnest(tags)",
+                                 "amount LIMIT 1",
+                                 "amount UNION SELECT 1",
+                                 "amount FROM pg_tables",
+                                 "DISTINCT amount",
+                                 "random()",
+                                 "now()",
+                                 "current_timestamp",
+                                 "uuid()",
+                                 "nextval('s')",
+                                 "getenv('HOME')",
+                                 "current_setting('threads')",
+                                 "getvariable('x')",
+                                 "read_csv('/etc/passwd')",
+                                 "read_text('/etc/passwd')",
+                                 "pg_sleep(1)",
+                                 "wavg(amount, rate)",
+                                 "DEFAULT",
+                                 "amount -- x",
+                                 "(amount",
+                                 "amount)",
+                                 "amount /*",
+                                 "",
+                                 " ",
+                                 "COPY (SELECT 1) TO '/tmp/x'",
+                                 "PRAGMA version",
+                                 "glob('*')",
+                                 "query('SELECT 1')",
+                                 "list_transform(tags, t -> (SELECT 1))",
+                                 "[x FOR x IN (SELECT 1)]",
+                                 "CASE WHEN (SELECT true) THEN 1 END",
+                                 "write_log('x')",
+                                 "json_group_array(amount)",
+                                 "format_type(1, 1)",
+                                 "sum(amount) FILTER (WHERE true)"}) {
     const auto bound = Projection::Bind(database.get(), Selects({{"x", text}}), kSchema);
     if (text == "amount -- x") {
       EXPECT_TRUE(bound.ok()) << "a comment ends with its line";
@@ -230,17 +271,38 @@ TEST(Projection, OnlySingleScalarExpressions) {
 
 TEST(Projection, OrdinaryExpressionsPass) {
   const auto database = OpenDatabase();
-  for (const std::string text : {
-           "amount", "\"amount\"", "`amount`", "amount + 1", "CASE WHEN amount > 5 THEN 'a' END",
-           "TRY_CAST(user AS BIGINT)", "coalesce(amount, 0)", "amount BETWEEN 1 AND 5",
-           "user LIKE 'a%'", "user IN ('a', 'b')", "list_transform(tags, lambda t: upper(t))",
-           "list_sum([1, 2])", "map(['a'], [amount])", "tags[1]", "epoch_ms(happened)",
-           "strftime(make_timestamp(happened * 1000), '%Y')", "user::VARCHAR COLLATE NOCASE = 'x'",
-           "'text with ; and (SELECT 1)'", "true", "NULL", "regexp_extract(user, '(a)', 1)",
-           "INTERVAL 1 DAY + make_timestamp(happened)", "range(3)", "split_part(user, 'a', 1)",
-           "nullif(amount, 0)", "error('never run on no rows')", "user ->> '$.a'",
-           "concat_ws('-', user, amount)", "list_reduce([1], lambda a, b: a + b)",
-           "amount % 7 = 3 AND NOT rate > 1", "hash(user)", "round(rate, 2)"}) {
+  for (const std::string text : {"amount",
+                                 "\"amount\"",
+                                 "`amount`",
+                                 "amount + 1",
+                                 "CASE WHEN amount > 5 THEN 'a' END",
+                                 "TRY_CAST(user AS BIGINT)",
+                                 "coalesce(amount, 0)",
+                                 "amount BETWEEN 1 AND 5",
+                                 "user LIKE 'a%'",
+                                 "user IN ('a', 'b')",
+                                 "list_transform(tags, lambda t: upper(t))",
+                                 "list_sum([1, 2])",
+                                 "map(['a'], [amount])",
+                                 "tags[1]",
+                                 "epoch_ms(happened)",
+                                 "strftime(make_timestamp(happened * 1000), '%Y')",
+                                 "user::VARCHAR COLLATE NOCASE = 'x'",
+                                 "'text with ; and (SELECT 1)'",
+                                 "true",
+                                 "NULL",
+                                 "regexp_extract(user, '(a)', 1)",
+                                 "INTERVAL 1 DAY + make_timestamp(happened)",
+                                 "range(3)",
+                                 "split_part(user, 'a', 1)",
+                                 "nullif(amount, 0)",
+                                 "error('never run on no rows')",
+                                 "user ->> '$.a'",
+                                 "concat_ws('-', user, amount)",
+                                 "list_reduce([1], lambda a, b: a + b)",
+                                 "amount % 7 = 3 AND NOT rate > 1",
+                                 "hash(user)",
+                                 "round(rate, 2)"}) {
     const auto bound = Projection::Bind(database.get(), Selects({{"x", text}}), kSchema);
     EXPECT_TRUE(bound.ok() || bound.error().code == ErrorCode::kUnsupported)
         << text << ": " << bound.error().message;
@@ -249,8 +311,11 @@ TEST(Projection, OrdinaryExpressionsPass) {
 
 TEST(Projection, OddNamesAreQuoted) {
   const auto database = OpenDatabase();
-  const Schema odd{{{"a b", Kind::kLong}, {"q\"x", Kind::kLong}, {"select", Kind::kLong},
-                    {"\xc3\xa9", Kind::kLong}, {"x;--", Kind::kLong}}};
+  const Schema odd{{{"a b", Kind::kLong},
+                    {"q\"x", Kind::kLong},
+                    {"select", Kind::kLong},
+                    {"\xc3\xa9", Kind::kLong},
+                    {"x;--", Kind::kLong}}};
   BatchBuilder builder(odd);
   EXPECT_TRUE(builder.AppendRow(std::vector<Value>{1, 2, 3, 4, 5}).ok());
   const Batch rows = builder.Build();
@@ -268,9 +333,11 @@ TEST(Projection, OddNamesAreQuoted) {
 TEST(Projection, TwoThreadsTwoProjections) {
   const auto database = OpenDatabase();
   const auto work = [&](int factor) {
-    auto projection = Projection::Bind(
-        database.get(), Selects({{"x", "amount * " + std::to_string(factor)}}, {"amount > 0"}),
-        kSchema).value();
+    auto projection =
+        Projection::Bind(database.get(),
+                         Selects({{"x", "amount * " + std::to_string(factor)}}, {"amount > 0"}),
+                         kSchema)
+            .value();
     for (int i = 0; i < 300; ++i) {
       const auto out = projection.Apply(Rows()).value();
       ASSERT_EQ(ColumnOf(out.rows, "x"),
@@ -288,20 +355,28 @@ TEST(ProjectionProperty, EqualsRowByRowSelect) {
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
   Random random(seed);
   const auto database = OpenDatabase();
-  const Schema schema{{{"a", Kind::kLong}, {"b", Kind::kInt}, {"c", Kind::kDouble},
-                       {"d", Kind::kString}, {"e", Kind::kBool}}};
-  const std::vector<std::string> leaves = {"a", "b", "c", "7", "0.25", "len(d)", "NULL",
-                                           "CASE WHEN e THEN 1 END"};
+  const Schema schema{{{"a", Kind::kLong},
+                       {"b", Kind::kInt},
+                       {"c", Kind::kDouble},
+                       {"d", Kind::kString},
+                       {"e", Kind::kBool}}};
+  const std::vector<std::string> leaves = {"a",    "b",      "c",    "7",
+                                           "0.25", "len(d)", "NULL", "CASE WHEN e THEN 1 END"};
   const auto pick = [&](const std::vector<std::string>& of) { return of[random.Below(of.size())]; };
   const auto expression = [&](auto&& self, int depth) -> std::string {
     if (depth == 0) return pick(leaves);
     const std::string left = self(self, depth - 1);
     switch (random.Below(5)) {
-      case 0: return "(" + left + " + " + self(self, depth - 1) + ")";
-      case 1: return "(" + left + " * " + self(self, depth - 1) + ")";
-      case 2: return "coalesce(" + left + ", " + self(self, depth - 1) + ")";
-      case 3: return "CASE WHEN " + left + " > 2 THEN " + self(self, depth - 1) + " END";
-      default: return "abs(" + left + ")";
+      case 0:
+        return "(" + left + " + " + self(self, depth - 1) + ")";
+      case 1:
+        return "(" + left + " * " + self(self, depth - 1) + ")";
+      case 2:
+        return "coalesce(" + left + ", " + self(self, depth - 1) + ")";
+      case 3:
+        return "CASE WHEN " + left + " > 2 THEN " + self(self, depth - 1) + " END";
+      default:
+        return "abs(" + left + ")";
     }
   };
   for (int round = 0; round < 25; ++round) {
@@ -316,8 +391,7 @@ TEST(ProjectionProperty, EqualsRowByRowSelect) {
     }
     const std::string select = expression(expression, 2);
     const std::string where = expression(expression, 1) + " > 0";
-    auto projection =
-        Projection::Bind(database.get(), Selects({{"x", select}}, {where}), schema);
+    auto projection = Projection::Bind(database.get(), Selects({{"x", select}}, {where}), schema);
     ASSERT_TRUE(projection.ok()) << projection.error().message;
     const Projected out = projection->Apply(builder.Build()).value();
     ASSERT_TRUE(out.bad_rows.empty());
@@ -328,13 +402,16 @@ TEST(ProjectionProperty, EqualsRowByRowSelect) {
       for (size_t c = 0; c < schema.size(); ++c) {
         const Value& value = rows[i][c];
         const std::string text = value.is_null() ? "NULL"
-            : schema.fields[c].type == DataType(Kind::kString)
-                ? QuoteText(std::get<std::string>(value.data)) : PrintJson(ToJson(value));
+                                 : schema.fields[c].type == DataType(Kind::kString)
+                                     ? QuoteText(std::get<std::string>(value.data))
+                                     : PrintJson(ToJson(value));
         literals += (c == 0 ? "" : ", ") + ("CAST(" + text) + " AS " +
                     SqlTypeName(schema.fields[c].type) + ") AS " + schema.fields[c].name;
       }
-      const Batch one = database->Query("SELECT " + select + " AS x FROM (SELECT " + literals +
-                                        ") WHERE " + where).value();
+      const Batch one =
+          database
+              ->Query("SELECT " + select + " AS x FROM (SELECT " + literals + ") WHERE " + where)
+              .value();
       if (one.rows() == 0) continue;
       expected.push_back(one.column(0).ValueAt(0));
       expected_rows.push_back(i);

@@ -104,8 +104,10 @@ void Read(duckdb_function_info info, duckdb_data_chunk chunk) {
       const Status filled =
           FillVector(batch.column(column), piece.begin, piece.count, /*at=*/0, vector);
       if (!filled.ok()) {
-        duckdb_function_set_error(info, ("Invalid Input Error: column " +
-            batch.schema().fields[column].name + ": " + filled.error().message).c_str());
+        duckdb_function_set_error(
+            info, ("Invalid Input Error: column " + batch.schema().fields[column].name + ": " +
+                   filled.error().message)
+                      .c_str());
         return;
       }
     } else if (column == batch.width() && reading->rows->with_row_number) {

@@ -18,8 +18,8 @@ class LoadedCsv {
     std::string types = sql::QuoteText(options.partition_column) + ": 'VARCHAR'";
     for (const types::Field& field : options.declared.fields) {
       if (field.name == options.partition_column) continue;
-      types += ", " + sql::QuoteText(field.name) + ": " +
-               sql::QuoteText(sql::SqlTypeName(field.type));
+      types +=
+          ", " + sql::QuoteText(field.name) + ": " + sql::QuoteText(sql::SqlTypeName(field.type));
     }
     static std::atomic<uint64_t> counter{0};
     LoadedCsv loaded(database, "__catena_csv_" + std::to_string(counter++));
@@ -61,17 +61,17 @@ Status CheckHeader(const types::Schema& columns, const CsvOptions& options,
 
 Result<std::vector<Date>> DaysOf(sql::Database* database, const std::string& table,
                                  const std::string& column, const std::string& path) {
-  CATENA_TRY(const auto rows, database->Query(
-      "SELECT CAST(" + column + " AS VARCHAR), min(rowid) + 2 FROM " + table +
-      " GROUP BY 1 ORDER BY 1"));
+  CATENA_TRY(const auto rows,
+             database->Query("SELECT CAST(" + column + " AS VARCHAR), min(rowid) + 2 FROM " +
+                             table + " GROUP BY 1 ORDER BY 1"));
   std::vector<Date> days;
   for (size_t row = 0; row < rows.rows(); ++row) {
     const std::string text(rows.column(0).Text(row));
     const auto day = ParseDate(text);
     if (!day.ok() || FormatDate(*day) != text) {
       return InvalidData("the partition column of a CSV row is not a date YYYY-MM-DD: '" + text +
-                         "', about line " +
-                         std::to_string(rows.column(1).Values<int64_t>()[row]) + " of " + path);
+                         "', about line " + std::to_string(rows.column(1).Values<int64_t>()[row]) +
+                         " of " + path);
     }
     days.push_back(*day);
   }
@@ -86,9 +86,10 @@ Result<std::vector<Date>> ImportCsv(sql::Database* database, const std::string& 
   if (!std::filesystem::is_regular_file(path, error)) {
     return NotFound("no such CSV file: " + path);
   }
-  CATENA_TRY(const auto header, database->Describe(
-      "SELECT * FROM read_csv(" + sql::QuotePath(path) + ", header = true, all_varchar = true)")
-          .WithContext("cannot import " + path));
+  CATENA_TRY(const auto header, database
+                                    ->Describe("SELECT * FROM read_csv(" + sql::QuotePath(path) +
+                                               ", header = true, all_varchar = true)")
+                                    .WithContext("cannot import " + path));
   CATENA_RETURN_IF_ERROR(CheckHeader(header, options, path));
   CATENA_TRY(const auto loaded, LoadedCsv::Load(database, path, options));
   const std::string column = sql::QuoteName(options.partition_column);

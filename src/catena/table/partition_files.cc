@@ -33,8 +33,7 @@ bool IsData(const fs::path& path) {
 Result<std::vector<std::string>> Names(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; entry != end;
-       entry.increment(error)) {
+  for (fs::directory_iterator entry(directory, error), end; entry != end; entry.increment(error)) {
     names.push_back(entry->path().filename().string());
     if (error) break;
   }
@@ -114,7 +113,8 @@ std::string Fingerprint(const std::vector<PartitionFiles>& partitions) {
 }
 
 WorkDirectory::WorkDirectory(std::string table_directory, std::string path, FileLock lock)
-    : table_directory_(std::move(table_directory)), path_(std::move(path)),
+    : table_directory_(std::move(table_directory)),
+      path_(std::move(path)),
       lock_(std::move(lock)) {}
 
 WorkDirectory::WorkDirectory(WorkDirectory&& other) noexcept
@@ -142,8 +142,8 @@ Result<WorkDirectory> WorkDirectory::Make(const std::string& table_directory) {
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory + "/.commit.lock", /*wait=*/true));
   CATENA_RETURN_IF_ERROR(RemoveLeftovers(table_directory));
-  const std::string path = table_directory + "/" + std::string(kWork) +
-                           std::to_string(getpid()) + "-" + std::to_string(counter++);
+  const std::string path = table_directory + "/" + std::string(kWork) + std::to_string(getpid()) +
+                           "-" + std::to_string(counter++);
   fs::create_directories(path + "/data", error);
   if (error) return SystemError("cannot make directory", path, error.value());
   CATENA_TRY(auto lock, FileLock::Acquire(path + "/lock", /*wait=*/false));

@@ -90,8 +90,8 @@ struct PartitionWriter::Work {
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(
-        schema, std::exchange(waiting, {}), directory.data() + "/" + FileName(files, "")));
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::exchange(waiting, {}),
+                                                   directory.data() + "/" + FileName(files, "")));
     waiting_rows = 0;
     ++files;
     return Status();
@@ -132,8 +132,8 @@ Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& sche
   const types::Schema columns = WithoutDs(schema);
   CATENA_RETURN_IF_ERROR(CheckColumns(columns));
   CATENA_TRY(auto directory, WorkDirectory::Make(directory_));
-  return PartitionWriter(std::unique_ptr<PartitionWriter::Work>(new PartitionWriter::Work{
-      name_, ds, columns, database_, std::move(directory)}));
+  return PartitionWriter(std::unique_ptr<PartitionWriter::Work>(
+      new PartitionWriter::Work{name_, ds, columns, database_, std::move(directory)}));
 }
 
 Status Table::WritePartition(Date ds, const types::Batch& batch) const {
@@ -152,9 +152,10 @@ Status Table::WritePartition(Date ds, const std::string& select) const {
     names += (names.empty() ? "" : ", ") + sql::QuoteName(field.name);
   }
   CATENA_TRY(auto work, WorkDirectory::Make(directory_));
-  CATENA_RETURN_IF_ERROR(
-      database_->CopyToParquet("SELECT " + names + " FROM (" + select + "\n)",
-                               work.data() + "/" + FileName(0, "")).WithContext(where));
+  CATENA_RETURN_IF_ERROR(database_
+                             ->CopyToParquet("SELECT " + names + " FROM (" + select + "\n)",
+                                             work.data() + "/" + FileName(0, ""))
+                             .WithContext(where));
   CATENA_RETURN_IF_ERROR(NameByContent(work.data(), 1).WithContext(where));
   return work.Publish(ds).WithContext(where);
 }

@@ -36,7 +36,9 @@ Result<std::string> TablePath(std::string_view name) {
 }
 
 Table::Table(std::string name, std::string directory, sql::Database* database)
-    : name_(std::move(name)), directory_(std::move(directory)), database_(database),
+    : name_(std::move(name)),
+      directory_(std::move(directory)),
+      database_(database),
       cache_(std::make_shared<Cache>()) {}
 
 bool Table::Exists() const {
@@ -117,8 +119,10 @@ Result<FileLock> Table::LockForJob(bool wait) const {
 Result<Warehouse> Warehouse::Open(const std::string& root, sql::Database* database) {
   std::error_code error;
   if (!fs::is_directory(root, error)) {
-    return NotFound("warehouse is not a directory; set `warehouse` in catena.yaml or "
-                    "CATENA_WAREHOUSE, or create it: " + root);
+    return NotFound(
+        "warehouse is not a directory; set `warehouse` in catena.yaml or "
+        "CATENA_WAREHOUSE, or create it: " +
+        root);
   }
   return Warehouse(fs::absolute(root).lexically_normal().string(), database);
 }

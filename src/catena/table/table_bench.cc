@@ -15,8 +15,10 @@ namespace fs = std::filesystem;
 constexpr int64_t kDays = 14;
 constexpr int64_t kRowsPerDay = 200000;
 
-const types::Schema kSchema{{{"user", types::Kind::kLong}, {"merchant", types::Kind::kString},
-                             {"amount", types::Kind::kDouble}, {"ts", types::Kind::kLong},
+const types::Schema kSchema{{{"user", types::Kind::kLong},
+                             {"merchant", types::Kind::kString},
+                             {"amount", types::Kind::kDouble},
+                             {"ts", types::Kind::kLong},
                              {"category", types::Kind::kString}}};
 
 types::Batch Rows(int64_t first) {
@@ -42,8 +44,10 @@ class Warehoused {
     for (int64_t day = 0; day < kDays; ++day) Write(day);
   }
   void Write(int64_t day) {
-    CATENA_CHECK(table->WritePartition(Date{20000} + static_cast<int32_t>(day),
-                                       Rows(day * kRowsPerDay)).ok(), "write");
+    CATENA_CHECK(
+        table->WritePartition(Date{20000} + static_cast<int32_t>(day), Rows(day * kRowsPerDay))
+            .ok(),
+        "write");
   }
   std::unique_ptr<sql::Database> database;
   std::optional<Table> table;
@@ -66,15 +70,25 @@ void Scan(benchmark::State& state) {
   ReadOptions options;
   options.with_ds = state.range(0) == 2;
   for (auto _ : state) {
-    CATENA_CHECK(warehoused.table->ScanQuery(query, options, [](types::Batch batch) {
-      benchmark::DoNotOptimize(batch.rows());
-      return Status();
-    }).ok(), "scan");
+    CATENA_CHECK(warehoused.table
+                     ->ScanQuery(query, options,
+                                 [](types::Batch batch) {
+                                   benchmark::DoNotOptimize(batch.rows());
+                                   return Status();
+                                 })
+                     .ok(),
+                 "scan");
   }
   state.SetItemsProcessed(state.iterations() * kDays * kRowsPerDay);
 }
-BENCHMARK(Scan)->ArgName("all:0,selects:1,ds:2")->Arg(0)->Arg(1)->Arg(2)
-    ->Unit(benchmark::kMillisecond)->MeasureProcessCPUTime()->UseRealTime();
+BENCHMARK(Scan)
+    ->ArgName("all:0,selects:1,ds:2")
+    ->Arg(0)
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMillisecond)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
 
 void Write(benchmark::State& state) {
   Warehoused warehoused;

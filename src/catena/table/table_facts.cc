@@ -22,8 +22,9 @@ std::optional<DataType> Widen(const DataType& a, const DataType& b) {
 }
 
 std::string ReadParquet(const std::string& list, bool by_name, bool with_file) {
-  return "read_parquet(" + list + ", hive_partitioning = false, union_by_name = " +
-         (by_name ? "true" : "false") + (with_file ? ", filename = '__catena_file'" : "") + ")";
+  return "read_parquet(" + list +
+         ", hive_partitioning = false, union_by_name = " + (by_name ? "true" : "false") +
+         (with_file ? ", filename = '__catena_file'" : "") + ")";
 }
 
 struct FileShape {
@@ -33,9 +34,12 @@ struct FileShape {
 
 // One query over all footers; equal texts are equal columns.
 Result<std::vector<FileShape>> FileShapes(sql::Database* database, const std::string& list) {
-  CATENA_TRY(const auto rows, database->Query(
-      "SELECT file_name, concat_ws('|', name, type, type_length, repetition_type, num_children, "
-      "converted_type, scale, precision, logical_type) FROM parquet_schema(" + list + ")"));
+  CATENA_TRY(
+      const auto rows,
+      database->Query("SELECT file_name, concat_ws('|', name, type, type_length, repetition_type, "
+                      "num_children, "
+                      "converted_type, scale, precision, logical_type) FROM parquet_schema(" +
+                      list + ")"));
   std::vector<FileShape> shapes;
   for (size_t row = 0; row < rows.rows(); ++row) {
     const std::string_view file = rows.column(0).Text(row);
@@ -60,10 +64,11 @@ class SchemaUnion {
       DataType& type = schema_.fields[*known].type;
       const auto widened = Widen(type, field.type);
       if (!widened) {
-        return InvalidData("partitions of a table disagree about the type of a column; write one "
-                           "of them anew: table " + table + ", column " + field.name + ": " +
-                           TypeName(type) + " in " + first_file_[*known] + ", " +
-                           TypeName(field.type) + " in " + file);
+        return InvalidData(
+            "partitions of a table disagree about the type of a column; write one "
+            "of them anew: table " +
+            table + ", column " + field.name + ": " + TypeName(type) + " in " +
+            first_file_[*known] + ", " + TypeName(field.type) + " in " + file);
       }
       type = *widened;
     }
@@ -98,8 +103,10 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
                                                          const std::string& table,
                                                          std::vector<PartitionFiles> partitions) {
   if (partitions.empty()) {
-    return NotFound("table has no partition; write it first, for example with a backfill, "
-                    "`catena table import` or `catena topic archive`: " + table);
+    return NotFound(
+        "table has no partition; write it first, for example with a backfill, "
+        "`catena table import` or `catena topic archive`: " +
+        table);
   }
   auto facts = std::make_shared<TableFacts>();
   facts->partitions = std::move(partitions);

@@ -154,8 +154,8 @@ Status Run(sql::Database* database, const FactsOf& facts_of, const MakePlan& mak
         },
         rows_per_batch);
     if (status.ok() || !ended.ok()) return status;
-    const bool moved = status.error().code == ErrorCode::kUnavailable &&
-                       Fingerprint(facts->partitions) != before;
+    const bool moved =
+        status.error().code == ErrorCode::kUnavailable && Fingerprint(facts->partitions) != before;
     if (!moved) return status;
     if (visited || attempt == kAttempts) {
       return Unavailable("a partition was replaced while it was being read; run it again: " +
@@ -179,7 +179,8 @@ Result<types::Batch> Gather(const types::Schema& schema,
 }  // namespace
 
 Status Table::Scan(const ScanRequest& request, const sql::Database::Visit& visit) const {
-  return Run(database_, [&] { return Facts(); },
+  return Run(
+             database_, [&] { return Facts(); },
              [&](const TableFacts& facts) {
                return PlanScan(database_, request, facts.WithPartitionColumn());
              },
@@ -190,8 +191,8 @@ Status Table::Scan(const ScanRequest& request, const sql::Database::Visit& visit
 Result<types::Schema> Table::SchemaOfScan(const ScanRequest& request) const {
   const std::string where = "table " + name_;
   CATENA_TRY(const auto facts, Facts());
-  CATENA_TRY(const auto plan, PlanScan(database_, request, facts->WithPartitionColumn())
-                                  .WithContext(where));
+  CATENA_TRY(const auto plan,
+             PlanScan(database_, request, facts->WithPartitionColumn()).WithContext(where));
   CATENA_TRY(const auto scan, Spell(database_, *facts, plan, request.range));
   return database_->Describe(scan.sql).WithContext(where);
 }
@@ -204,10 +205,9 @@ Result<types::Batch> Table::Read(const ScanRequest& request) const {
 Status Table::ScanQuery(const conf::Query& query, const ReadOptions& options,
                         const sql::Database::Visit& visit) const {
   CATENA_TRY(const auto range, RangeOf(query, options.range));
-  return Run(database_, [&] { return Facts(); },
-             [&](const TableFacts& facts) {
-               return PlanReading(database_, query, options, facts);
-             },
+  return Run(
+             database_, [&] { return Facts(); },
+             [&](const TableFacts& facts) { return PlanReading(database_, query, options, facts); },
              range, visit, ScanRequest().rows_per_batch)
       .WithContext("table " + name_);
 }

@@ -119,16 +119,20 @@ TEST_F(TableTest, WritesReadsInStableOrder) {
   request.columns = {"id"};
   request.with_ds = true;
   std::vector<int64_t> ids;
-  ASSERT_TRUE(table.Scan(request, [&](Batch batch) {
-    EXPECT_EQ(batch.schema().ToString(), "id LONG, ds STRING");
-    const auto some = Ids(batch);
-    ids.insert(ids.end(), some.begin(), some.end());
-    for (size_t row = 0; row < batch.rows(); ++row) {
-      const bool third_day = some[row] >= 7000000;
-      EXPECT_EQ(batch.column(1).Text(row), third_day ? "2026-11-03" : "2026-11-02");
-    }
-    return Status();
-  }).ok());
+  ASSERT_TRUE(table
+                  .Scan(request,
+                        [&](Batch batch) {
+                          EXPECT_EQ(batch.schema().ToString(), "id LONG, ds STRING");
+                          const auto some = Ids(batch);
+                          ids.insert(ids.end(), some.begin(), some.end());
+                          for (size_t row = 0; row < batch.rows(); ++row) {
+                            const bool third_day = some[row] >= 7000000;
+                            EXPECT_EQ(batch.column(1).Text(row),
+                                      third_day ? "2026-11-03" : "2026-11-02");
+                          }
+                          return Status();
+                        })
+                  .ok());
   auto expected = Count(0, 2400000);
   for (const int64_t id : Count(7000000, 10)) expected.push_back(id);
   EXPECT_EQ(ids, expected);
@@ -159,19 +163,38 @@ TEST_F(TableTest, OddDirectoryNames) {
 }
 
 TEST_F(TableTest, EveryTypeComesBack) {
-  const Schema schema{{{"bo", Kind::kBool}, {"by", Kind::kByte}, {"sh", Kind::kShort},
-                       {"in", Kind::kInt}, {"lo", Kind::kLong}, {"fl", Kind::kFloat},
-                       {"do", Kind::kDouble}, {"st", Kind::kString}, {"bi", Kind::kBinary},
-                       {"da", Kind::kDate}, {"ti", Kind::kTimestamp},
+  const Schema schema{{{"bo", Kind::kBool},
+                       {"by", Kind::kByte},
+                       {"sh", Kind::kShort},
+                       {"in", Kind::kInt},
+                       {"lo", Kind::kLong},
+                       {"fl", Kind::kFloat},
+                       {"do", Kind::kDouble},
+                       {"st", Kind::kString},
+                       {"bi", Kind::kBinary},
+                       {"da", Kind::kDate},
+                       {"ti", Kind::kTimestamp},
                        {"li", DataType::List(DataType::List(Kind::kString))},
                        {"ma", DataType::Map(Kind::kString, Kind::kDouble)},
-                       {"odd \"name'", Kind::kLong}, {"DS2", Kind::kLong}}};
+                       {"odd \"name'", Kind::kLong},
+                       {"DS2", Kind::kLong}}};
   BatchBuilder builder(schema);
   const std::vector<Value> full = {
-      true, -128, -32768, INT32_MIN, INT64_MAX, 0.5, 1e300, "text longer than twelve \xc3\xa9",
-      std::string("\x00\xff\x80", 3), -719162, int64_t{-62135596800000} + 1,
+      true,
+      -128,
+      -32768,
+      INT32_MIN,
+      INT64_MAX,
+      0.5,
+      1e300,
+      "text longer than twelve \xc3\xa9",
+      std::string("\x00\xff\x80", 3),
+      -719162,
+      int64_t{-62135596800000} + 1,
       types::ValueList{types::ValueList{"a", Value()}, types::ValueList{}, Value()},
-      types::ValueMap{{"k", 1.5}, {"other key of some length", Value()}}, 7, 8};
+      types::ValueMap{{"k", 1.5}, {"other key of some length", Value()}},
+      7,
+      8};
   ASSERT_TRUE(builder.AppendRow(full).ok());
   ASSERT_TRUE(builder.AppendRow(std::vector<Value>(schema.size())).ok());
   // More list elements than a vector of DuckDB holds, with nulls among them.
@@ -239,8 +262,10 @@ TEST_F(TableTest, DirectoryNamesTheDay) {
   ASSERT_TRUE(database_->Execute("SELECT 1").ok());
   fs::create_directories(fs::path(table.directory()) / "ds=2026-11-01");
   // A file of somebody else's, with a `ds` of its own.
-  ASSERT_TRUE(database_->CopyToParquet("SELECT 5::BIGINT AS id, 'wrong' AS ds",
-      table.directory() + "/ds=2026-11-01/000.parquet").ok());
+  ASSERT_TRUE(database_
+                  ->CopyToParquet("SELECT 5::BIGINT AS id, 'wrong' AS ds",
+                                  table.directory() + "/ds=2026-11-01/000.parquet")
+                  .ok());
   ScanRequest request;
   request.with_ds = true;
   request.wheres = {"ds = '2026-11-01'"};
@@ -360,22 +385,27 @@ TEST_F(TableTest, SameRowsSameBytes) {
 
 TEST_F(TableTest, ReadQueryIsWhatProjectionDoes) {
   const Table table = Find("data.events");
-  const Schema schema{{{"user", Kind::kString}, {"amount", Kind::kLong}, {"time", Kind::kInt},
-                       {"_topic_partition", Kind::kInt}, {"_offset", Kind::kLong}}};
+  const Schema schema{{{"user", Kind::kString},
+                       {"amount", Kind::kLong},
+                       {"time", Kind::kInt},
+                       {"_topic_partition", Kind::kInt},
+                       {"_offset", Kind::kLong}}};
   for (int day = 1; day <= 3; ++day) {
     BatchBuilder builder(schema);
     for (int i = 0; i < 500; ++i) {
-      ASSERT_TRUE(builder.AppendRow(std::vector<Value>{
-          i % 7 == 0 ? Value() : Value("user" + std::to_string(i % 13)), i, day * 1000 + i, i % 4,
-          day * 1000 + i}).ok());
+      ASSERT_TRUE(builder
+                      .AppendRow(std::vector<Value>{
+                          i % 7 == 0 ? Value() : Value("user" + std::to_string(i % 13)), i,
+                          day * 1000 + i, i % 4, day * 1000 + i})
+                      .ok());
     }
     ASSERT_TRUE(table.WritePartition(Day(day), builder.Build()).ok());
   }
   conf::Query query;
   query.has_selects = true;
   const auto both = [](const char* text) { return Expression{text, text}; };
-  query.selects = {{"u", both("upper(user)")}, {"half", both("amount / 2")},
-                   {"amount", both("amount")}};
+  query.selects = {
+      {"u", both("upper(user)")}, {"half", both("amount / 2")}, {"amount", both("amount")}};
   query.wheres = {both("amount % 3 = 0"), both("user IS NOT NULL")};
   query.time_column = both("time");
   query.start_partition = "2026-11-02";
@@ -391,7 +421,8 @@ TEST_F(TableTest, ReadQueryIsWhatProjectionDoes) {
   raw.with_ds = true;
   const Batch rows = table.Read(raw).value();
   auto projection = sql::Projection::Bind(database_.get(), query, rows.schema(),
-                                          {{"ds", "_topic_partition", "_offset"}}).value();
+                                          {{"ds", "_topic_partition", "_offset"}})
+                        .value();
   const Batch projected = projection.Apply(rows)->rows;
   ASSERT_EQ(projected.schema(), read.schema());
   ASSERT_EQ(projected.rows(), read.rows());
@@ -458,8 +489,7 @@ TEST_F(TableTest, CsvBecomesPartitions) {
   EXPECT_EQ(rows.Row(0), (std::vector<Value>{1700000000001, "B-2", Value(), 1, "2020-01-01"}));
   EXPECT_EQ(rows.Row(1), (std::vector<Value>{1700000000000, "A-1", "x, y", 0, "2019-06-17"}));
 
-  EXPECT_EQ(ImportCsv(database_.get(), root_ / "no.csv", table).error().code,
-            ErrorCode::kNotFound);
+  EXPECT_EQ(ImportCsv(database_.get(), root_ / "no.csv", table).error().code, ErrorCode::kNotFound);
   options.partition_column = "day";
   EXPECT_THAT(ImportCsv(database_.get(), csv, table, options).error().message,
               HasSubstr("lacks a column: day"));

@@ -126,8 +126,7 @@ bool FitsInteger(int64_t value) {
 }
 
 Error Misfit(const Value& value, const DataType& type) {
-  return InvalidData("value does not fit type " + TypeName(type) + ": " +
-                     PrintJson(ToJson(value)));
+  return InvalidData("value does not fit type " + TypeName(type) + ": " + PrintJson(ToJson(value)));
 }
 
 }  // namespace

@@ -105,9 +105,9 @@ class Column {
   Column Take(std::span<const uint32_t> rows) const;
 
  private:
-  using Data = std::variant<std::monostate, std::vector<int8_t>, std::vector<int16_t>,
-                            std::vector<int32_t>, std::vector<int64_t>, std::vector<float>,
-                            std::vector<double>>;
+  using Data =
+      std::variant<std::monostate, std::vector<int8_t>, std::vector<int16_t>, std::vector<int32_t>,
+                   std::vector<int64_t>, std::vector<float>, std::vector<double>>;
   DataType type_;
   Data data_;
   std::vector<uint8_t> validity_;

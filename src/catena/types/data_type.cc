@@ -74,7 +74,8 @@ Result<DataType> ParseAt(std::string_view text, int depth) {
   }
   return InvalidConf(
       "unknown type; write BOOLEAN, BYTE, SHORT, INT, LONG, FLOAT, DOUBLE, STRING, BINARY, DATE, "
-      "TIMESTAMP, LIST<T>, MAP<K,V> or STRUCT<name:T,...>: \"" + std::string(text) + "\"");
+      "TIMESTAMP, LIST<T>, MAP<K,V> or STRUCT<name:T,...>: \"" +
+      std::string(text) + "\"");
 }
 
 }  // namespace
@@ -96,8 +97,9 @@ std::string TypeName(const DataType& type) {
   for (const auto& [name, kind] : kScalars) {
     if (type.kind == kind) return std::string(name);
   }
-  std::string text = type.kind == Kind::kList ? "LIST<" : type.kind == Kind::kMap ? "MAP<"
-                                                                                : "STRUCT<";
+  std::string text = type.kind == Kind::kList  ? "LIST<"
+                     : type.kind == Kind::kMap ? "MAP<"
+                                               : "STRUCT<";
   for (size_t i = 0; i < type.children.size(); ++i) {
     if (i > 0) text += ",";
     if (type.kind == Kind::kStruct) text += type.field_names[i] + ":";

@@ -18,14 +18,26 @@
 namespace catena::types {
 
 enum class Kind : uint8_t {
-  kBool, kByte, kShort, kInt, kLong, kFloat, kDouble, kString, kBinary, kDate, kTimestamp,
-  kList, kMap, kStruct,
+  kBool,
+  kByte,
+  kShort,
+  kInt,
+  kLong,
+  kFloat,
+  kDouble,
+  kString,
+  kBinary,
+  kDate,
+  kTimestamp,
+  kList,
+  kMap,
+  kStruct,
 };
 
 struct DataType {
   Kind kind = Kind::kLong;
-  std::vector<DataType> children;         // List: element. Map: key, value. Struct: the fields.
-  std::vector<std::string> field_names;   // Struct only, one per child.
+  std::vector<DataType> children;        // List: element. Map: key, value. Struct: the fields.
+  std::vector<std::string> field_names;  // Struct only, one per child.
 
   DataType() = default;
   DataType(Kind scalar) : kind(scalar) {}  // NOLINT: a Kind is the scalar type of that kind

@@ -221,8 +221,7 @@ Status RowCodec::DecodeInto(std::string_view bytes, BatchBuilder* into) const {
   return reader.AtEnd() ? Status() : Status(Corruption("row bytes have a tail"));
 }
 
-bool EncodeKey(const Batch& batch, std::span<const size_t> columns, size_t row,
-               std::string* out) {
+bool EncodeKey(const Batch& batch, std::span<const size_t> columns, size_t row, std::string* out) {
   const size_t before = out->size();
   for (const size_t column : columns) {
     if (!AppendKeyCell(batch.column(column), row, out)) {

@@ -6,10 +6,10 @@
 // equal bytes whatever integer width they came in, and no key is a prefix of another.
 // STORED FORMAT: golden bytes in row_codec_test.cc.
 //
-//   input / output  scalars, lists and maps of them; structs are kUnsupported when the codec is bound
-//   null            RowCodec keeps it; KeyCodec refuses it: a key with a null part matches nothing
-//   errors          Decode of bytes that are not a row is kCorruption
-//   source          Avro 1.11 binary encoding, as Chronon stores streamed rows
+//   input / output  scalars, lists and maps of them; structs are kUnsupported when the codec is
+//   bound null            RowCodec keeps it; KeyCodec refuses it: a key with a null part matches
+//   nothing errors          Decode of bytes that are not a row is kCorruption source Avro 1.11
+//   binary encoding, as Chronon stores streamed rows
 
 #pragma once
 

@@ -31,14 +31,23 @@ TEST(RowCodecTest, GoldenBytes) {
   const Batch batch = builder.Build();
   std::string bytes;
   RowCodec(batch.schema()).Encode(batch, AllColumns(batch.schema()), 0, &bytes);
-  EXPECT_EQ(bytes, std::string("\x02\x03\x02\x04" "ab" "\x00", 7));
+  EXPECT_EQ(bytes, std::string("\x02\x03\x02\x04"
+                               "ab"
+                               "\x00",
+                               7));
 }
 
 TEST(RowCodecTest, EveryTypeRoundTripsAndEveryPrefixIsRefused) {
   const Schema schema = AllTypes();
   BatchBuilder builder(schema);
-  const std::vector<Value> row = {true, 7, int64_t{1} << 60, 0.5, -0.25, std::string("x\0y", 3),
-                                  ValueList{1.5, Value()}, ValueMap{{"k", 9}}};
+  const std::vector<Value> row = {true,
+                                  7,
+                                  int64_t{1} << 60,
+                                  0.5,
+                                  -0.25,
+                                  std::string("x\0y", 3),
+                                  ValueList{1.5, Value()},
+                                  ValueMap{{"k", 9}}};
   ASSERT_TRUE(builder.AppendRow(row).ok());
   const Batch batch = builder.Build();
   const RowCodec codec(schema);

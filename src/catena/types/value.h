@@ -28,14 +28,14 @@ struct Value {
   std::variant<std::monostate, bool, int64_t, double, std::string, ValueList, ValueMap> data;
 
   Value() = default;
-  Value(bool value) : data(value) {}                        // NOLINT: a boxed value is a value
-  Value(int64_t value) : data(value) {}                     // NOLINT
-  Value(int value) : data(int64_t{value}) {}                // NOLINT
-  Value(double value) : data(value) {}                      // NOLINT
-  Value(std::string value) : data(std::move(value)) {}      // NOLINT
-  Value(const char* value) : data(std::string(value)) {}    // NOLINT
-  Value(ValueList value) : data(std::move(value)) {}        // NOLINT
-  Value(ValueMap value) : data(std::move(value)) {}         // NOLINT
+  Value(bool value) : data(value) {}                      // NOLINT: a boxed value is a value
+  Value(int64_t value) : data(value) {}                   // NOLINT
+  Value(int value) : data(int64_t{value}) {}              // NOLINT
+  Value(double value) : data(value) {}                    // NOLINT
+  Value(std::string value) : data(std::move(value)) {}    // NOLINT
+  Value(const char* value) : data(std::string(value)) {}  // NOLINT
+  Value(ValueList value) : data(std::move(value)) {}      // NOLINT
+  Value(ValueMap value) : data(std::move(value)) {}       // NOLINT
 
   bool is_null() const { return data.index() == 0; }
 };

@@ -30,7 +30,8 @@ TEST(ValueTest, JsonBecomesTheColumnsType) {
 }
 
 TEST(DataTypeTest, SpellingsRoundTrip) {
-  for (const char* text : {"LONG", "LIST<DOUBLE>", "MAP<STRING,LIST<LONG>>", "STRUCT<a:INT,b:STRING>"}) {
+  for (const char* text :
+       {"LONG", "LIST<DOUBLE>", "MAP<STRING,LIST<LONG>>", "STRUCT<a:INT,b:STRING>"}) {
     auto type = ParseType(text);
     ASSERT_TRUE(type.ok()) << text;
     EXPECT_EQ(TypeName(*type), text);
