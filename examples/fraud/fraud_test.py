@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def run_demo(report: pathlib.Path) -> dict:
-    # Freshness of a machine that runs other tests at the same time says nothing.
+    # Freshness on a machine that runs other tests at the same time says nothing.
     done = subprocess.run(
         [sys.executable, str(HERE / "demo.py"), "--report", str(report), "--transactions", "3000",
          "--seconds", "3", "--rate", "300", "--risk-rate", "20", "--freshness-bound", "5000"],
@@ -31,5 +31,7 @@ def test_the_demo_proves_itself(tmp_path: pathlib.Path):
         assert report["alerts"] == []
         assert len(report["metrics"]) == 8
         assert report["metrics"]["join.output.rate"] > 0
-        for name in ("freshness_ms", "visible_ms", "fetch_ms"):
+        for name in ("visible_ms", "fetch_ms"):
             assert 0 < report[name]["p50"] <= report[name]["p99"]
+        # In whole milliseconds, so it may be none.
+        assert 0 <= report["freshness_ms"]["p50"] <= report["freshness_ms"]["p99"]
