@@ -18,7 +18,8 @@ import time
 from fractions import Fraction
 
 import pytest
-from feature_repository import CHAINED, FINAL, RISK, SIMPLE, FeatureRepository, conf_path, now_millis
+from feature_repository import (CHAINED, FINAL, RISK, SIMPLE, FeatureRepository, conf_path,
+                                now_millis)
 
 CRASHES = int(os.environ.get("CATENA_CRASHES", "50"))
 SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000

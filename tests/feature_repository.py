@@ -194,11 +194,9 @@ class FeatureRepository:
         return {chain["group_by"]: chain for chain in chains}
 
     def fetch(self, kind: str, name: str, keys: list[dict], at_millis: int, *flags) -> list[dict]:
-        file = self.folder / f"keys-{os.getpid()}.json"
-        file.write_text(json.dumps(keys))
         code, output, errors = self.ask(
-            "fetch", "--type", kind, "--name", name, "--key-json-file", file, "--at-millis",
-            at_millis, *flags)
+            "fetch", "--type", kind, "--name", name, "--key-json-file", "-", "--at-millis",
+            at_millis, *flags, text=json.dumps(keys))
         if code not in (0, 1):
             raise CommandFailed(f"catena fetch exited {code}: {errors[-3000:]}")
         return json.loads(output)["results"]
