@@ -25,20 +25,20 @@ namespace catena::streaming {
 
 struct ChainReport {
   std::string group_by;
-  std::string topic;             // Address of the left topic, absolute.
+  std::string topic;  // Address of the left topic, absolute.
   bool chained = false;
   Timestamp written_at;
-  double join_input_rate = 0;         // join.input.rate
-  double join_output_rate = 0;        // join.output.rate
-  double join_latency_p99 = 0;        // join.latency.p99
-  double groupby_input_lag = 0;       // groupby.input.lag
-  double groupby_state_size = 0;      // groupby.state.size
-  double groupby_window_updates = 0;  // groupby.window.updates
-  double chain_total_latency = 0;     // chain.total.latency, p99
-  double chain_data_quality = 0;      // chain.data.quality: null rate of the worst column
+  double join_input_rate = 0;                // join.input.rate
+  double join_output_rate = 0;               // join.output.rate
+  double join_latency_p99 = 0;               // join.latency.p99
+  double groupby_input_lag = 0;              // groupby.input.lag
+  double groupby_state_size = 0;             // groupby.state.size
+  double groupby_window_updates = 0;         // groupby.window.updates
+  double chain_total_latency = 0;            // chain.total.latency, p99
+  double chain_data_quality = 0;             // chain.data.quality: null rate of the worst column
   std::map<std::string, double> null_rates;  // By column.
   double chain_total_latency_p50 = 0;
-  std::map<std::string, int64_t> counts;     // Checkpoint counts, summed over partitions.
+  std::map<std::string, int64_t> counts;  // Checkpoint counts, summed over partitions.
 
   // {"join.input.rate": ..., ...}: the eight by their names.
   Json Metrics() const;

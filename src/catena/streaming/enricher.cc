@@ -40,9 +40,8 @@ Status Enricher::RunStage(Stage* stage, Timestamp now, EnrichedRows* rows) {
   const size_t count = rows->rows.rows();
   std::vector<Timestamp> as_of(count);
   for (size_t row = 0; row < count; ++row) {
-    as_of[row] = options_.event_time_query
-                     ? FromMillis(rows->event_times[row]) + options_.query_shift
-                     : now;
+    as_of[row] =
+        options_.event_time_query ? FromMillis(rows->event_times[row]) + options_.query_shift : now;
   }
   CATENA_TRY(fetch::FetchAnswer answer, fetcher_->FetchJoin(stage->join, rows->rows, as_of));
   for (const fetch::PartAnswer& part : answer.parts) {
@@ -68,7 +67,8 @@ Status Enricher::RunStage(Stage* stage, Timestamp now, EnrichedRows* rows) {
       if (!(answer.features.schema().fields[*fetched].type == field.type)) {
         return InvalidConf(
             "the stored definition of a part gives another type than its conf; give the changed "
-            "GroupBy a new name: " + field.name);
+            "GroupBy a new name: " +
+            field.name);
       }
       enriched.AddColumn(field.name, answer.features.shared(*fetched));
     } else {
@@ -103,8 +103,8 @@ Status Enricher::ProjectNext(Stage* stage, EnrichedRows* rows) {
     next.event_times.push_back(times != nullptr ? times->Values<int64_t>()[i]
                                                 : rows->event_times[from]);
   }
-  next.rows = keep.size() == projected.rows.rows() ? std::move(projected.rows)
-                                                   : projected.rows.Take(keep);
+  next.rows =
+      keep.size() == projected.rows.rows() ? std::move(projected.rows) : projected.rows.Take(keep);
   *rows = std::move(next);
   return Status();
 }

@@ -28,9 +28,9 @@ namespace catena::streaming {
 
 struct EnrichedRows {
   types::Batch rows;
-  std::vector<uint32_t> left_rows;      // By row.
-  std::vector<int64_t> event_times;     // By row; 0 where `bad_time`.
-  std::vector<uint8_t> incomplete;      // By row.
+  std::vector<uint32_t> left_rows;                              // By row.
+  std::vector<int64_t> event_times;                             // By row; 0 where `bad_time`.
+  std::vector<uint8_t> incomplete;                              // By row.
   std::vector<std::pair<uint32_t, std::string>> bad_left_rows;  // Expressions that failed on them.
   std::map<std::string, int64_t> incomplete_reasons;            // Rows by reason.
 };
@@ -50,8 +50,8 @@ class Enricher {
  private:
   struct Stage {
     std::string join;
-    types::Schema output;                       // Of the Join.
-    std::optional<sql::Projection> next_left;   // Absent at the last stage.
+    types::Schema output;                      // Of the Join.
+    std::optional<sql::Projection> next_left;  // Absent at the last stage.
   };
   Status RunStage(Stage* stage, Timestamp now, EnrichedRows* rows);
   Status ProjectNext(Stage* stage, EnrichedRows* rows);

@@ -30,8 +30,8 @@ Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> quer
     std::vector<int64_t> sorted(query_times.begin(), query_times.end());
     std::sort(sorted.begin(), sorted.end());
     ticket.event_time_max = sorted.back();
-    const auto at = static_cast<size_t>(options_.time_percentile *
-                                        static_cast<double>(sorted.size() - 1));
+    const auto at =
+        static_cast<size_t>(options_.time_percentile * static_cast<double>(sorted.size() - 1));
     ticket.event_time_percentile = sorted[at];
   }
   ticket.sampled_at = clock_->Now();
@@ -73,8 +73,8 @@ bool Gate::SidesReady(const GateTicket& ticket, Timestamp now) const {
     case GateKind::kWatermark:
       return Watermark() >= ticket.event_time_max;
     case GateKind::kFixed:
-      return ToMillis(now) >= ticket.event_time_percentile +
-                                  std::max(options_.query_delay, options_.lag).count();
+      return ToMillis(now) >=
+             ticket.event_time_percentile + std::max(options_.query_delay, options_.lag).count();
   }
   return false;
 }

@@ -40,9 +40,9 @@ struct RightSide {
 // What a micro-batch waits for; made when its records were read.
 struct GateTicket {
   Timestamp read_at;
-  Timestamp sampled_at;                 // After the records were read, before `ends` were.
-  int64_t event_time_max = INT64_MIN;   // Query times, shift included.
-  int64_t event_time_percentile = 0;    // For `fixed`.
+  Timestamp sampled_at;                    // After the records were read, before `ends` were.
+  int64_t event_time_max = INT64_MIN;      // Query times, shift included.
+  int64_t event_time_percentile = 0;       // For `fixed`.
   std::vector<std::vector<int64_t>> ends;  // By right side and partition.
 };
 

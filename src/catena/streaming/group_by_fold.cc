@@ -37,8 +37,12 @@ Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
 GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
                          aggregate::WindowedAggregator windowed, const StreamOptions& options,
                          kv::KVStore* store)
-    : group_by_(std::move(group_by)), windowed_(std::move(windowed)), options_(options),
-      store_(store), row_codec_(windowed_.rows().input_schema()), reach_(0) {
+    : group_by_(std::move(group_by)),
+      windowed_(std::move(windowed)),
+      options_(options),
+      store_(store),
+      row_codec_(windowed_.rows().input_schema()),
+      reach_(0) {
   const auto reach = aggregate::LayerReach(windowed_.windows());
   for (const Layer layer : aggregate::kLayers) {
     pools_.emplace_back(windowed_.rows());
@@ -130,8 +134,8 @@ Status GroupByFold::LoadTiles(Layer layer, const Work& work, TileSet* set) {
   std::vector<kv::GetRequest> requests;
   requests.reserve(set->tiles.size());
   for (const TileSet::Tile& tile : set->tiles) {
-    requests.push_back({dataset, work.keys[tile.key], FromMillis(tile.start),
-                        FromMillis(tile.start + 1)});
+    requests.push_back(
+        {dataset, work.keys[tile.key], FromMillis(tile.start), FromMillis(tile.start + 1)});
   }
   const auto answers = store_->MultiGet(requests);
   aggregate::IrPool& pool = pools_[static_cast<size_t>(layer)];
@@ -142,8 +146,7 @@ Status GroupByFold::LoadTiles(Layer layer, const Work& work, TileSet* set) {
     if (!answers[i].ok()) return answers[i].error();
     if (answers[i]->empty()) continue;
     std::string_view bytes;
-    CATENA_RETURN_IF_ERROR(
-        fetch::DecodeTile(answers[i]->back().value, &tile.incomplete, &bytes));
+    CATENA_RETURN_IF_ERROR(fetch::DecodeTile(answers[i]->back().value, &tile.incomplete, &bytes));
     CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_.rows(), bytes, tile.ir));
   }
   return Status();
@@ -160,8 +163,7 @@ Status GroupByFold::FoldTiles(Layer layer, Work* work, TileSet* set) {
   std::vector<Place> places;
   places.reserve(work->rows.size());
   for (uint32_t i = 0; i < work->rows.size(); ++i) {
-    places.push_back(
-        {work->key_of_row[i], FloorMillis(input.event_times[work->rows[i]], step), i});
+    places.push_back({work->key_of_row[i], FloorMillis(input.event_times[work->rows[i]], step), i});
   }
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
     return std::tie(a.key, a.start, a.position) < std::tie(b.key, b.start, b.position);
@@ -214,14 +216,15 @@ void GroupByFold::WriteRows(Work* work) const {
       work->batch.puts.push_back(
           {raw, key, {FromMillis(event_time), input.source_orders[row], std::move(value)}});
     }
-    const bool after_its_day = FloorMillis(event_time, kDay.count()) <
-                               FloorMillis(input.append_times[row], kDay.count());
+    const bool after_its_day =
+        FloorMillis(event_time, kDay.count()) < FloorMillis(input.append_times[row], kDay.count());
     if (after_its_day) {
       std::string value;
       fetch::EncodeLateRow({event_time, incomplete, row_bytes}, &value);
-      work->batch.puts.push_back({late, key,
-                                  {FromMillis(input.append_times[row]), input.source_orders[row],
-                                   std::move(value)}});
+      work->batch.puts.push_back(
+          {late,
+           key,
+           {FromMillis(input.append_times[row]), input.source_orders[row], std::move(value)}});
     }
   }
 }
@@ -247,8 +250,7 @@ Status GroupByFold::FoldPrefixes(const TileSet& days, Work* work) {
       }
       touched.push_back(std::move(day));
     }
-    CATENA_RETURN_IF_ERROR(
-        fold.FoldKey(work->keys[days.tiles[begin].key], &touched, &work->batch));
+    CATENA_RETURN_IF_ERROR(fold.FoldKey(work->keys[days.tiles[begin].key], &touched, &work->batch));
   }
   return Status();
 }

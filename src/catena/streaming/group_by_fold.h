@@ -4,7 +4,8 @@
 //     rows -> tiles (5m, 1h, 1d; those that windows use)   read, merged, written back
 //          -> raw rows                                     written
 //          -> prefixes (unwindowed outputs, day by day)    written at a key's first event of a day
-//          -> late rows (their day had ended)              written beside, for uploads that miss them
+//          -> late rows (their day had ended)              written beside, for uploads that miss
+//          them
 //          -> checkpoint: next offset, watermark, counts
 //
 //   input    rows after the GroupBy's final Query, of one topic partition, offsets ascending
@@ -87,9 +88,9 @@ class GroupByFold {
   // One call's scratch.
   struct Work {
     const FoldRows* input = nullptr;
-    std::vector<uint32_t> rows;              // Rows that are folded.
-    std::vector<uint32_t> key_of_row;        // By position in `rows`.
-    std::vector<std::string> keys;           // Encoded, distinct.
+    std::vector<uint32_t> rows;        // Rows that are folded.
+    std::vector<uint32_t> key_of_row;  // By position in `rows`.
+    std::vector<std::string> keys;     // Encoded, distinct.
     kv::WriteBatch batch;
   };
 
@@ -109,7 +110,7 @@ class GroupByFold {
   std::vector<size_t> key_columns_;    // In the rows' schema.
   std::vector<size_t> input_columns_;  // Of the raw row, in the rows' schema.
   std::vector<aggregate::Layer> layers_;
-  Millis reach_;                       // Older than this at append: no window can want it any more.
+  Millis reach_;  // Older than this at append: no window can want it any more.
 
   mutable std::mutex mutex_;
   std::vector<aggregate::IrPool> pools_;  // By layer.

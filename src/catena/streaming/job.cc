@@ -194,8 +194,15 @@ Status StreamJob::Run(std::stop_token stop) {
       }
     });
   }
+  Timestamp synced_at = state.clock->Now();
   while (!stop.stop_requested()) {
     if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
+    if (const Timestamp now = state.clock->Now();
+        !state.options.stream.debug &&
+        now - synced_at >= state.options.stream.checkpoint_interval) {
+      if (const Status status = state.store->Sync(); !status.ok()) state.Fail(status.error());
+      synced_at = now;
+    }
     std::unique_lock lock(state.mutex);
     if (!state.failure.ok()) break;
     state.changed.wait_for(lock, kReportInterval);
@@ -204,8 +211,9 @@ Status StreamJob::Run(std::stop_token stop) {
   all.request_stop();
   threads.clear();
   if (!state.options.stream.debug) {
-    const Status synced = state.store->Sync();
-    if (!synced.ok()) state.Fail(synced.error());
+    // The last report tells what the last micro-batch did.
+    if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
+    if (const Status status = state.store->Sync(); !status.ok()) state.Fail(status.error());
   }
   const std::lock_guard lock(state.mutex);
   return state.failure;

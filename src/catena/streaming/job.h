@@ -39,8 +39,8 @@ using SchemaLookup = std::function<Result<types::Schema>(const std::string& tabl
 
 struct StreamJobOptions {
   StreamOptions stream;
-  std::string topics_default;      // "file:/dir": where bare topic names live.
-  bool allow_gap = false;          // Go on although the topic no longer holds what comes next.
+  std::string topics_default;  // "file:/dir": where bare topic names live.
+  bool allow_gap = false;      // Go on although the topic no longer holds what comes next.
 };
 
 class StreamJob {

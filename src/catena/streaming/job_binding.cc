@@ -14,8 +14,12 @@ class Binder {
  public:
   Binder(const StreamJobOptions& options, const SchemaLookup& tables, kv::KVStore* store,
          sql::Database* database, const Clock* clock, BoundJob* bound)
-      : options_(options), resolver_(database, tables), store_(store), database_(database),
-        clock_(clock), bound_(bound) {}
+      : options_(options),
+        resolver_(database, tables),
+        store_(store),
+        database_(database),
+        clock_(clock),
+        bound_(bound) {}
 
   Status Bind(const plan::StreamingPlan& plan);
 
@@ -46,7 +50,8 @@ Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
   if (stored && stored->meaning != info.meaning) {
     return InvalidConf(
         "the definition changed since its state was written; give the changed GroupBy a new name, "
-        "or remove the state folder and upload again: " + name);
+        "or remove the state folder and upload again: " +
+        name);
   }
   if (stored && stored->inputs != info.inputs) {
     return InvalidConf("the types of its inputs differ from those of the stored state (stored: " +
@@ -89,11 +94,11 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
       const int64_t next = fold.CheckpointOf(p).next_offset;
       if (next >= begin) continue;
       if (!options_.allow_gap) {
-        return Unavailable(
-            "the topic no longer holds what comes next (" + fold.name() + ", topic " +
-            group_by->topic.name + ", partition " + std::to_string(p) + ": next offset " +
-            std::to_string(next) + ", earliest kept " + std::to_string(begin) +
-            "); upload a newer generation, or go on with --allow-gap");
+        return Unavailable("the topic no longer holds what comes next (" + fold.name() +
+                           ", topic " + group_by->topic.name + ", partition " + std::to_string(p) +
+                           ": next offset " + std::to_string(next) + ", earliest kept " +
+                           std::to_string(begin) +
+                           "); upload a newer generation, or go on with --allow-gap");
       }
       CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
       fold.BeginAt(p, begin);
@@ -134,8 +139,10 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   const auto time = rows.Find("ts");
   if (!time || (rows.fields[*time].type.kind != types::Kind::kLong &&
                 rows.fields[*time].type.kind != types::Kind::kTimestamp)) {
-    return InvalidConf("a streaming source needs a time column of type LONG in milliseconds; set "
-                       "time_column in its Query: topic " + task.topic);
+    return InvalidConf(
+        "a streaming source needs a time column of type LONG in milliseconds; set "
+        "time_column in its Query: topic " +
+        task.topic);
   }
   if (!task.stages.empty()) {
     std::vector<RightSide> right_sides;
@@ -150,8 +157,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
         }
       }
     }
-    CATENA_TRY(parts.gate, Gate::Open(std::move(right_sides), std::move(snapshots),
-                                      options_.stream, bound_->progress.get(), store_, clock_));
+    CATENA_TRY(parts.gate, Gate::Open(std::move(right_sides), std::move(snapshots), options_.stream,
+                                      bound_->progress.get(), store_, clock_));
     CATENA_TRY(parts.enricher, Enricher::Bind(task.stages, rows, resolver_, options_.stream,
                                               bound_->fetcher.get(), database_));
   }
@@ -166,8 +173,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
     }
     parts.targets.push_back(std::move(fold));
   }
-  bound_->workers.push_back(std::make_unique<Worker>(std::move(parts), options_.stream,
-                                                     bound_->progress.get(), clock_));
+  bound_->workers.push_back(
+      std::make_unique<Worker>(std::move(parts), options_.stream, bound_->progress.get(), clock_));
   return Status();
 }
 

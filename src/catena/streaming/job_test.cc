@@ -76,16 +76,24 @@ class JobTest : public testing::Test {
   void Append(const RiskEvent& event) {
     const std::string score = event.score ? PrintJson(Json(*event.score)) : "null";
     const std::string merchant = std::to_string(event.merchant);
-    ASSERT_TRUE(risk_writer_->Append({{merchant, "{\"merchant\":" + merchant + ",\"score\":" +
-        score + ",\"ts\":" + std::to_string(event.time) + "}", FromMillis(event.time)}}).ok());
+    ASSERT_TRUE(risk_writer_
+                    ->Append({{merchant,
+                               "{\"merchant\":" + merchant + ",\"score\":" + score +
+                                   ",\"ts\":" + std::to_string(event.time) + "}",
+                               FromMillis(event.time)}})
+                    .ok());
     risks_.push_back(event);
   }
   void Append(const Transaction& event) {
     const auto shown = [](std::optional<int64_t> v) { return v ? std::to_string(*v) : "null"; };
-    ASSERT_TRUE(tx_writer_->Append({{shown(event.merchant),
-        "{\"user\":" + shown(event.user) + ",\"merchant\":" + shown(event.merchant) +
-        ",\"amount\":" + PrintJson(Json(event.amount)) + ",\"ts\":" + std::to_string(event.time) +
-        "}", FromMillis(event.time)}}).ok());
+    ASSERT_TRUE(
+        tx_writer_
+            ->Append({{shown(event.merchant),
+                       "{\"user\":" + shown(event.user) + ",\"merchant\":" + shown(event.merchant) +
+                           ",\"amount\":" + PrintJson(Json(event.amount)) +
+                           ",\"ts\":" + std::to_string(event.time) + "}",
+                       FromMillis(event.time)}})
+            .ok());
     transactions_.push_back(event);
   }
 
@@ -109,9 +117,12 @@ class JobTest : public testing::Test {
 
   // Runs the job until it caught up (or `stop_early`), and checks that the counts add up.
   void RunJob(bool stop_early = false) {
-    auto job = StreamJob::Open({conf_}, options_, [](const std::string& table) {
-      return Result<types::Schema>(NotFound("no table: " + table));
-    }, store_.get(), database_.get(), &SystemClock());
+    auto job = StreamJob::Open(
+        {conf_}, options_,
+        [](const std::string& table) {
+          return Result<types::Schema>(NotFound("no table: " + table));
+        },
+        store_.get(), database_.get(), &SystemClock());
     ASSERT_TRUE(job.ok()) << job.error().message;
     std::stop_source stop;
     Status ended;
@@ -171,8 +182,9 @@ class JobTest : public testing::Test {
     std::vector<types::Value> row;
     for (const Millis window : {Millis(std::chrono::minutes(5)), Millis(kHour), kDay, 7 * kDay}) {
       const auto values = fold(window, risk);
-      row.push_back(values.empty() ? types::Value()
-                                   : types::Value(sum(values) / static_cast<double>(values.size())));
+      row.push_back(values.empty()
+                        ? types::Value()
+                        : types::Value(sum(values) / static_cast<double>(values.size())));
     }
     const auto amounts = fold(kHour, amount);
     row.push_back(amounts.empty() ? types::Value() : types::Value(sum(amounts)));
@@ -270,19 +282,22 @@ TEST_F(JobTest, LateEventsLandInOlderTilesAndPrefixes) {
 
 TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {
   Append(Transaction{kStart, 1, 1, 2.0});
-  for (const char* bad : {"{", "{\"user\":\"x\",\"ts\":1}", "{\"user\":1}",
-                          "{\"user\":1,\"ts\":99999999999999}"}) {
+  for (const char* bad :
+       {"{", "{\"user\":\"x\",\"ts\":1}", "{\"user\":1}", "{\"user\":1,\"ts\":99999999999999}"}) {
     ASSERT_TRUE(tx_writer_->Append({{"1", bad, FromMillis(kStart)}}).ok());
   }
   Append(Transaction{kStart + 1, 1, 1, 3.0});
   now_ = kStart + 2;
   RunJob();
   int letters = 0;
-  ASSERT_TRUE(store_->Scan(kDeadLetterDataset, [&](std::string_view key, const auto& value) {
-    EXPECT_EQ(key, tx_);
-    EXPECT_FALSE(DecodeDeadLetter(value.value)->reason.empty());
-    return ++letters > 0;
-  }).ok());
+  ASSERT_TRUE(store_
+                  ->Scan(kDeadLetterDataset,
+                         [&](std::string_view key, const auto& value) {
+                           EXPECT_EQ(key, tx_);
+                           EXPECT_FALSE(DecodeDeadLetter(value.value)->reason.empty());
+                           return ++letters > 0;
+                         })
+                  .ok());
   EXPECT_EQ(letters, 4);
   for (const ChainReport& report : reports_) {
     if (report.group_by == "chain.v1") {
@@ -302,12 +317,16 @@ TEST_F(JobTest, DebugWritesNothing) {
 }
 
 TEST_F(JobTest, TheReasonOfThePathIsTold) {
-  auto job = StreamJob::Open({conf_}, options_, [](const std::string& table) {
-    return Result<types::Schema>(NotFound("no table: " + table));
-  }, store_.get(), database_.get(), &SystemClock());
+  auto job = StreamJob::Open(
+      {conf_}, options_,
+      [](const std::string& table) {
+        return Result<types::Schema>(NotFound("no table: " + table));
+      },
+      store_.get(), database_.get(), &SystemClock());
   ASSERT_TRUE(job.ok());
   EXPECT_NE((*job)->Explain().find("chain: the source of chain.v1 is the Join parent"),
-            std::string::npos) << (*job)->Explain();
+            std::string::npos)
+      << (*job)->Explain();
   EXPECT_NE((*job)->Explain().find("simple stream: the source of risk.v1"), std::string::npos);
 }
 
@@ -317,9 +336,12 @@ TEST_F(JobTest, AChangedDefinitionUnderTheSameNameIsRefused) {
   std::string text = ChainConf(tx_, risk_);
   text.replace(text.find("\"operation\": 7"), 14, "\"operation\": 0");
   conf_ = *conf::ParseConf(*ParseJson(text, "chain"), "chain");
-  auto job = StreamJob::Open({conf_}, options_, [](const std::string& table) {
-    return Result<types::Schema>(NotFound("no table: " + table));
-  }, store_.get(), database_.get(), &SystemClock());
+  auto job = StreamJob::Open(
+      {conf_}, options_,
+      [](const std::string& table) {
+        return Result<types::Schema>(NotFound("no table: " + table));
+      },
+      store_.get(), database_.get(), &SystemClock());
   ASSERT_FALSE(job.ok());
   EXPECT_NE(job.error().message.find("definition changed"), std::string::npos);
 }

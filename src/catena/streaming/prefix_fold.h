@@ -22,10 +22,10 @@
 namespace catena::streaming {
 
 struct TouchedDay {
-  int64_t day = 0;                     // Start, milliseconds.
-  const std::byte* tile = nullptr;     // The day's tile, this call included.
+  int64_t day = 0;                  // Start, milliseconds.
+  const std::byte* tile = nullptr;  // The day's tile, this call included.
   uint64_t tile_incomplete = 0;
-  aggregate::IR delta;                 // This call's events of the day alone.
+  aggregate::IR delta;  // This call's events of the day alone.
   uint64_t delta_incomplete = 0;
 };
 
@@ -33,8 +33,10 @@ class PrefixFold {
  public:
   PrefixFold(aggregate::RowAggregator rows, std::string prefix_dataset, std::string day_dataset,
              kv::KVStore* store)
-      : rows_(std::move(rows)), prefix_dataset_(std::move(prefix_dataset)),
-        day_dataset_(std::move(day_dataset)), store_(store) {}
+      : rows_(std::move(rows)),
+        prefix_dataset_(std::move(prefix_dataset)),
+        day_dataset_(std::move(day_dataset)),
+        store_(store) {}
 
   // `days` ascend.
   Status FoldKey(const std::string& key, std::vector<TouchedDay>* days, kv::WriteBatch* batch);

@@ -21,7 +21,7 @@ namespace catena::streaming {
 
 struct GroupByShape {
   types::Schema keys;
-  types::Schema inputs;   // What raw rows hold; without aggregations the columns that pass through.
+  types::Schema inputs;  // What raw rows hold; without aggregations the columns that pass through.
   types::Schema outputs;
 };
 

@@ -102,36 +102,37 @@ Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>
   reader.Read("parallelism", &options.parallelism);
   reader.Read("timeout_millis", &options.timeout);
   reader.ReadChoice<GateKind>("gate",
-                          {{"caught_up", GateKind::kCaughtUp},
-                           {"watermark", GateKind::kWatermark},
-                           {"fixed", GateKind::kFixed}},
-                          &options.gate);
+                              {{"caught_up", GateKind::kCaughtUp},
+                               {"watermark", GateKind::kWatermark},
+                               {"fixed", GateKind::kFixed}},
+                              &options.gate);
   reader.Read("out_of_orderness_ms", &options.out_of_orderness);
   reader.Read("max_future_skew_ms", &options.max_future_skew);
   reader.Read("raw_retention_ms", &options.raw_retention);
   reader.Read("as_of_retention_ms", &options.as_of_retention);
   reader.Read("snapshot_wait_ms", &options.snapshot_wait);
-  reader.ReadChoice<OnError>("on_error",
-                             {{"dlq", OnError::kDeadLetter},
-                              {"fail", OnError::kFail},
-                              {"skip", OnError::kSkip}},
-                             &options.on_error);
+  reader.ReadChoice<OnError>(
+      "on_error",
+      {{"dlq", OnError::kDeadLetter}, {"fail", OnError::kFail}, {"skip", OnError::kSkip}},
+      &options.on_error);
   reader.Read("debug", &options.debug);
   const std::string* engine = reader.Find("processing_engine");
   if (engine != nullptr && *engine != "embedded") {
     if (*engine != "spark" && *engine != "flink") {
       reader.Fail(Misfit("processing_engine", *engine, "embedded, spark or flink"));
     } else {
-      reader.Fail(Unsupported("this build streams on the embedded engine only; take "
-                              "processing_engine out or set it to embedded: " + *engine));
+      reader.Fail(
+          Unsupported("this build streams on the embedded engine only; take "
+                      "processing_engine out or set it to embedded: " +
+                      *engine));
     }
   }
   const Millis needed = options.lag + options.out_of_orderness + options.max_future_skew;
   if (options.raw_retention < needed) {
     reader.Fail(InvalidConf(
         "stream parameter raw_retention_ms must be at least lag_millis + out_of_orderness_ms + "
-        "max_future_skew_ms = " + std::to_string(needed.count()) + ": " +
-        std::to_string(options.raw_retention.count())));
+        "max_future_skew_ms = " +
+        std::to_string(needed.count()) + ": " + std::to_string(options.raw_retention.count())));
   }
   CATENA_RETURN_IF_ERROR(reader.status());
   return options;

@@ -27,23 +27,23 @@ enum class GateKind : uint8_t {
 enum class OnError : uint8_t { kDeadLetter, kFail, kSkip };
 
 struct StreamOptions {
-  bool event_time_query = true;          // Enrich as of event time, else as of now.
-  Millis query_shift{0};                 // query_shift_ms: added to the query time.
-  Millis query_delay{0};                 // query_delay_ms: of the `fixed` gate.
-  double time_percentile = 0.95;         // Of the `fixed` gate.
-  Millis lag{2000};                      // lag_millis: the longest wait in a gate.
-  Millis batch_interval{1000};           // batch_interval_millis, batch_duration: at most.
-  Millis checkpoint_interval{1000};      // checkpoint_interval: between durable syncs.
-  int parallelism = 0;                   // Worker threads a task; 0: one per core.
-  Millis timeout{5000};                  // timeout_millis: of one enrichment fetch.
+  bool event_time_query = true;      // Enrich as of event time, else as of now.
+  Millis query_shift{0};             // query_shift_ms: added to the query time.
+  Millis query_delay{0};             // query_delay_ms: of the `fixed` gate.
+  double time_percentile = 0.95;     // Of the `fixed` gate.
+  Millis lag{2000};                  // lag_millis: the longest wait in a gate.
+  Millis batch_interval{1000};       // batch_interval_millis: never reached, see chaining.md.
+  Millis checkpoint_interval{1000};  // checkpoint_interval: between durable syncs.
+  int parallelism = 0;               // Worker threads a task; 0: one per core.
+  Millis timeout{5000};              // timeout_millis: of one enrichment fetch.
   GateKind gate = GateKind::kCaughtUp;
-  Millis out_of_orderness{0};            // out_of_orderness_ms: B of the watermark.
-  Millis max_future_skew{600000};        // max_future_skew_ms: event time past append time.
-  Millis raw_retention{7200000};         // raw_retention_ms.
-  Millis as_of_retention{7200000};       // as_of_retention_ms.
-  Millis snapshot_wait{0};               // snapshot_wait_ms: for the upload of a left row's day.
+  Millis out_of_orderness{0};       // out_of_orderness_ms: B of the watermark.
+  Millis max_future_skew{600000};   // max_future_skew_ms: event time past append time.
+  Millis raw_retention{7200000};    // raw_retention_ms.
+  Millis as_of_retention{7200000};  // as_of_retention_ms.
+  Millis snapshot_wait{0};          // snapshot_wait_ms: for the upload of a left row's day.
   OnError on_error = OnError::kDeadLetter;
-  bool debug = false;                    // Decode, enrich, print; write nothing.
+  bool debug = false;  // Decode, enrich, print; write nothing.
 };
 
 Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>& settings);

@@ -17,6 +17,7 @@ constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRowsWaitingMax = 20000;
 constexpr Millis kIdleWait{1};
 constexpr std::chrono::microseconds kGateWait{200};
+constexpr Millis kStallWait{20};
 
 // The `ts` column whatever its integer width; null when the Query has none.
 const types::Column* TimeColumn(const types::Batch& rows) { return rows.Find("ts"); }
@@ -98,8 +99,8 @@ Status Worker::Decode(MicroBatch* batch) {
     CATENA_RETURN_IF_ERROR(AddDeadLetter(batch->records[decoded.record_of_row[bad.row]],
                                          bad.message, &batch->dead_letters));
   }
-  batch->filtered = static_cast<int64_t>(decoded.rows.rows() - projected.rows.rows() -
-                                         projected.bad_rows.size());
+  batch->filtered =
+      static_cast<int64_t>(decoded.rows.rows() - projected.rows.rows() - projected.bad_rows.size());
   std::vector<uint32_t> record_of_row;
   for (const uint32_t row : projected.source_rows) {
     record_of_row.push_back(decoded.record_of_row[row]);
@@ -110,7 +111,8 @@ Status Worker::Decode(MicroBatch* batch) {
 Result<bool> Worker::Read(Lane* lane) {
   const Timestamp began = clock_->Now();
   if (lane->rows_waiting >= kRowsWaitingMax) return false;
-  // A micro-batch ends where some target's own beginning lies, so that each takes all of it or none.
+  // A micro-batch ends where some target's own beginning lies, so that each takes all of it or
+  // none.
   auto wanted = static_cast<int64_t>(kRecordsPerPoll);
   for (const FoldTarget& target : parts_.targets) {
     const int64_t from = target.fold->CheckpointOf(lane->partition).next_offset;
@@ -185,17 +187,38 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
   return released;
 }
 
+// A dependency that does not answer stalls the chain, it does not end it: the rows wait where they
+// are, and every timeout_millis the log says for what.
+Result<EnrichedRows> Worker::EnrichUntilAnswered(const MicroBatch& batch, int64_t complete_until,
+                                                 bool forced) {
+  const Timestamp began = clock_->Now();
+  Timestamp told = began;
+  while (true) {
+    Result<EnrichedRows> enriched = parts_.enricher->Enrich(batch.rows, batch.event_times,
+                                                            complete_until, forced, clock_->Now());
+    const bool stalled = !enriched.ok() && enriched.error().code == ErrorCode::kUnavailable;
+    if (!stalled || stop_.stop_requested()) return enriched;
+    if (const Timestamp now = clock_->Now(); now - told >= options_.timeout) {
+      CATENA_LOG_WARN("stalled", "waiting {} ms for the store: {}", (now - began).count(),
+                      enriched.error().message);
+      told = now;
+    }
+    std::this_thread::sleep_for(kStallWait);
+  }
+}
+
 Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
   // Sampled before the fetch: what it promises is then in what the fetch sees.
+  const Timestamp released = clock_->Now();
   const int64_t complete_until = parts_.gate->CompleteUntil(batch.ticket);
-  CATENA_TRY(EnrichedRows enriched,
-             parts_.enricher->Enrich(batch.rows, batch.event_times, complete_until, forced,
-                                     clock_->Now()));
+  CATENA_TRY(EnrichedRows enriched, EnrichUntilAnswered(batch, complete_until, forced));
   for (const auto& [reason, rows] : enriched.incomplete_reasons) {
     Metrics::Global().Count("catena_enrich_incomplete_total", {{"reason", reason}},
                             static_cast<double>(rows));
   }
   const Timestamp now = clock_->Now();
+  Metrics::Global().Observe("catena_stage_duration_seconds", {{"stage", "enrich"}},
+                            Seconds(released, now));
   for (FoldTarget& target : parts_.targets) {
     target.stats->enriched.Add(now, (now - batch.ticket.read_at).count() * 1000,
                                enriched.rows.rows());
@@ -253,6 +276,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
   ProgressCell& cell = progress_->Cell(fold.name(), batch.partition);
   fetch::Checkpoint next = fold.CheckpointOf(batch.partition);
   if (batch.next_offset <= next.next_offset) return Status();  // In its state already.
+  const fetch::Checkpoint before = next;
   std::vector<int64_t> append_times;
   std::vector<uint64_t> orders;
   for (const uint32_t record : record_of_row) {
@@ -269,26 +293,53 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
   target->stats->CountNulls(rows, fold.group_by().key_columns);
   if (options_.debug) {
     PrintRows(*target, rows, event_times, incomplete);
-    for (const int64_t time : event_times) next.event_time_max = std::max(next.event_time_max, time);
+    for (const int64_t time : event_times) {
+      next.event_time_max = std::max(next.event_time_max, time);
+    }
     fold.BeginAt(batch.partition, batch.next_offset);
   } else {
     const uint64_t tiles_before = fold.tile_updates();
+    const Timestamp began = clock_->Now();
     CATENA_TRY(next, fold.Apply({&rows, event_times, append_times, orders, incomplete},
                                 batch.partition, next, std::move(dead_letters)));
-    target->stats->tiles.Add(clock_->Now(), 0, fold.tile_updates() - tiles_before);
+    const uint64_t tiles = fold.tile_updates() - tiles_before;
+    target->stats->tiles.Add(clock_->Now(), 0, tiles);
+    Metrics::Global().Count("catena_tile_updates_total", {{"group_by", fold.name()}},
+                            static_cast<double>(tiles));
+    Metrics::Global().Observe("catena_stage_duration_seconds", {{"stage", "fold"}},
+                              Seconds(began, clock_->Now()));
   }
   cell.event_time_max.store(next.event_time_max);
   if (next.event_time_max != INT64_MIN) {
     cell.RaiseWatermark(next.event_time_max - options_.out_of_orderness.count());
   }
   cell.applied.store(next.next_offset);
+  CountFolded(target, before, next, append_times);
+  return Status();
+}
+
+void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
+                         const fetch::Checkpoint& after,
+                         const std::vector<int64_t>& append_times) const {
+  const std::string& name = target->fold->name();
   const Timestamp now = clock_->Now();
   for (const int64_t appended : append_times) {
-    target->stats->folded.Add(now, (ToMillis(now) - appended) * 1000);
+    const int64_t latency = ToMillis(now) - appended;
+    target->stats->folded.Add(now, latency * 1000);
+    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}},
+                              static_cast<double>(latency) / 1000.0);
   }
-  Metrics::Global().Count("catena_events_total", {{"group_by", fold.name()}, {"result", "folded"}},
-                          static_cast<double>(kept));
-  return Status();
+  const auto count = [&](const char* result, int64_t rows) {
+    if (rows == 0) return;
+    Metrics::Global().Count("catena_events_total", {{"group_by", name}, {"result", result}},
+                            static_cast<double>(rows));
+  };
+  count("folded", after.folded - before.folded);
+  count("filtered", after.filtered - before.filtered);
+  count("null_key", after.null_key - before.null_key);
+  count("dead_lettered", after.dead_lettered - before.dead_lettered);
+  count("late", after.late_beyond_retention - before.late_beyond_retention);
+  count("duplicate", after.duplicate - before.duplicate);
 }
 
 // --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
@@ -310,6 +361,7 @@ void Worker::PrintRows(const FoldTarget& target, const types::Batch& rows,
 }
 
 Status Worker::Run(std::stop_token stop) {
+  stop_ = stop;
   while (!stop.stop_requested()) {
     bool worked = false;
     bool waiting = false;

@@ -45,7 +45,7 @@ struct WorkerParts {
   std::unique_ptr<topic::TopicReader> reader;
   std::unique_ptr<topic::Decoder> decoder;
   std::optional<sql::Projection> left_query;
-  std::optional<Gate> gate;          // With the enricher: a chain.
+  std::optional<Gate> gate;  // With the enricher: a chain.
   std::optional<Enricher> enricher;
   std::vector<FoldTarget> targets;
 };
@@ -88,6 +88,8 @@ class Worker {
   // True when something was released.
   Result<bool> ReleaseReady(Lane* lane);
   Status ReleaseChain(const MicroBatch& batch, bool forced);
+  Result<EnrichedRows> EnrichUntilAnswered(const MicroBatch& batch, int64_t complete_until,
+                                           bool forced);
   Status FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
                   const std::vector<uint32_t>& record_of_row,
                   const std::vector<int64_t>& event_times, const std::vector<uint8_t>& incomplete,
@@ -97,6 +99,8 @@ class Worker {
   void PrintRows(const FoldTarget& target, const types::Batch& rows,
                  const std::vector<int64_t>& event_times,
                  const std::vector<uint8_t>& incomplete) const;
+  void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
+                   const fetch::Checkpoint& after, const std::vector<int64_t>& append_times) const;
   void NoteIdle(const Lane& lane, Timestamp began);
   void NoteOldest();
 
@@ -105,6 +109,7 @@ class Worker {
   Progress* progress_;
   const Clock* clock_;
   std::vector<Lane> lanes_;
+  std::stop_token stop_;  // Of Run.
 };
 
 }  // namespace catena::streaming
