@@ -200,6 +200,28 @@ std::vector<Generation> Retained(std::vector<Generation> generations, const Gene
   return generations;
 }
 
+// What is still to come of a day would be in no upload and, once the day is over, in no late row.
+Status RequireEnded(const conf::GroupBy& group_by, Date day, Timestamp now) {
+  if (IsEntity(group_by) || day.End() <= now) return Status();
+  return InvalidConf(
+      "the day has not ended, and its upload would lack what is still to come; upload the day "
+      "before, the stream adds the rest: " +
+      FormatDate(day));
+}
+
+// Streamed state goes on across uploads, so the two must mean the same.
+Status RequireSameStream(kv::KVStore* store, const std::string& name,
+                         const std::optional<fetch::ServingInfo>& stored,
+                         const std::string& meaning) {
+  if (!stored || stored->meaning == meaning) return Status();
+  CATENA_TRY(const auto streamed, fetch::ReadCheckpoints(store, name));
+  if (streamed.empty()) return Status();
+  return InvalidConf(
+      "the definition changed since its state was streamed; give the changed GroupBy a new name, "
+      "or remove the state folder and upload again: " +
+      name);
+}
+
 }  // namespace
 
 Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& step,
@@ -207,11 +229,13 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   const conf::GroupBy& group_by = *step.group_by;
   const std::string& name = group_by.metadata.name;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
+  CATENA_RETURN_IF_ERROR(RequireEnded(group_by, step.through, context.clock->Now()));
   StepReport report = BeginReport(step);
   UploadWriter writer(store, name, step.through.End(), options.chunk_bytes, &report);
   report.table = writer.dataset();
 
   CATENA_TRY(const auto old_info, fetch::ReadServingInfo(store, name));
+  CATENA_RETURN_IF_ERROR(RequireSameStream(store, name, old_info, step.meaning));
   CATENA_TRY(std::vector<Generation> generations, fetch::ReadGenerations(store, name));
   Generation generation;
   generation.batch_end = step.through.End();

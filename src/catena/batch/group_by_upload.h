@@ -10,7 +10,8 @@
 //            believed to be inside
 //   retries  the same upload again replaces its values; keys that are gone become empty. A crash
 //            leaves values that no generation names
-//   errors   those of the tables and the store
+//   errors   those of the tables and the store; kInvalidConf: a day of events that has not ended,
+//            or another definition than the one whose streamed state the store holds
 //   source   Chronon GroupByUpload; generations in docs/concepts/tiles.md
 
 #pragma once

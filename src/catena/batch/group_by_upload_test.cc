@@ -128,6 +128,33 @@ TEST_F(GroupByUploadTest, AnotherDefinitionEndsTheOldGenerations) {
   EXPECT_THAT(PrintReport(report), ::testing::HasSubstr("another definition"));
 }
 
+TEST_F(GroupByUploadTest, AnotherDefinitionThanTheStreamedOneIsRefused) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-04", 1)}});
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  ASSERT_TRUE(store_.Apply({{}, {fetch::CheckpointMark("gb", 0, {})}}, false).ok());
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  std::string changed = kSnapshot;
+  changed.replace(changed.find("\"operation\": 7"), 14, "\"operation\": 6");
+  const auto report = UploadGroupBy(context_, ConfOf(changed), Day("2026-03-04"), &store_);
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().code, ErrorCode::kInvalidConf);
+  EXPECT_THAT(report.error().message, ::testing::HasSubstr("new name"));
+}
+
+TEST_F(GroupByUploadTest, ADayOfEventsThatHasNotEndedIsRefused) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-04", 1)}});
+  clock_.Set(FromMillis(At("2026-03-05") - 1));
+  const auto early = UploadGroupBy(context_, ConfOf(kSnapshot), Day("2026-03-04"), &store_);
+  ASSERT_FALSE(early.ok());
+  EXPECT_EQ(early.error().code, ErrorCode::kInvalidConf);
+  EXPECT_TRUE(GenerationDays().empty());
+  clock_.Set(FromMillis(At("2026-03-05")));
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  EXPECT_EQ(GenerationDays().size(), 1u);
+}
+
 TEST_F(GroupByUploadTest, RefusesADayThatIsNotThere) {
   Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG", {});
   const auto report = UploadGroupBy(context_, ConfOf(kSnapshot), Day("2026-03-05"), &store_);

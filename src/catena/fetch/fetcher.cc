@@ -61,7 +61,6 @@ bool FetchAnswer::Complete(size_t row) const {
 
 void Fetcher::AddGroupBy(std::shared_ptr<const conf::GroupBy> group_by) {
   const std::lock_guard lock(mutex_);
-  readers_.erase(group_by->metadata.name);
   group_bys_[group_by->metadata.name] = std::move(group_by);
 }
 
@@ -119,16 +118,15 @@ Result<std::vector<Fetcher::Part>> Fetcher::PartsOf(const std::string& name, boo
 
 Result<std::shared_ptr<const GroupByReader>> Fetcher::ReaderOf(
     const std::shared_ptr<const conf::GroupBy>& group_by) {
-  const std::string& name = group_by->metadata.name;
   {
     const std::lock_guard lock(mutex_);
-    const auto at = readers_.find(name);
+    const auto at = readers_.find(group_by.get());
     if (at != readers_.end()) return at->second;
   }
   CATENA_TRY(GroupByReader opened, GroupByReader::Open(store_, group_by));
   auto reader = std::make_shared<const GroupByReader>(std::move(opened));
   const std::lock_guard lock(mutex_);
-  readers_[name] = reader;
+  readers_[group_by.get()] = reader;
   return reader;
 }
 

@@ -87,7 +87,8 @@ class Fetcher {
   mutable std::mutex mutex_;  // Guards the three maps, not the reads.
   std::map<std::string, std::shared_ptr<const conf::GroupBy>> group_bys_;
   std::map<std::string, std::shared_ptr<const conf::Join>> joins_;
-  std::map<std::string, std::shared_ptr<const GroupByReader>> readers_;
+  // By definition: two Joins may hold different ones under one name. A reader keeps its own alive.
+  std::map<const conf::GroupBy*, std::shared_ptr<const GroupByReader>> readers_;
 };
 
 }  // namespace catena::fetch

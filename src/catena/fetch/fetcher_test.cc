@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "catena/aggregate/ir_codec.h"
+#include "catena/conf/semantic_hash.h"
 
 namespace catena::fetch {
 namespace {
@@ -18,17 +19,23 @@ constexpr char kTemporal[] = R"json({
     {"inputColumn": "amount", "operation": 6}],
   "sources": [{"events": {"table": "t.x", "topic": "x", "query": {"timeColumn": "ts"}}}]})json";
 
-constexpr char kJoin[] = R"json({
+constexpr char kProfile[] = R"json({"metaData": {"name": "profile"}, "keyColumns": ["user"],
+  "sources": [{"entities": {"snapshotTable": "t.p"}}]})json";
+
+conf::Conf Parsed(const std::string& text) {
+  return *conf::ParseConf(*ParseJson(text, "conf"), "conf");
+}
+
+conf::Conf JoinConf() {
+  return Parsed(R"json({
   "metaData": {"name": "final"},
   "left": {"events": {"table": "t.spine", "query": {"timeColumn": "ts"}}},
   "joinParts": [
-    {"keyMapping": {"u": "user"}, "groupBy": {"metaData": {"name": "spend.v1"},
-      "keyColumns": ["user"], "accuracy": 0,
-      "aggregations": [{"inputColumn": "amount", "operation": 7,
-                        "windows": [{"length": 1, "timeUnit": 0}]}],
-      "sources": [{"events": {"table": "t.x", "topic": "x", "query": {"timeColumn": "ts"}}}]}},
-    {"prefix": "p", "groupBy": {"metaData": {"name": "profile"}, "keyColumns": ["user"],
-      "sources": [{"entities": {"snapshotTable": "t.p"}}]}}]})json";
+    {"keyMapping": {"u": "user"}, "groupBy": )json" +
+                std::string(kTemporal) + R"json(},
+    {"prefix": "p", "groupBy": )json" +
+                kProfile + "}]}");
+}
 
 types::Batch Users(std::vector<types::Value> users, const char* name = "user") {
   types::BatchBuilder keys(types::Schema{{{name, types::Kind::kLong}}});
@@ -42,10 +49,12 @@ class FetcherTest : public testing::Test {
  protected:
   void SetUp() override {
     store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
-    conf_ = *conf::ParseConf(*ParseJson(kTemporal, "spend"), "spend");
+    conf_ = Parsed(kTemporal);
     const types::Schema inputs{{{"amount", types::Kind::kDouble}}};
     windowed_ = *aggregate::WindowedAggregator::Bind(*conf_.group_by(), inputs);
-    Mark(ServingInfoMark("spend.v1", {{{{"user", types::Kind::kLong}}}, inputs, "m"}));
+    Mark(ServingInfoMark(
+        "spend.v1",
+        {{{{"user", types::Kind::kLong}}}, inputs, conf::MeaningOf(*conf_.group_by())}));
     fetcher_ = std::make_unique<Fetcher>(store_.get());
     fetcher_->AddConf(conf_);
   }
@@ -140,8 +149,34 @@ TEST_F(FetcherTest, ANullKeyIsARowOfNullsAndAnOldUploadSaysSo) {
   EXPECT_EQ(At(kBatchEnd + 3 * 86'400'000).parts[0].rows[0].incomplete, Incomplete::kUploadOld);
 }
 
+TEST_F(FetcherTest, InstantsThatNoCalendarHasAreOutOfRetention) {
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  for (const bool streams : {false, true}) {
+    if (streams) Mark(RetentionMark("spend.v1", {INT64_MIN, INT64_MIN, INT64_MIN}));
+    for (const int64_t t : {INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX}) {
+      EXPECT_TRUE(At(t).parts[0].rows[0].out_of_retention) << t;
+      EXPECT_TRUE(At(t).features.column(0).IsNull(0)) << t;
+    }
+    EXPECT_FALSE(At(-86'400'000).parts[0].rows[0].out_of_retention);
+  }
+}
+
+TEST_F(FetcherTest, AnotherDefinitionOfTheSameNameIsRefusedNotMisread) {
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  EXPECT_EQ(At(kBatchEnd).features.column(0).ValueAt(0), types::Value(5.0));
+  std::string changed = kTemporal;
+  changed.replace(changed.find("\"ts\""), 4, "\"ts + 1\"");
+  fetcher_->AddConf(Parsed(changed));
+  const Timestamp as_of = FromMillis(kBatchEnd);
+  const auto answer = fetcher_->FetchGroupBy("spend.v1", Users({1}), {&as_of, 1});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, ErrorCode::kInvalidConf);
+  EXPECT_NE(answer.error().message.find("different definitions"), std::string::npos);
+}
+
 TEST_F(FetcherTest, AJoinAnswersWhatItCanAndNamesThePartThatFailed) {
-  fetcher_->AddConf(*conf::ParseConf(*ParseJson(kJoin, "final"), "final"));
+  fetcher_->AddConf(JoinConf());
   const Timestamp as_of = FromMillis(kBatchEnd);
   auto answer = fetcher_->FetchJoin("final", Users({1}, "u"), {&as_of, 1});
   ASSERT_TRUE(answer.ok());
@@ -154,9 +189,11 @@ TEST_F(FetcherTest, AJoinAnswersWhatItCanAndNamesThePartThatFailed) {
 }
 
 TEST_F(FetcherTest, SnapshotsAnswerWithTheGenerationOfTheDayOrSayItIsLate) {
-  fetcher_->AddConf(*conf::ParseConf(*ParseJson(kJoin, "final"), "final"));
+  fetcher_->AddConf(JoinConf());
   const types::Schema columns{{{"tier", types::Kind::kString}}};
-  Mark(ServingInfoMark("profile", {{{{"user", types::Kind::kLong}}}, columns, "m"}));
+  Mark(ServingInfoMark(
+      "profile",
+      {{{{"user", types::Kind::kLong}}}, columns, conf::MeaningOf(*Parsed(kProfile).group_by())}));
   Mark(GenerationsMark("profile", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
   types::BatchBuilder row(columns);
   ASSERT_TRUE(row.AppendRow(std::vector<types::Value>{"gold"}).ok());

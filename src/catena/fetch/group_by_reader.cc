@@ -5,11 +5,20 @@
 
 #include "catena/aggregate/ir_codec.h"
 #include "catena/aggregate/window/resolution.h"
+#include "catena/conf/semantic_hash.h"
 
 namespace catena::fetch {
 
 using aggregate::Layer;
 using aggregate::OnlineWindows;
+
+namespace {
+
+// Instants beyond these leave no room for a window before them, or for the rest of their day.
+constexpr Timestamp kEarliest = FromMillis(-(int64_t{1} << 58));
+constexpr Timestamp kLatest = FromMillis(int64_t{1} << 58);
+
+}  // namespace
 
 std::string_view IncompleteName(Incomplete reason) {
   switch (reason) {
@@ -37,6 +46,12 @@ Result<GroupByReader> GroupByReader::Open(kv::KVStore* store,
     return NotFound(
         "nothing was uploaded or streamed for this GroupBy yet; run `catena "
         "group-by-upload` or `catena group-by-streaming` on its conf: " +
+        name);
+  }
+  if (info->meaning != conf::MeaningOf(*group_by)) {
+    return InvalidConf(
+        "the conf and what is stored under its name are of different definitions; compile, upload "
+        "and stream one definition, and give a changed GroupBy a new name: " +
         name);
   }
   GroupByReader reader;
@@ -166,6 +181,9 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
   plan.as_of = as_of;
   plan.request_begin = requests->size();
   if (key.empty()) {
+    plan.nothing = true;
+  } else if (as_of < kEarliest || as_of > kLatest) {
+    plan.answer.out_of_retention = true;
     plan.nothing = true;
   } else if (group_by_->accuracy == conf::Accuracy::kSnapshot) {
     PlanSnapshot(view, key, requests, &plan);

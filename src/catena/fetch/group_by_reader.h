@@ -9,7 +9,8 @@
 //
 //   input    encoded key (EncodeKey), instant t, exclusive
 //   output   one row of output_schema(); null where nothing is
-//   errors   kCorruption: stored bytes do not decode; kNotFound from Open: never served
+//   errors   kCorruption: stored bytes do not decode; from Open kNotFound: never served, and
+//            kInvalidConf: what is stored was made by another definition
 //   threads  const calls may run concurrently
 //   source   Chronon GroupByFetcher; rules in docs/concepts/tiles.md and accuracy.md
 
@@ -43,7 +44,8 @@ std::string_view IncompleteName(Incomplete reason);
 
 struct RowAnswer {
   Incomplete incomplete = Incomplete::kNone;
-  bool out_of_retention = false;  // t is older than what is kept: no value, all columns are null.
+  // t is older than what is kept, or no time of this calendar: no value, all columns are null.
+  bool out_of_retention = false;
 };
 
 class GroupByReader {

@@ -13,6 +13,11 @@ namespace catena::serve {
 namespace {
 
 constexpr size_t kNameBytesMax = 256;
+// An answer takes a hundred times the memory of the shortest request for it.
+constexpr size_t kRowsMax = 10'000;
+// 0001-01-01 and 9999-12-31, inclusive: what dates can be written of.
+constexpr Timestamp kFirstInstant = FromMillis(-62'135'596'800'000);
+constexpr Timestamp kLastInstant = FromMillis(253'402'300'799'999);
 constexpr std::string_view kNamePunctuation = "_./-";
 
 // As runtime rules have it: [A-Za-z0-9_./-]{1,256} without ".." or empty segments.
@@ -29,6 +34,12 @@ bool IsConfName(const std::string& name) {
 
 Error OfRow(size_t row, const std::string& what) {
   return InvalidConf("requests[" + std::to_string(row) + "]: " + what);
+}
+
+Status RequireInstant(Timestamp as_of) {
+  if (as_of >= kFirstInstant && as_of <= kLastInstant) return Status();
+  return InvalidConf("atMillis lies outside the years 1 to 9999: " +
+                     std::to_string(ToMillis(as_of)));
 }
 
 void AddOnce(const std::string& name, std::vector<std::string>* names) {
@@ -79,6 +90,7 @@ Result<std::string> Features::ResolveName(const std::string& name, bool is_join)
 Result<std::vector<Features::Row>> Features::ReadRows(const FeaturesCall& call,
                                                       const Json& body) const {
   const Timestamp now = call.as_of ? *call.as_of : clock_->Now();
+  CATENA_RETURN_IF_ERROR(RequireInstant(now));
   const Json* list = &body;
   if (body.is_object()) {
     const auto at = body.find("requests");
@@ -89,6 +101,10 @@ Result<std::vector<Features::Row>> Features::ReadRows(const FeaturesCall& call,
   }
   if (!list->is_array() || list->empty()) {
     return InvalidConf("the body is a JSON array of at least one key map: [{\"user_id\": 7}]");
+  }
+  if (list->size() > kRowsMax) {
+    return InvalidConf("too many key maps in one request; send at most " +
+                       std::to_string(kRowsMax) + " at once: " + std::to_string(list->size()));
   }
   std::vector<Row> rows;
   for (size_t i = 0; i < list->size(); ++i) {
@@ -104,6 +120,8 @@ Result<std::vector<Features::Row>> Features::ReadRows(const FeaturesCall& call,
         auto as_of = ReadAtMillis(*at);
         if (!as_of.ok()) return OfRow(i, as_of.error().message);
         row.as_of = *as_of;
+        const Status possible = RequireInstant(row.as_of);
+        if (!possible.ok()) return OfRow(i, possible.error().message);
       }
     }
     if (!keys->is_object()) {

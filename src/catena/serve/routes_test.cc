@@ -122,6 +122,30 @@ TEST_F(RoutesTest, MalformedRequestsAre400WithAReason) {
   EXPECT_EQ(Post(std::string(kUsersRoute) + "?at=1", "[{}]").status, 400);
 }
 
+TEST_F(RoutesTest, TimesThatNoCalendarHasAre400) {
+  for (const char* route : {kUsersRoute, kSpendRoute, kJoinRoute}) {
+    for (const char* time : {"-9223372036854775808", "9223372036854775807", "253402300800000"}) {
+      const std::string one = R"([{"user_id": 1}])";
+      EXPECT_EQ(Post(std::string(route) + "?atMillis=" + time, one).status, 400) << time;
+      const std::string each = R"({"requests": [{"keys": {"user_id": 1}, "atMillis": )";
+      EXPECT_EQ(Post(route, each + time + "}]}").status, 400) << time;
+    }
+    EXPECT_EQ(Post(std::string(kUsersRoute) + "?atMillis=-1", R"([{"user_id": 1}])").status, 200);
+  }
+}
+
+TEST_F(RoutesTest, MoreRowsThanARequestMayHaveAre400) {
+  const auto maps = [](size_t count) {
+    std::string body = "[{\"user_id\": 1}";
+    for (size_t i = 1; i < count; ++i) body += ",{\"user_id\": 1}";
+    return body + "]";
+  };
+  EXPECT_EQ(Post(kUsersRoute, maps(10'000)).status, 200);
+  const HttpResponse refused = Post(kUsersRoute, maps(10'001));
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(refused.body.find("at most 10000"), std::string::npos) << refused.body;
+}
+
 TEST_F(RoutesTest, NamesAreDecodedAndChecked) {
   EXPECT_EQ(Post("/v1/features/groupby/shop%2Fusers.v1", R"([{"user_id": 1}])").status, 200);
   EXPECT_EQ(Post("/v1/features/groupby/..%2F..%2Fetc", "[{}]").status, 400);

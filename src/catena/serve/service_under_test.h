@@ -14,6 +14,7 @@
 
 #include "catena/base/check.h"
 #include "catena/conf/conf.h"
+#include "catena/conf/semantic_hash.h"
 #include "catena/fetch/online_state.h"
 #include "catena/serve/http_server.h"
 #include "catena/serve/routes.h"
@@ -65,6 +66,11 @@ class ServiceUnderTest {
   monitor::ChainMonitor monitor_;
 
  private:
+  static std::string MeaningOf(const char* group_by) {
+    const auto conf = conf::ParseConf(*ParseJson(group_by, "group by"), "group by");
+    CATENA_CHECK(conf.ok(), "the GroupBy of the test is a conf");
+    return conf::MeaningOf(*conf->group_by());
+  }
   void WriteState() {
     using types::Kind;
     const types::Schema keys{{{"user_id", Kind::kLong}}};
@@ -86,10 +92,12 @@ class ServiceUnderTest {
       batch.puts.push_back(
           {fetch::UploadDataset("shop.users.v1"), key, {FromMillis(kNow), 0, value}});
     }
-    batch.marks.push_back(fetch::ServingInfoMark("shop.users.v1", {keys, users, "m"}));
+    batch.marks.push_back(
+        fetch::ServingInfoMark("shop.users.v1", {keys, users, MeaningOf(kUsers)}));
     batch.marks.push_back(
         fetch::GenerationsMark("shop.users.v1", {{FromMillis(kNow), FromMillis(kNow), {}}}));
-    batch.marks.push_back(fetch::ServingInfoMark("shop.spend.v1", {keys, spend, "m"}));
+    batch.marks.push_back(
+        fetch::ServingInfoMark("shop.spend.v1", {keys, spend, MeaningOf(kSpend)}));
     batch.marks.push_back(fetch::RetentionMark("shop.spend.v1", {INT64_MIN, kKeptFrom, kKeptFrom}));
     CATENA_CHECK(store_->Apply(batch).ok(), "memory takes it");
   }
