@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -12,7 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kFolder = fs::path(CATENA_SOURCE_DIR) / "tests" / "scenarios";
+// CATENA_SCENARIOS: other ones than the committed.
+fs::path Folder() {
+  const char* given = std::getenv("CATENA_SCENARIOS");
+  return given != nullptr ? fs::path(given) : fs::path(CATENA_SOURCE_DIR) / "tests" / "scenarios";
+}
 
 struct Csv {
   std::vector<std::string> header;
@@ -86,7 +91,7 @@ types::Value ParseCell(const std::string& cell, const types::DataType& type) {
 }
 
 Scenario ReadScenario(const std::string& name) {
-  const fs::path folder = kFolder / name;
+  const fs::path folder = Folder() / name;
   Scenario scenario;
   scenario.name = name;
   scenario.conf = ReadJson(folder / "conf.json");
@@ -112,7 +117,7 @@ Scenario ReadScenario(const std::string& name) {
 
 std::vector<std::string> ScenarioNames() {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(kFolder)) {
+  for (const auto& entry : fs::directory_iterator(Folder())) {
     if (fs::exists(entry.path() / "scenario.json")) names.push_back(entry.path().filename());
   }
   std::sort(names.begin(), names.end());

@@ -31,11 +31,14 @@ struct RunOptions {
   bool tiled = false;
   // Tables carry _topic_partition and _offset, as archived topics do.
   bool source_order = true;
+  // Differences are counted, not failures: for negative controls.
+  bool may_differ = false;
 };
 
 // What became of the queries.
 struct Compared {
   size_t equal = 0;             // Rows of which every feature is as expected.
+  size_t different = 0;         // At least one is not.
   size_t nonnull = 0;           // Their features that are not null.
   size_t incomplete = 0;        // Said so.
   size_t out_of_retention = 0;  // Said so.
@@ -49,6 +52,7 @@ class ScenarioRun {
   // The final Join over all tables, compared.
   Compared Backfill();
 
+  Date first_day() const;  // Of the records.
   size_t records() const { return records_.size(); }
   // Records of all topics in the order of their appending; goes on where it stopped.
   void AppendRecords(size_t until);
@@ -79,7 +83,7 @@ class ScenarioRun {
   void UploadOne(const std::shared_ptr<const conf::GroupBy>& group_by, Date end);
   void RunJob(Millis stop_after, const std::function<bool()>& done);
   void ExpectConserved();
-  bool RowEquals(const types::Batch& features, size_t row, size_t query, Compared* compared);
+  void CompareRow(const types::Batch& features, size_t row, size_t query, Compared* compared);
 
   const Scenario& scenario_;
   RunOptions options_;

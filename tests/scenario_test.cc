@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every scenario in five modes, one answer: tables; a stream; a stream of which only tiles are
-// left; an upload in the middle of a stream; stops at random rows; other parallelism.
+// left, or an upload and what came after it; stops at random rows; other parallelism.
 #include <gtest/gtest.h>
+
+#include <cstdlib>
 
 #include "catena/base/random.h"
 #include "scenario_run.h"
@@ -9,7 +11,11 @@
 namespace catena::scenario {
 namespace {
 
-constexpr uint64_t kSeed = 20261121;
+// CATENA_SEED repeats a run, or makes another one.
+uint64_t Seed() {
+  const char* given = std::getenv("CATENA_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : 20261121;
+}
 
 class ScenarioTest : public testing::TestWithParam<std::string> {
  protected:
@@ -96,9 +102,32 @@ TEST_P(ScenarioTest, UploadFirst) {
   EXPECT_GT(compared.equal, 0u);
 }
 
+// As in life: a generation a night, late records after it, queries on either side of each.
+TEST_P(ScenarioTest, UploadEveryNight) {
+  ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
+  run.UploadSnapshots();
+  for (Date day = run.first_day() + 1; run.RecordAt(day.Start()) < run.records(); day = day + 1) {
+    run.AppendRecords(run.RecordAt(day.Start()));
+    run.Stream();
+    run.Upload(day - 1);
+  }
+  run.AppendRecords(run.records());
+  run.Stream();
+  ExpectAll(run.Fetch());
+}
+
+// The negative control: a stream that lost its last records is seen to differ.
+TEST_P(ScenarioTest, LostRecordsAreNoticed) {
+  ScenarioRun run(scenario_, {.may_differ = true});
+  run.UploadSnapshots();
+  run.AppendRecords(run.records() * 9 / 10);
+  run.Stream();
+  EXPECT_GT(run.Fetch().different, 0u);
+}
+
 TEST_P(ScenarioTest, StopsAtRandomRows) {
-  SCOPED_TRACE(kSeed);
-  Random random(kSeed);
+  SCOPED_TRACE("CATENA_SEED=" + std::to_string(Seed()));
+  Random random(Seed());
   ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
   run.UploadSnapshots();
   size_t appended = 0;

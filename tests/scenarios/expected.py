@@ -9,13 +9,16 @@ a conf come with their Python meaning in `scenario.json`. Slow and obvious.
 """
 
 import csv
+import datetime
 import io
 import json
+import os
 import pathlib
 import sys
 from fractions import Fraction
 
-HERE = pathlib.Path(__file__).resolve().parent
+FOLDER = pathlib.Path(os.environ.get("CATENA_SCENARIOS") or
+                      pathlib.Path(__file__).resolve().parent)
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -163,7 +166,6 @@ class Scenario:
 
 
 def day_number(ds: str) -> int:
-    import datetime
     return (datetime.date.fromisoformat(ds) - datetime.date(1970, 1, 1)).days
 
 
@@ -189,7 +191,7 @@ def fold(operation: int, inside: list):
 
 
 def scenarios() -> list:
-    return sorted(path.parent for path in HERE.glob("*/scenario.json"))
+    return sorted(path.parent for path in FOLDER.glob("*/scenario.json"))
 
 
 def main() -> None:

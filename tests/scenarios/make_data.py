@@ -2,6 +2,8 @@
 """How the scenarios beside this file were made: confs, rows and queries, from fixed seeds.
 
     python3 tests/scenarios/make_data.py && python3 tests/scenarios/expected.py
+    export CATENA_SCENARIOS=/tmp/others; python3 tests/scenarios/make_data.py 7 && python3
+        tests/scenarios/expected.py && build/release/tests/scenario_test    other rows, elsewhere
 
 Changing a line here changes committed data: look at the difference before you commit it. Rows of a
 topic stand in the order in which they were appended; `append_ts`, where a table has it, is when.
@@ -12,10 +14,14 @@ depend on the number of partitions.
 import csv
 import datetime
 import json
+import os
 import pathlib
 import random
+import sys
 
-HERE = pathlib.Path(__file__).resolve().parent
+FOLDER = pathlib.Path(os.environ.get("CATENA_SCENARIOS") or
+                      pathlib.Path(__file__).resolve().parent)
+SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -64,9 +70,9 @@ def join(name: str, left: dict, *parts: dict) -> dict:
 
 class Writer:
     def __init__(self, name: str, about: str, seed: int):
-        self.folder = HERE / name
-        self.folder.mkdir(exist_ok=True)
-        self.random = random.Random(seed)
+        self.folder = FOLDER / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.random = random.Random(1000 * SEED + seed)
         self.about = {"about": about, "topics": {}, "upload_day": "2026-03-04", "python": {}}
         self.schemas, self.sql = {}, {}
 
