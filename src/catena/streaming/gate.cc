@@ -46,11 +46,14 @@ Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> quer
   return ticket;
 }
 
-bool Gate::Bootstrapped(Timestamp now) {
+// A side that records never stop coming to is never seen at its end; that it applied what was there
+// at some moment is as good.
+bool Gate::Bootstrapped(const GateTicket& ticket, Timestamp now) {
   if (!bootstrapped_) {
-    bootstrapped_ = std::all_of(sides_.begin(), sides_.end(), [&](const Side& side) {
-      return progress_->ReachedEnd(side.group_by);
-    });
+    bootstrapped_ =
+        AppliedEnds(ticket) || std::all_of(sides_.begin(), sides_.end(), [&](const Side& side) {
+          return progress_->ReachedEnd(side.group_by);
+        });
     bootstrapped_at_ = now;
   }
   return bootstrapped_;
@@ -94,7 +97,7 @@ Result<bool> Gate::SnapshotsReady(int64_t event_time, Timestamp now) {
 
 Result<Release> Gate::Check(const GateTicket& ticket, Timestamp now) {
   if (ticket.event_time_max == INT64_MIN) return Release::kReady;  // Nothing to enrich.
-  if (!Bootstrapped(now)) return Release::kWait;
+  if (!Bootstrapped(ticket, now)) return Release::kWait;
   const Timestamp since = std::max(ticket.read_at, bootstrapped_at_);
   if (options_.snapshot_wait > Millis{0} && now - since < options_.snapshot_wait) {
     CATENA_TRY(const bool ready, SnapshotsReady(ticket.event_time_max, now));

@@ -68,7 +68,7 @@ class Gate {
     std::string group_by;
     std::unique_ptr<topic::TopicReader> reader;
   };
-  bool Bootstrapped(Timestamp now);
+  bool Bootstrapped(const GateTicket& ticket, Timestamp now);
   bool SidesReady(const GateTicket& ticket, Timestamp now) const;
   bool AppliedEnds(const GateTicket& ticket) const;
   int64_t Watermark() const;

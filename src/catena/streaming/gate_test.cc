@@ -74,6 +74,19 @@ TEST_F(GateTest, LagForcesOnlyAfterTheRightSidesWereThereOnce) {
   EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kForced);
 }
 
+TEST_F(GateTest, ASideThatIsNeverIdleDoesNotHoldRowsForEver) {
+  Gate gate = OpenGate(GateKind::kCaughtUp);
+  AppendRisk();
+  const GateTicket ticket = TicketFor(&gate, kNow);
+  AppendRisk();
+  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  Cell().applied = 1;
+  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  const GateTicket next = TicketFor(&gate, kNow);
+  clock_.Advance(options_.lag);
+  EXPECT_EQ(*gate.Check(next, clock_.Now()), Release::kForced);
+}
+
 TEST_F(GateTest, FixedSleepsAsChrononDoes) {
   Gate gate = OpenGate(GateKind::kFixed);
   Cell().reached_end = true;

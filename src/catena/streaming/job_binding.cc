@@ -40,6 +40,20 @@ class Binder {
   BoundJob* bound_;
 };
 
+Error NoTimes() {
+  return InvalidConf(
+      "a streaming source needs a time column of type LONG in milliseconds; set time_column in its "
+      "Query");
+}
+
+// Rows without `ts` keep the time of the rows before.
+Status RequireTimes(const types::Schema& rows) {
+  const auto at = rows.Find("ts");
+  if (!at) return Status();
+  const types::Kind kind = rows.fields[*at].type.kind;
+  return kind == types::Kind::kLong || kind == types::Kind::kTimestamp ? Status() : NoTimes();
+}
+
 // The mark tells readers what the bytes mean; another meaning under the same name would make them
 // read the old bytes wrongly.
 Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
@@ -81,13 +95,22 @@ Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
   return Status();
 }
 
-// A partition never read begins where the oldest upload that a fetch may still want ends, else at
-// its first record; one read before goes on at its offset, which must still be there.
+// A partition never read begins where the state of its siblings begins; when there is none, where
+// the oldest upload that a fetch may still want ends, else at its first record. One read before
+// goes on at its offset, which must still be there.
 Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   GroupByFold& fold = *group_by->fold;
   CATENA_TRY(auto generations, fetch::ReadGenerations(store_, fold.name()));
   fetch::Retention retention = fold.retention();
   bool fresh = false;
+  bool has_state = false;
+  for (topic::TopicPartition p = 0; p < group_by->partitions; ++p) {
+    has_state = has_state || fold.HasCheckpoint(p);
+  }
+  if (!has_state) {
+    retention.coverage_start =
+        generations.empty() ? INT64_MIN : ToMillis(generations.front().batch_end);
+  }
   for (topic::TopicPartition p = 0; p < group_by->partitions; ++p) {
     CATENA_TRY(const topic::Offset begin, reader->BeginOffset(p));
     if (fold.HasCheckpoint(p)) {
@@ -106,12 +129,11 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
     }
     fresh = true;
     topic::Offset from = begin;
-    if (!generations.empty()) {
-      const Timestamp since = generations.front().batch_end - options_.stream.out_of_orderness -
-                              options_.stream.max_future_skew;
+    if (retention.coverage_start != INT64_MIN) {
+      const Timestamp since = FromMillis(retention.coverage_start) -
+                              options_.stream.out_of_orderness - options_.stream.max_future_skew;
       CATENA_TRY(from, reader->OffsetAt(p, since));
       from = std::max(from, begin);
-      retention.coverage_start = ToMillis(generations.front().batch_end);
     }
     fold.BeginAt(p, from);
     CATENA_LOG_INFO("begin", "group_by={} topic={} partition={} offset={}", fold.name(),
@@ -136,14 +158,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   if (!left.ok()) return left.error().WithContext("topic " + task.topic);
   parts.left_query = std::move(*left);
   const types::Schema rows = parts.left_query->output();
-  const auto time = rows.Find("ts");
-  if (!time || (rows.fields[*time].type.kind != types::Kind::kLong &&
-                rows.fields[*time].type.kind != types::Kind::kTimestamp)) {
-    return InvalidConf(
-        "a streaming source needs a time column of type LONG in milliseconds; set "
-        "time_column in its Query: topic " +
-        task.topic);
-  }
+  if (!rows.Find("ts")) return NoTimes().WithContext("topic " + task.topic);
+  CATENA_RETURN_IF_ERROR(RequireTimes(rows).WithContext("topic " + task.topic));
   if (!task.stages.empty()) {
     std::vector<RightSide> right_sides;
     for (const std::string& name : task.right_sides) {
@@ -169,6 +185,7 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
       auto query = sql::Projection::Bind(database_, plan::StreamingQueryOf(*group_by),
                                          parts.enricher->output());
       if (!query.ok()) return query.error().WithContext(group_by->metadata.name);
+      CATENA_RETURN_IF_ERROR(RequireTimes(query->output()).WithContext(group_by->metadata.name));
       fold.query = std::move(*query);
     }
     parts.targets.push_back(std::move(fold));

@@ -182,15 +182,17 @@ class JobTest : public testing::Test {
     std::vector<types::Value> row;
     for (const Millis window : {Millis(std::chrono::minutes(5)), Millis(kHour), kDay, 7 * kDay}) {
       const auto values = fold(window, risk);
-      row.push_back(values.empty()
-                        ? types::Value()
-                        : types::Value(sum(values) / static_cast<double>(values.size())));
+      row.emplace_back();
+      if (values.empty()) continue;
+      row.back() = types::Value(sum(values) / static_cast<double>(values.size()));
     }
     const auto amounts = fold(kHour, amount);
-    row.push_back(amounts.empty() ? types::Value() : types::Value(sum(amounts)));
+    row.emplace_back();
+    if (!amounts.empty()) row.back() = types::Value(sum(amounts));
     row.push_back(NaiveLast(user, t));
     const auto all = fold(std::nullopt, amount);
-    row.push_back(all.empty() ? types::Value() : types::Value(static_cast<int64_t>(all.size())));
+    row.emplace_back();
+    if (!all.empty()) row.back() = types::Value(static_cast<int64_t>(all.size()));
     return row;
   }
   // Ties in time: the smaller (partition, offset) is the first encountered.
@@ -283,7 +285,8 @@ TEST_F(JobTest, LateEventsLandInOlderTilesAndPrefixes) {
 TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {
   Append(Transaction{kStart, 1, 1, 2.0});
   for (const char* bad :
-       {"{", "{\"user\":\"x\",\"ts\":1}", "{\"user\":1}", "{\"user\":1,\"ts\":99999999999999}"}) {
+       {"{", "{\"user\":\"x\",\"ts\":1}", "{\"user\":1}", "{\"user\":1,\"ts\":99999999999999}",
+        "{\"user\":1,\"merchant\":1,\"amount\":1,\"ts\":-9223372036854775808}"}) {
     ASSERT_TRUE(tx_writer_->Append({{"1", bad, FromMillis(kStart)}}).ok());
   }
   Append(Transaction{kStart + 1, 1, 1, 3.0});
@@ -298,13 +301,69 @@ TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {
                            return ++letters > 0;
                          })
                   .ok());
-  EXPECT_EQ(letters, 4);
+  EXPECT_EQ(letters, 5);
   for (const ChainReport& report : reports_) {
     if (report.group_by == "chain.v1") {
-      EXPECT_EQ(report.counts.at("dead_lettered"), 4);
+      EXPECT_EQ(report.counts.at("dead_lettered"), 5);
       EXPECT_EQ(report.counts.at("folded"), 2);
     }
   }
+}
+
+TEST_F(JobTest, TimesOfTheEnrichedRowMustNotMoveWatermarksEither) {
+  std::string text = ChainConf(tx_, risk_);
+  const std::string time = "\"timeColumn\": \"ts\"},\n      \"join\"";
+  text.replace(text.find(time), time.size(), "\"timeColumn\": \"merchant\"},\n      \"join\"");
+  conf_ = *conf::ParseConf(*ParseJson(text, "chain"), "chain");
+  Append(Transaction{kStart, 1, kStart + 2, 2.0});
+  for (const int64_t time : {INT64_MAX, INT64_MIN, kStart + 3'600'000}) {
+    Append(Transaction{kStart + 1, 1, time, 2.0});
+  }
+  RunJob();
+  fetch::Checkpoint sum;
+  for (const auto& [partition, each] : *fetch::ReadCheckpoints(store_.get(), "chain.v1")) {
+    sum.folded += each.folded;
+    sum.dead_lettered += each.dead_lettered;
+    sum.event_time_max = std::max(sum.event_time_max, each.event_time_max);
+  }
+  EXPECT_EQ(sum.folded, 1);
+  EXPECT_EQ(sum.dead_lettered, 3);
+  EXPECT_EQ(sum.event_time_max, kStart + 2);
+}
+
+TEST_F(JobTest, ATimeColumnOfAnotherTypeIsRefusedBeforeTheFirstRecord) {
+  std::string text = ChainConf(tx_, risk_);
+  const std::string query =
+      "\"risk\": \"risk_v1_score_last\"},\n                \"timeColumn\": \"ts\"}";
+  text.replace(text.find(query), query.size(),
+               "\"risk\": \"risk_v1_score_last\", \"ts\": \"amount\"}}");
+  conf_ = *conf::ParseConf(*ParseJson(text, "chain"), "chain");
+  const auto job = StreamJob::Open(
+      {conf_}, options_,
+      [](const std::string& table) {
+        return Result<types::Schema>(NotFound("no table: " + table));
+      },
+      store_.get(), database_.get(), &SystemClock());
+  ASSERT_FALSE(job.ok());
+  EXPECT_EQ(job.error().code, ErrorCode::kInvalidConf);
+  EXPECT_NE(job.error().message.find("time column"), std::string::npos) << job.error().message;
+}
+
+TEST_F(JobTest, APartitionThatFillsLaterBeginsWhereItsSiblingsBegan) {
+  Append(Transaction{kStart, 1, 1, 2.0});  // One of three partitions; no upload yet.
+  RunJob();
+  const Timestamp day = FloorTo(FromMillis(kStart), kDay) + 2 * kDay;
+  ASSERT_TRUE(store_->Apply({{}, {fetch::GenerationsMark("chain.v1", {{day, day, {}}})}}).ok());
+  for (int64_t merchant = 2; merchant < 9; ++merchant) {
+    Append(Transaction{kStart + merchant, 1, merchant, 2.0});
+  }
+  RunJob();
+  EXPECT_EQ((*fetch::ReadRetention(store_.get(), "chain.v1"))->coverage_start, INT64_MIN);
+  int64_t folded = 0;
+  for (const auto& [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), "chain.v1")) {
+    folded += checkpoint.folded;
+  }
+  EXPECT_EQ(folded, 8);
 }
 
 TEST_F(JobTest, DebugWritesNothing) {

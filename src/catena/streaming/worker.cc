@@ -14,10 +14,11 @@ namespace catena::streaming {
 namespace {
 
 constexpr size_t kRecordsPerPoll = 1000;
-constexpr size_t kRowsWaitingMax = 20000;
+constexpr size_t kRecordsWaitingMax = 20000;
 constexpr Millis kIdleWait{1};
 constexpr std::chrono::microseconds kGateWait{200};
 constexpr Millis kStallWait{20};
+constexpr int64_t kFirstEventTime = -62'135'596'800'000;  // 0001-01-01.
 
 // The `ts` column whatever its integer width; null when the Query has none.
 const types::Column* TimeColumn(const types::Batch& rows) { return rows.Find("ts"); }
@@ -30,7 +31,7 @@ double Seconds(Timestamp from, Timestamp to) {
 
 Status Worker::Begin() {
   for (const topic::TopicPartition partition : parts_.partitions) {
-    Lane lane{partition, INT64_MAX, {}, 0};
+    Lane lane{partition, INT64_MAX, {}, 0, false};
     for (const FoldTarget& target : parts_.targets) {
       const fetch::Checkpoint checkpoint = target.fold->CheckpointOf(partition);
       lane.position = std::min(lane.position, checkpoint.next_offset);
@@ -60,29 +61,32 @@ Status Worker::AddDeadLetter(const topic::Record& record, const std::string& rea
   return Status();
 }
 
-// Rows without an event time, or further ahead than max_future_skew, would move watermarks: they
-// are dead letters.
+// Why a row is a dead letter for its time, "" when it is not. A time further ahead than
+// max_future_skew would move watermarks, and with them what is kept.
+std::string Worker::Untimely(const types::Column& times, size_t row,
+                             const topic::Record& record) const {
+  if (times.IsNull(row)) return "its time column is null";
+  const int64_t event_time = times.Values<int64_t>()[row];
+  if (event_time < kFirstEventTime) return "its event time lies before the year 1";
+  if (event_time > ToMillis(record.append_time + options_.max_future_skew)) {
+    return "its event time is further ahead of its append time than max_future_skew_ms";
+  }
+  return "";
+}
+
 Status Worker::KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
                           MicroBatch* batch) {
   const types::Column& times = *TimeColumn(rows);
   std::vector<uint32_t> keep;
   for (uint32_t row = 0; row < rows.rows(); ++row) {
     const topic::Record& record = batch->records[record_of_row[row]];
-    if (times.IsNull(row)) {
-      CATENA_RETURN_IF_ERROR(
-          AddDeadLetter(record, "its time column is null", &batch->dead_letters));
-      continue;
-    }
-    const int64_t event_time = times.Values<int64_t>()[row];
-    if (event_time > ToMillis(record.append_time + options_.max_future_skew)) {
-      CATENA_RETURN_IF_ERROR(AddDeadLetter(
-          record, "its event time is further ahead of its append time than max_future_skew_ms",
-          &batch->dead_letters));
+    if (const std::string reason = Untimely(times, row, record); !reason.empty()) {
+      CATENA_RETURN_IF_ERROR(AddDeadLetter(record, reason, &batch->dead_letters));
       continue;
     }
     keep.push_back(row);
     batch->record_of_row.push_back(record_of_row[row]);
-    batch->event_times.push_back(event_time);
+    batch->event_times.push_back(times.Values<int64_t>()[row]);
   }
   batch->rows = keep.size() == rows.rows() ? std::move(rows) : rows.Take(keep);
   return Status();
@@ -110,7 +114,7 @@ Status Worker::Decode(MicroBatch* batch) {
 
 Result<bool> Worker::Read(Lane* lane) {
   const Timestamp began = clock_->Now();
-  if (lane->rows_waiting >= kRowsWaitingMax) return false;
+  if (lane->records_waiting >= kRecordsWaitingMax) return false;
   // A micro-batch ends where some target's own beginning lies, so that each takes all of it or
   // none.
   auto wanted = static_cast<int64_t>(kRecordsPerPoll);
@@ -131,6 +135,10 @@ Result<bool> Worker::Read(Lane* lane) {
   }
   batch.next_offset = batch.records.back().offset + 1;
   lane->position = batch.next_offset;
+  if (!lane->reached_end) {
+    CATENA_TRY(const topic::Offset end, parts_.reader->EndOffset(lane->partition));
+    batch.reaches_end = batch.next_offset >= end;
+  }
   CATENA_RETURN_IF_ERROR(Decode(&batch));
   for (const FoldTarget& target : parts_.targets) {
     target.stats->read.Add(began, 0, batch.records.size());
@@ -140,7 +148,7 @@ Result<bool> Worker::Read(Lane* lane) {
     for (int64_t& time : query_times) time += options_.query_shift.count();
     CATENA_TRY(batch.ticket, parts_.gate->Ticket(began, query_times));
   }
-  lane->rows_waiting += batch.rows.rows();
+  lane->records_waiting += batch.records.size();
   lane->waiting.push_back(std::move(batch));
   return true;
 }
@@ -151,6 +159,14 @@ void Worker::NoteIdle(const Lane& lane, Timestamp began) {
     cell.RaiseWatermark(ToMillis(began - options_.out_of_orderness));
     cell.reached_end.store(true);
     cell.idle.store(true);
+  }
+}
+
+// Where records never stop coming no poll is ever empty.
+void Worker::NoteReachedEnd(Lane* lane) {
+  lane->reached_end = true;
+  for (const FoldTarget& target : parts_.targets) {
+    progress_->Cell(target.fold->name(), lane->partition).reached_end.store(true);
   }
 }
 
@@ -180,7 +196,8 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
                                       batch.record_of_row, batch.event_times, complete,
                                       batch.dead_letters, batch.filtered, false));
     }
-    lane->rows_waiting -= batch.rows.rows();
+    if (batch.reaches_end) NoteReachedEnd(lane);
+    lane->records_waiting -= batch.records.size();
     lane->waiting.pop_front();
     released = true;
   }
@@ -247,9 +264,9 @@ Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
   for (uint32_t i = 0; i < projected.source_rows.size(); ++i) {
     const uint32_t from = projected.source_rows[i];
     const uint32_t record = record_of(enriched.left_rows[from]);
-    if (times != nullptr && times->IsNull(i)) {
-      CATENA_RETURN_IF_ERROR(
-          AddDeadLetter(batch.records[record], "its time column is null", &dead_letters));
+    const std::string untimely = times == nullptr ? "" : Untimely(*times, i, batch.records[record]);
+    if (!untimely.empty()) {
+      CATENA_RETURN_IF_ERROR(AddDeadLetter(batch.records[record], untimely, &dead_letters));
       continue;
     }
     keep.push_back(i);

@@ -3,7 +3,7 @@
 //
 //     poll -> decode -> left query -> [gate -> enrich] -> query and fold of each GroupBy
 //
-// Micro-batches of one partition are released first in, first out. When too many rows wait, the
+// Micro-batches of one partition are released first in, first out. When too many records wait, the
 // partition is no longer polled; nothing is dropped.
 //
 //   errors   any that is not one record's fault ends the worker: the state stands at its offset
@@ -64,6 +64,7 @@ class Worker {
     topic::TopicPartition partition = 0;
     std::vector<topic::Record> records;
     int64_t next_offset = 0;
+    bool reaches_end = false;  // It held the partition's newest record when it was read.
     int64_t filtered = 0;
     std::vector<kv::Put> dead_letters;
     types::Batch rows;
@@ -75,7 +76,8 @@ class Worker {
     topic::TopicPartition partition = 0;
     int64_t position = 0;
     std::deque<MicroBatch> waiting;
-    size_t rows_waiting = 0;
+    size_t records_waiting = 0;
+    bool reached_end = false;  // Once is for ever.
   };
 
   // True when records were read.
@@ -83,6 +85,7 @@ class Worker {
   Status Decode(MicroBatch* batch);
   Status KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
                     MicroBatch* batch);
+  std::string Untimely(const types::Column& times, size_t row, const topic::Record& record) const;
   Status AddDeadLetter(const topic::Record& record, const std::string& reason,
                        std::vector<kv::Put>* into) const;
   // True when something was released.
@@ -102,6 +105,7 @@ class Worker {
   void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                    const fetch::Checkpoint& after, const std::vector<int64_t>& append_times) const;
   void NoteIdle(const Lane& lane, Timestamp began);
+  void NoteReachedEnd(Lane* lane);
   void NoteOldest();
 
   WorkerParts parts_;
