@@ -45,6 +45,28 @@ conf::GroupBy Golden() {
   return group_by;
 }
 
+// The hex of one operation's IR over `values`, without the version and what is filled.
+std::string HexOfOne(const types::DataType& type, const conf::Aggregation& aggregation,
+                     const std::vector<types::Value>& values) {
+  const types::Schema schema{{{aggregation.input_column, type}}};
+  conf::GroupBy group_by;
+  group_by.aggregations = {aggregation};
+  const RowAggregator rows = RowAggregator::Bind(group_by, schema).value();
+  types::BatchBuilder builder(schema);
+  std::vector<int64_t> times;
+  std::vector<uint64_t> orders;
+  std::vector<uint32_t> all;
+  for (const types::Value& value : values) {
+    EXPECT_TRUE(builder.column(0)->AppendValue(value).ok());
+    orders.push_back(all.size());
+    times.push_back(static_cast<int64_t>(all.size()));
+    all.push_back(static_cast<uint32_t>(all.size()));
+  }
+  IR ir(rows);
+  rows.UpdateOne(builder.Build(), times, orders, all, ir.data());
+  return Hex(BytesOf(rows, ir.data())).substr(4);
+}
+
 // Two events of one key; the float is always null.
 testing::GeneratedEvents GoldenEvents() {
   testing::GeneratedEvents events;
@@ -85,6 +107,37 @@ TEST(IrCodec, GoldenBytes) {
             "026162"                      // MAX: "ab".
             "d00f0205026162"              // FIRST: second 1, partition 2, offset 5, "ab".
             "808c8d9e02000900");          // LAST: second 300,000, offset 9, false.
+}
+
+TEST(IrCodec, GoldenBytesOfMoments) {
+  using types::Kind;
+  const std::vector<types::Value> values{-5.0, 0.5, 300.0, std::nan(""), 0.0};
+  // Five inputs, one not finite; then each sum as sized magnitude and place of its least byte,
+  // doubled, plus one when negative: 295.5 and 90025.25.
+  EXPECT_EQ(HexOfOne(Kind::kDouble, AggregationOf("v", Operation::kVariance, {}), values),
+            "0501" "0380270103" "0440a95f0103");
+  EXPECT_EQ(HexOfOne(Kind::kLong, AggregationOf("v", Operation::kKurtosis, {}), {-1, 2}),
+            "0200" "010100" "010500" "010700" "011100");
+  EXPECT_EQ(HexOfOne(Kind::kInt, AggregationOf("v", Operation::kSkew, {}), {-1, 0}),
+            "0200" "010102" "010100" "010102");
+  EXPECT_EQ(HexOfOne(Kind::kInt, AggregationOf("v", Operation::kVariance, {}), {0}), "010000" "00");
+}
+
+TEST(IrCodec, GoldenBytesOfSeveralValues) {
+  using types::Kind;
+  const std::vector<types::Value> texts{"b", "a", "b", ""};
+  const auto of_text = [&](Operation operation) {
+    return HexOfOne(Kind::kString, AggregationOf("v", operation, {}), texts);
+  };
+  EXPECT_EQ(of_text(Operation::kTopK), "03" "0162" "0162" "0161");
+  EXPECT_EQ(of_text(Operation::kBottomK), "03" "00" "0161" "0162");
+  EXPECT_EQ(of_text(Operation::kUniqueTopK), "03" "0162" "0161" "00");
+  EXPECT_EQ(of_text(Operation::kUniqueCount), "03" "00" "0161" "0162");
+  EXPECT_EQ(of_text(Operation::kBoundedUniqueCount), "03" "00" "0161" "0162");
+  EXPECT_EQ(of_text(Operation::kHistogram), "03" "0001" "016101" "016202");
+  EXPECT_EQ(HexOfOne(Kind::kFloat, AggregationOf("v", Operation::kTopK, {}),
+                     {1.0, -std::nan(""), -0.0, 0.0}),
+            "03" "0000c07f" "0000803f" "00000000");
 }
 
 TEST(IrCodec, GoldenUploadBytes) {

@@ -13,7 +13,16 @@
   X(kLastK)                  \
   X(kCount)                  \
   X(kSum)                    \
-  X(kAverage)
+  X(kAverage)                \
+  X(kVariance)               \
+  X(kSkew)                   \
+  X(kKurtosis)               \
+  X(kTopK)                   \
+  X(kBottomK)                \
+  X(kUniqueTopK)             \
+  X(kBoundedUniqueCount)     \
+  X(kUniqueCount)            \
+  X(kHistogram)
 
 namespace catena::aggregate {
 

@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "catena/base/bytes.h"
+#include "catena/types/column.h"
 
 namespace catena::aggregate {
 
@@ -47,6 +48,15 @@ inline bool DecodePosition(ByteReader* reader, int64_t& time, uint64_t& order) {
 // What an IR keeps of an input of type T.
 template <typename T>
 using StoredValue = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;
+
+template <typename T>
+void AppendStored(const StoredValue<T>& value, types::Column* into) {
+  if constexpr (std::is_same_v<T, std::string_view>) {
+    into->AppendText(value);
+  } else {
+    into->Append<T>(value);
+  }
+}
 
 template <typename T>
 void EncodeValue(const T& value, std::string* out) {

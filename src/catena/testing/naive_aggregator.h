@@ -2,7 +2,8 @@
 // The definition of a windowed aggregation: for each query, scan all events.
 //
 // Written from semantics, on boxed values, sharing nothing with aggregate/: what it answers is what
-// every fast path must answer, to the last bit.
+// every fast path must answer, to the last bit (AgreesWithNaive: where a definition needs roots and
+// quotients of rounded numbers, to 1e-12).
 //
 //   input   events of one key in any order; times in milliseconds
 //   output  one Value per output of conf::OutputsOf, in that order; null for an empty window and
@@ -93,6 +94,33 @@ inline __int128 NaiveIntegerSum(const std::vector<NaiveEvent>& events) {
   return sum;
 }
 
+// Two passes in 113 bits: deviations of doubles from their mean are good to 60 bits at least.
+inline double NaiveMoment(conf::Operation operation, const std::vector<NaiveEvent>& events) {
+  using Wide = __float128;
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  const auto n = static_cast<Wide>(events.size());
+  Wide sum = 0;
+  for (const NaiveEvent& event : events) {
+    if (!std::isfinite(NaiveNumber(event.value))) return kNan;
+    sum += NaiveNumber(event.value);
+  }
+  Wide powers[5] = {};
+  for (const NaiveEvent& event : events) {
+    Wide power = 1;
+    for (Wide& total : powers) {
+      total += power;
+      power *= NaiveNumber(event.value) - sum / n;
+    }
+  }
+  if (operation == conf::Operation::kVariance) return static_cast<double>(powers[2] / n);
+  const bool skew = operation == conf::Operation::kSkew;
+  if (powers[2] == 0 || events.size() < (skew ? 3 : 4)) return kNan;
+  if (!skew) return static_cast<double>(n * powers[4] / (powers[2] * powers[2]) - 3);
+  const Wide ratio = powers[3] / powers[2];
+  const double square = static_cast<double>(n * ratio * ratio / powers[2]);
+  return powers[3] < 0 ? -std::sqrt(square) : std::sqrt(square);
+}
+
 // The values of the first k.
 inline types::Value NaiveList(const conf::Aggregation& aggregation,
                               const std::vector<NaiveEvent>& events) {
@@ -100,6 +128,46 @@ inline types::Value NaiveList(const conf::Aggregation& aggregation,
   types::ValueList list;
   for (size_t i = 0; i < std::min(k, events.size()); ++i) list.push_back(events[i].value);
   return types::Value(std::move(list));
+}
+
+// Every different value once, ascending.
+inline std::vector<types::Value> NaiveUnique(const std::vector<NaiveEvent>& events) {
+  std::vector<types::Value> values;
+  for (const NaiveEvent& event : events) {
+    const bool known = std::any_of(values.begin(), values.end(), [&](const types::Value& value) {
+      return value == event.value;
+    });
+    if (!known) values.push_back(event.value);
+  }
+  std::sort(values.begin(), values.end(), [](const types::Value& a, const types::Value& b) {
+    return types::Compare(a, b) < 0;
+  });
+  return values;
+}
+
+// Text to how often, of the k most frequent; the smaller text wins a tie.
+inline types::Value NaiveHistogram(const conf::Aggregation& aggregation,
+                                   const std::vector<NaiveEvent>& events) {
+  std::vector<std::pair<int64_t, types::Value>> entries;
+  for (const types::Value& text : NaiveUnique(events)) {
+    const auto count = std::count_if(events.begin(), events.end(), [&](const NaiveEvent& event) {
+      return event.value == text;
+    });
+    entries.emplace_back(count, text);
+  }
+  const auto k = aggregation.arguments.find("k");
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  if (k != aggregation.arguments.end() && k->second != "0" &&
+      entries.size() > std::stoul(k->second)) {
+    entries.resize(std::stoul(k->second));
+  }
+  types::ValueMap map;
+  for (const auto& [count, text] : entries) map.emplace_back(text, count);
+  std::sort(map.begin(), map.end(), [](const auto& a, const auto& b) {
+    return types::Compare(a.first, b.first) < 0;
+  });
+  return types::Value(std::move(map));
 }
 
 // `events` are those inside the window whose value is not null.
@@ -127,6 +195,10 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
       return types::Value((type.IsFloating() ? NaiveFloatingSum(events)
                                              : static_cast<double>(NaiveIntegerSum(events))) /
                           static_cast<double>(count));
+    case conf::Operation::kVariance:
+    case conf::Operation::kSkew:
+    case conf::Operation::kKurtosis:
+      return types::Value(NaiveMoment(aggregation.operation, events));
     case conf::Operation::kMin:
       if (has_nan) return types::Value();
       return std::min_element(events.begin(), events.end(), by_value)->value;
@@ -147,6 +219,28 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
         return a.time > b.time;
       });
       return NaiveList(aggregation, events);
+    case conf::Operation::kTopK:
+      std::sort(events.begin(), events.end(), by_value);
+      std::reverse(events.begin(), events.end());
+      return NaiveList(aggregation, events);
+    case conf::Operation::kBottomK:
+      std::sort(events.begin(), events.end(), by_value);
+      return NaiveList(aggregation, events);
+    case conf::Operation::kUniqueTopK: {
+      types::ValueList values = NaiveUnique(events);
+      std::reverse(values.begin(), values.end());
+      values.resize(std::min(values.size(), size_t{std::stoul(aggregation.arguments.at("k"))}));
+      return types::Value(std::move(values));
+    }
+    case conf::Operation::kUniqueCount:
+      return types::Value(static_cast<int64_t>(NaiveUnique(events).size()));
+    case conf::Operation::kBoundedUniqueCount: {
+      const auto k = aggregation.arguments.find("k");
+      const int64_t bound = k == aggregation.arguments.end() ? 8 : std::stol(k->second);
+      return types::Value(std::min(bound, static_cast<int64_t>(NaiveUnique(events).size())));
+    }
+    case conf::Operation::kHistogram:
+      return NaiveHistogram(aggregation, events);
     default:
       CATENA_CHECK(false, "give the operation its definition in testing/naive_aggregator.h");
   }
@@ -163,6 +257,20 @@ inline bool NaiveInside(int64_t time, int64_t query, const conf::AggregationOutp
   int64_t tail = (query - length) / hop * hop;
   if (tail > query - length) tail -= hop;
   return time >= tail;
+}
+
+// Equal; for moments within 1e-12 of the larger, or of one where the definition subtracts (a skew
+// or an excess kurtosis near zero).
+inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::Value& answer,
+                            const types::Value& naive) {
+  const bool variance = aggregation.operation == conf::Operation::kVariance;
+  const bool subtracts = aggregation.operation == conf::Operation::kSkew ||
+                         aggregation.operation == conf::Operation::kKurtosis;
+  const auto* x = std::get_if<double>(&answer.data);
+  const auto* y = std::get_if<double>(&naive.data);
+  if (x == nullptr || y == nullptr || (!variance && !subtracts)) return answer == naive;
+  const double scale = std::max({std::fabs(*x), std::fabs(*y), subtracts ? 1.0 : 0.0});
+  return *x == *y || std::fabs(*x - *y) <= 1e-12 * scale;
 }
 
 // One answer per output, for the events `rows` of one key.

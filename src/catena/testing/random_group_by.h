@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,7 +45,11 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
   aggregation.input_column = column;
   aggregation.operation = operation;
   aggregation.windows = std::move(windows);
-  if (operation == conf::Operation::kFirstK || operation == conf::Operation::kLastK) {
+  constexpr conf::Operation kWithK[] = {
+      conf::Operation::kFirstK,    conf::Operation::kLastK,   conf::Operation::kTopK,
+      conf::Operation::kBottomK,   conf::Operation::kUniqueTopK,
+      conf::Operation::kHistogram, conf::Operation::kBoundedUniqueCount};
+  if (std::find(std::begin(kWithK), std::end(kWithK), operation) != std::end(kWithK)) {
     aggregation.arguments["k"] = "3";
   }
   return aggregation;

@@ -11,15 +11,13 @@
 //   source    Chronon FirstK, LastK (TimedAggregators.scala)
 
 #include <algorithm>
-#include <charconv>
 
+#include "catena/aggregate/operation_arguments.h"
 #include "catena/aggregate/operation_kernel.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
-
-constexpr int kMostElements = 10'000;
 
 template <typename T, bool kNewest>
 struct OutermostK {
@@ -60,13 +58,7 @@ struct OutermostK {
   bool IsEmpty(const IR& ir) const noexcept { return ir.elements.empty(); }
   void AppendTo(const IR& ir, types::Column* into) const {
     types::Column* values = into->mutable_child(0);
-    for (const Element& element : ir.elements) {
-      if constexpr (std::is_same_v<T, std::string_view>) {
-        values->AppendText(element.value);
-      } else {
-        values->Append<T>(element.value);
-      }
-    }
+    for (const Element& element : ir.elements) AppendStored<T>(element.value, values);
     into->CloseRow();
   }
   void Encode(const IR& ir, std::string* out) const {
@@ -100,20 +92,10 @@ struct OutermostK {
 
 template <bool kNewest>
 Result<KernelPtr> BindOutermostK(const BindRequest& request) {
-  const auto argument = request.arguments->find("k");
-  int k = 0;
-  if (argument != request.arguments->end()) {
-    const std::string& text = argument->second;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), k);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) k = 0;
-  }
-  if (k < 1 || k > kMostElements) {
-    return InvalidConf("argument k of FIRST_K and LAST_K must be a number from 1 to 10000: " +
-                       (argument == request.arguments->end() ? "absent" : argument->second));
-  }
+  CATENA_TRY(const size_t k, ArgumentK(request, "FIRST_K and LAST_K", 1));
   return ForScalar(request.input, [&]<typename P>() -> KernelPtr {
     OutermostK<P, kNewest> operation;
-    operation.k = static_cast<size_t>(k);
+    operation.k = k;
     return MakeKernel<P>(operation, types::DataType::List(request.input));
   });
 }

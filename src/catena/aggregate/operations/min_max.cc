@@ -9,17 +9,10 @@
 
 #include "catena/aggregate/operation_kernel.h"
 #include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/value_order.h"
 
 namespace catena::aggregate {
 namespace {
-
-template <typename T>
-bool Less(const T& a, const T& b) noexcept {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (a == b) return std::signbit(a) && !std::signbit(b);
-  }
-  return a < b;
-}
 
 template <typename T, bool kMax>
 struct Extremum {
@@ -44,12 +37,7 @@ struct Extremum {
   void Encode(const IR& ir, std::string* out) const { EncodeValue(ir.value, out); }
   bool Decode(ByteReader* reader, IR& ir) const {
     ir.filled = true;
-    if (!DecodeValue(reader, ir.value)) return false;
-    if constexpr (std::is_floating_point_v<T>) {
-      const T nan = std::numeric_limits<T>::quiet_NaN();
-      return !std::isnan(ir.value) || std::memcmp(&ir.value, &nan, sizeof(T)) == 0;
-    }
-    return true;
+    return DecodeValue(reader, ir.value) && IsCanonical(ir.value);
   }
 
  private:
@@ -59,14 +47,11 @@ struct Extremum {
       if (std::isnan(ir.value)) return false;
       if (std::isnan(input)) return true;
     }
-    return kMax ? Less<Input>(ir.value, input) : Less<Input>(input, ir.value);
+    return kMax ? ValueLess<Input>(ir.value, input) : ValueLess<Input>(input, ir.value);
   }
   static void Take(IR& ir, const Input& input) noexcept {
-    ir.value = input;
+    ir.value = Canonical(input);
     ir.filled = true;
-    if constexpr (std::is_floating_point_v<T>) {
-      if (std::isnan(input)) ir.value = std::numeric_limits<T>::quiet_NaN();
-    }
   }
 };
 

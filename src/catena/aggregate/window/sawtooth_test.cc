@@ -31,6 +31,10 @@ Queries RandomQueries(Random& random, const testing::GeneratorOptions& options, 
   return queries;
 }
 
+const conf::Aggregation& AggregationOf(const conf::GroupBy& group_by, size_t output) {
+  return group_by.aggregations[conf::OutputsOf(group_by)[output].aggregation];
+}
+
 // The answers of AnswerQueries against those of the naive twin, row by row.
 void CheckAgainstNaive(const conf::GroupBy& group_by, const testing::GeneratedEvents& events,
                        const Queries& queries, uint32_t keys) {
@@ -71,8 +75,10 @@ void CheckAgainstNaive(const conf::GroupBy& group_by, const testing::GeneratedEv
     }
     for (size_t i = 0; i < columns.size(); ++i) {
       ASSERT_EQ(columns[i]->size(), queries.times.size());
-      EXPECT_EQ(columns[i]->ValueAt(row), naive[i])
-          << windowed->outputs()[i].name << " of row " << row << " at " << queries.times[row];
+      const types::Value answer = columns[i]->ValueAt(row);
+      EXPECT_TRUE(testing::AgreesWithNaive(AggregationOf(group_by, i), answer, naive[i]))
+          << windowed->outputs()[i].name << " of row " << row << " at " << queries.times[row]
+          << ": " << PrintJson(ToJson(answer)) << " and not " << PrintJson(ToJson(naive[i]));
     }
   }
 }
