@@ -16,12 +16,13 @@ setup: ## install apt packages, DuckDB and .venv (quick when nothing changed)
 
 build: setup ## build/release/bin/catena and .venv
 	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
-	@cmake --build --preset release
+	@cmake --build --preset release --target catena
 
 demo: build ## the fraud chain, end to end, from files and a live topic
 	@.venv/bin/python examples/fraud/demo.py --report build/demo/report.json
 
 test: build ## every test; ends with "N passed, M failed"
+	@cmake --build --preset release
 	@.venv/bin/python tools/run_tests.py --build build/release
 
 check: setup ## before a commit: format, tidy, dev build, unit tests

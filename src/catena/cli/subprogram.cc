@@ -23,7 +23,12 @@ std::vector<fs::path> FoldersToSearch(const std::string& repository) {
     }
   }
   folders.push_back(fs::path(ProgramPath()).parent_path());
-  folders.push_back(fs::path(repository) / ".venv" / "bin");
+  // A feature repository's own environment, then that of the checkout this binary was built in.
+  for (const fs::path& start : {fs::path(repository), fs::path(ProgramPath()).parent_path()}) {
+    for (fs::path folder = start; folder.has_relative_path(); folder = folder.parent_path()) {
+      folders.push_back(folder / ".venv" / "bin");
+    }
+  }
   return folders;
 }
 

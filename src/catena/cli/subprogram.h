@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs that are found as verbs, the way git finds its subcommands: `catena x` is `catena-x`.
 //
-//   input    looked for on PATH, then beside this binary, then in <repository>/.venv/bin; it gets
-//            CATENA_BIN, the path of this binary
+//   input    looked for on PATH, then beside this binary, then in .venv/bin of the repository, of
+//            this binary's folder and of every folder above either; it gets CATENA_BIN, the path
+//            of this binary
 //   errors   returns only when there is none: kInvalidConf
 
 #pragma once
