@@ -47,7 +47,7 @@ Status Worker::Begin() {
 }
 
 Status Worker::AddDeadLetter(const topic::Record& record, const std::string& reason,
-                             std::vector<kv::Put>* into) const {
+                             DeadLetters* into) const {
   const std::string where = "topic " + parts_.topic.name + ", partition " +
                             std::to_string(record.partition) + ", offset " +
                             std::to_string(record.offset);
@@ -55,8 +55,9 @@ Status Worker::AddDeadLetter(const topic::Record& record, const std::string& rea
     return InvalidData(where + ": " + reason + " (on_error is fail; dlq keeps such records aside)");
   }
   CATENA_LOG_WARN("dead_letter", "{}: {}", where, reason);
+  ++into->count;
   if (options_.on_error == OnError::kDeadLetter) {
-    into->push_back(DeadLetterPut(parts_.topic.name, record, reason));
+    into->puts.push_back(DeadLetterPut(parts_.topic.name, record, reason));
   }
   return Status();
 }
@@ -247,7 +248,7 @@ Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
 Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
                             const EnrichedRows& enriched, bool forced) {
   CATENA_TRY(sql::Projected projected, target->query->Apply(enriched.rows));
-  std::vector<kv::Put> dead_letters = batch.dead_letters;
+  DeadLetters dead_letters = batch.dead_letters;
   const auto record_of = [&](uint32_t left_row) { return batch.record_of_row[left_row]; };
   for (const auto& [left_row, reason] : enriched.bad_left_rows) {
     CATENA_RETURN_IF_ERROR(
@@ -277,7 +278,7 @@ Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
   }
   const types::Batch rows =
       keep.size() == projected.rows.rows() ? projected.rows : projected.rows.Take(keep);
-  const auto lost = static_cast<int64_t>(dead_letters.size() - batch.dead_letters.size());
+  const int64_t lost = dead_letters.count - batch.dead_letters.count;
   const int64_t filtered =
       batch.filtered + static_cast<int64_t>(batch.rows.rows() - rows.rows()) - lost;
   return FoldInto(target, batch, rows, record_of_row, event_times, incomplete,
@@ -287,7 +288,7 @@ Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
 Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
                         const std::vector<uint32_t>& record_of_row,
                         const std::vector<int64_t>& event_times,
-                        const std::vector<uint8_t>& incomplete, std::vector<kv::Put> dead_letters,
+                        const std::vector<uint8_t>& incomplete, DeadLetters dead_letters,
                         int64_t filtered, bool forced) {
   GroupByFold& fold = *target->fold;
   ProgressCell& cell = progress_->Cell(fold.name(), batch.partition);
@@ -300,11 +301,11 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
     append_times.push_back(ToMillis(batch.records[record].append_time));
     orders.push_back(SourceOrder(batch.records[record]));
   }
-  const auto consumed = batch.next_offset - next.next_offset;
   const auto kept = static_cast<int64_t>(rows.rows());
   next.next_offset = batch.next_offset;
   next.filtered += filtered;
-  next.dead_lettered += consumed - kept - filtered;
+  // Counted, not the rest of what was consumed: the sum is to show when something is lost.
+  next.dead_lettered += dead_letters.count;
   next.forced += forced ? kept : 0;
   next.watermark = std::max(next.watermark, cell.watermark.load());
   target->stats->CountNulls(rows, fold.group_by().key_columns);
@@ -318,7 +319,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
     const uint64_t tiles_before = fold.tile_updates();
     const Timestamp began = clock_->Now();
     CATENA_TRY(next, fold.Apply({&rows, event_times, append_times, orders, incomplete},
-                                batch.partition, next, std::move(dead_letters)));
+                                batch.partition, next, std::move(dead_letters.puts)));
     const uint64_t tiles = fold.tile_updates() - tiles_before;
     target->stats->tiles.Add(clock_->Now(), 0, tiles);
     Metrics::Global().Count("catena_tile_updates_total", {{"group_by", fold.name()}},

@@ -60,13 +60,17 @@ class Worker {
   Status Run(std::stop_token stop);
 
  private:
+  struct DeadLetters {
+    std::vector<kv::Put> puts;  // None when on_error is skip.
+    int64_t count = 0;
+  };
   struct MicroBatch {
     topic::TopicPartition partition = 0;
     std::vector<topic::Record> records;
     int64_t next_offset = 0;
     bool reaches_end = false;  // It held the partition's newest record when it was read.
     int64_t filtered = 0;
-    std::vector<kv::Put> dead_letters;
+    DeadLetters dead_letters;
     types::Batch rows;
     std::vector<uint32_t> record_of_row;
     std::vector<int64_t> event_times;
@@ -87,7 +91,7 @@ class Worker {
                     MicroBatch* batch);
   std::string Untimely(const types::Column& times, size_t row, const topic::Record& record) const;
   Status AddDeadLetter(const topic::Record& record, const std::string& reason,
-                       std::vector<kv::Put>* into) const;
+                       DeadLetters* into) const;
   // True when something was released.
   Result<bool> ReleaseReady(Lane* lane);
   Status ReleaseChain(const MicroBatch& batch, bool forced);
@@ -96,7 +100,7 @@ class Worker {
   Status FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
                   const std::vector<uint32_t>& record_of_row,
                   const std::vector<int64_t>& event_times, const std::vector<uint8_t>& incomplete,
-                  std::vector<kv::Put> dead_letters, int64_t filtered, bool forced);
+                  DeadLetters dead_letters, int64_t filtered, bool forced);
   Status FoldEnriched(FoldTarget* target, const MicroBatch& batch, const EnrichedRows& enriched,
                       bool forced);
   void PrintRows(const FoldTarget& target, const types::Batch& rows,
