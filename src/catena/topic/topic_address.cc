@@ -57,7 +57,8 @@ Status ReadParameters(std::string_view text, TopicAddress* address) {
     if (part.empty()) continue;
     const size_t equals = part.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return InvalidConf("a topic parameter is key=value: \"" + std::string(part) + "\"");
+      return InvalidConf("a topic name has no '/'; what follows one is key=value: \"" +
+                         std::string(part) + "\"");
     }
     address->parameters[std::string(part.substr(0, equals))] = part.substr(equals + 1);
   }

@@ -63,6 +63,8 @@ TEST(TopicAddressTest, RefusesWhatIsNoTopic) {
     ASSERT_FALSE(address.ok()) << name;
     EXPECT_EQ(address.error().code, ErrorCode::kInvalidConf) << name;
   }
+  EXPECT_NE(ParseTopicAddress("../x", "file:///data").error().message.find("has no '/'"),
+            std::string::npos);
   EXPECT_FALSE(ParseTopicAddress("payments", "").ok());
   EXPECT_FALSE(ParseTopicAddress("payments", "pulsar:x").ok());
 }
