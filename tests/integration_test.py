@@ -79,8 +79,8 @@ def uploaded(tmp_path_factory):
         for table, rows in split(random_rows(rng, 900, yesterday - 2 * DAY, yesterday)).items():
             load(repository, table, rows)
         repository.create_topics()
-        live = split(random_rows(rng, 500, yesterday, repository.midnight)
-                     + random_rows(rng, 600, max(repository.midnight, now - 3 * HOUR), now))
+        live = split(random_rows(rng, 500, yesterday, now - 3 * HOUR)
+                     + random_rows(rng, 600, now - 3 * HOUR, now))
         repository.produce("risk-events", "merchant_id", live["t.risk"],
                            "--append-time-field", "ts")
         repository.produce("payment-events", "user_id", live["t.payments"],
@@ -164,9 +164,8 @@ def asked_of(rng: random.Random, begin: int, end: int, count: int) -> list[dict]
 def backfilled(repository: FeatureRepository, asked: list[dict]) -> list[dict]:
     """The features of each row of the spine, from the tables alone."""
     load(repository, "t.spine", asked)
-    day = day_name(asked[0]["ts"])
     repository.run("join", "--conf-path", conf_path(FINAL), "--start-partition-override",
-                   day, "--end-date", day)
+                   day_name(asked[0]["ts"]), "--end-date", day_name(asked[-1]["ts"]))
     table = repository.run("sql", "--json", "SELECT * FROM t.t_final_v1 ORDER BY ts")
     return [json.loads(line) for line in table.splitlines()]
 
@@ -208,8 +207,7 @@ def test_everything_at_once_agrees_with_the_backfill(serving):
 
     serving.run("topic", "archive", "payment-events", "--table", "t.payments")
     now = now_millis()
-    begin = max(serving.midnight, now - 100 * MINUTE)
-    asked = asked_of(rng, begin, now, 250) + asked_of(rng, now - 4000, now, 50)
+    asked = asked_of(rng, now - 100 * MINUTE, now, 250) + asked_of(rng, now - 4000, now, 50)
     asked.sort(key=lambda row: row["ts"])
     expected = backfilled(serving, asked)
     requests = [{"keys": {key: row[key] for key in ("user_id", "merchant_id")},
