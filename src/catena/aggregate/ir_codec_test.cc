@@ -140,6 +140,20 @@ TEST(IrCodec, GoldenBytesOfSeveralValues) {
             "03" "0000c07f" "0000803f" "00000000");
 }
 
+TEST(IrCodec, GoldenBytesOfListsAndMaps) {
+  using types::DataType;
+  using types::Kind;
+  using types::Value;
+  const auto sum = AggregationOf("v", Operation::kSum, {});
+  EXPECT_EQ(HexOfOne(DataType::List(Kind::kLong), sum,
+                     {types::ValueList{1, Value(), 2}, types::ValueList{}}),
+            "0206");
+  // Keys in order, each sized and followed by the IR of its values; buckets are the same.
+  EXPECT_EQ(HexOfOne(DataType::Map(Kind::kString, Kind::kLong), sum,
+                     {types::ValueMap{{"b", 1}, {"a", Value()}}, types::ValueMap{{"", 5}}}),
+            "02" "00010a" "01620102");
+}
+
 TEST(IrCodec, GoldenUploadBytes) {
   const WindowedAggregator windowed =
       WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();

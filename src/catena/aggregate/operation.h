@@ -33,9 +33,16 @@
 
 namespace catena::aggregate {
 
+// Where an event stands among the events of its key.
+struct EventPosition {
+  int64_t time = 0;
+  uint64_t order = 0;  // Among those of one time.
+};
+
 // One input column and where its rows stand in time. All arrays are indexed by row of the batch.
 struct KernelInput {
   const types::Column* column = nullptr;
+  const types::Column* bucket = nullptr;  // STRING; of kernels by bucket only.
   std::span<const int64_t> event_times;
   std::span<const uint64_t> source_orders;
 };
@@ -87,15 +94,23 @@ class Kernel {
   virtual void UpdateOne(const KernelInput& input, std::span<const uint32_t> rows,
                          std::byte* slot) const noexcept = 0;
   virtual void Merge(std::byte* into, const std::byte* from) const noexcept = 0;
+  // One value, which is not null: row `row` of a column that need not be a batch's, such as the
+  // elements of lists. For kernels that are made of others (nested_kernel.h).
+  virtual void UpdateValue(const types::Column& column, uint32_t row, EventPosition position,
+                           std::byte* slot) const noexcept = 0;
 
   // Only when removable().
   virtual void RemoveRows(const KernelInput& input, std::span<const uint32_t> rows,
                           std::byte* slot) const noexcept = 0;
   virtual void Remove(std::byte* from, const std::byte* part) const noexcept = 0;
+  virtual void RemoveValue(const types::Column& column, uint32_t row,
+                           std::byte* slot) const noexcept = 0;
 
   // Appends one value per IR, of the slot at irs[i] + offset, to a column of output_type().
   virtual void Finalize(std::span<const std::byte* const> irs, size_t offset,
                         types::Column* into) const noexcept = 0;
+  // Appends the value of one IR as it is inside of a map: NaN and infinities stay.
+  virtual void AppendRaw(const std::byte* slot, types::Column* into) const noexcept = 0;
   // Answers every query of `input` for every window: one column of output_rows values a window,
   // null where no query asked.
   virtual std::vector<std::shared_ptr<types::Column>> Sweep(
@@ -123,6 +138,8 @@ struct OperationEntry {
   std::string_view inputs;   // The types it takes, in words, for messages.
   // Null when it does not take that input type; kInvalidConf when an argument is wrong.
   Result<KernelPtr> (*bind)(const BindRequest& request);
+  // Depends on event time: a list or a map is one value to it, not as many as it has elements.
+  bool timed = false;
 };
 
 }  // namespace catena::aggregate

@@ -33,13 +33,22 @@ namespace catena::aggregate {
 // The physical type of a column whose values do not matter, only whether they are there.
 struct AnyValue {};
 
-// Values of a column of physical type P: an integer, float, double, string_view or AnyValue.
+// One row of a column that the operation reads itself: a list, a map, or a value with its bucket.
+struct Cell {
+  const types::Column* column = nullptr;
+  const types::Column* bucket = nullptr;
+  uint32_t row = 0;
+};
+
+// Values of a column of physical type P: an integer, float, double, string_view, AnyValue or Cell.
 template <typename P>
 class ColumnReader {
  public:
-  explicit ColumnReader(const types::Column& column)
-      : column_(column), validity_(column.has_nulls() ? column.validity() : nullptr) {
-    if constexpr (std::is_arithmetic_v<P>) values_ = column.Values<P>().data();
+  explicit ColumnReader(const KernelInput& input)
+      : column_(*input.column),
+        bucket_(input.bucket),
+        validity_(column_.has_nulls() ? column_.validity() : nullptr) {
+    if constexpr (std::is_arithmetic_v<P>) values_ = column_.template Values<P>().data();
   }
   bool IsNull(uint32_t row) const { return validity_ != nullptr && validity_[row] == 0; }
   P At(uint32_t row) const {
@@ -47,6 +56,8 @@ class ColumnReader {
       return values_[row];
     } else if constexpr (std::is_same_v<P, std::string_view>) {
       return column_.Text(row);
+    } else if constexpr (std::is_same_v<P, Cell>) {
+      return Cell{&column_, bucket_, row};
     } else {
       return AnyValue{};
     }
@@ -54,6 +65,7 @@ class ColumnReader {
 
  private:
   const types::Column& column_;
+  const types::Column* bucket_;
   const uint8_t* validity_;
   const P* values_ = nullptr;
 };
@@ -80,7 +92,7 @@ class ColumnKernel final : public Kernel {
 
   void UpdateEach(const KernelInput& input, std::span<const uint32_t> rows,
                   std::span<std::byte* const> irs, size_t offset) const noexcept override {
-    const ColumnReader<P> reader(*input.column);
+    const ColumnReader<P> reader(input);
     for (size_t i = 0; i < rows.size(); ++i) {
       if (!reader.IsNull(rows[i])) {
         SweepUpdate(op_, At(irs[i] + offset), reader.At(rows[i]), input, rows[i]);
@@ -89,7 +101,7 @@ class ColumnKernel final : public Kernel {
   }
   void UpdateOne(const KernelInput& input, std::span<const uint32_t> rows,
                  std::byte* slot) const noexcept override {
-    const ColumnReader<P> reader(*input.column);
+    const ColumnReader<P> reader(input);
     OpIr& ir = At(slot);
     for (const uint32_t row : rows) {
       if (!reader.IsNull(row)) SweepUpdate(op_, ir, reader.At(row), input, row);
@@ -98,11 +110,15 @@ class ColumnKernel final : public Kernel {
   void Merge(std::byte* into, const std::byte* from) const noexcept override {
     op_.Merge(At(into), At(from));
   }
+  void UpdateValue(const types::Column& column, uint32_t row, EventPosition position,
+                   std::byte* slot) const noexcept override {
+    UpdateAt(op_, At(slot), ColumnReader<P>(KernelInput{&column}).At(row), position);
+  }
 
   void RemoveRows(const KernelInput& input, std::span<const uint32_t> rows,
                   std::byte* slot) const noexcept override {
     if constexpr (kRemovable) {
-      const ColumnReader<P> reader(*input.column);
+      const ColumnReader<P> reader(input);
       for (const uint32_t row : rows) {
         if (!reader.IsNull(row)) {
           op_.Remove(At(slot), static_cast<typename Op::Input>(reader.At(row)));
@@ -119,10 +135,22 @@ class ColumnKernel final : public Kernel {
       CATENA_CHECK(kRemovable, "Remove of an operation that cannot remove");
     }
   }
+  void RemoveValue(const types::Column& column, uint32_t row,
+                   std::byte* slot) const noexcept override {
+    if constexpr (kRemovable) {
+      op_.Remove(At(slot), static_cast<typename Op::Input>(
+                               ColumnReader<P>(KernelInput{&column}).At(row)));
+    } else {
+      CATENA_CHECK(kRemovable, "RemoveValue of an operation that cannot remove");
+    }
+  }
 
   void Finalize(std::span<const std::byte* const> irs, size_t offset,
                 types::Column* into) const noexcept override {
     for (const std::byte* ir : irs) AppendResult(op_, At(ir + offset), into);
+  }
+  void AppendRaw(const std::byte* slot, types::Column* into) const noexcept override {
+    AppendRawResult(op_, At(slot), into);
   }
   std::vector<std::shared_ptr<types::Column>> Sweep(
       const SweepInput& input, std::span<const SweepWindow> windows) const noexcept override {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/aggregate/row_aggregator.h"
 
+#include "catena/aggregate/nested_kernel.h"
 #include "catena/aggregate/operation_catalog.h"
 #include "catena/conf/output_names.h"
 
@@ -33,10 +34,8 @@ class Violations {
   bool invalid_ = false;
 };
 
-Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const types::Schema& input) {
-  if (!aggregation.buckets.empty()) {
-    return Unsupported("buckets are not in this build: remove them or aggregate a selected column");
-  }
+Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const std::string& bucket,
+                          const types::Schema& input) {
   if (aggregation.element_wise) {
     return Unsupported("element_wise is not in this build: remove it");
   }
@@ -48,7 +47,34 @@ Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const types::Sch
   BindRequest request;
   request.input = input.fields[*at].type;
   request.arguments = &aggregation.arguments;
-  return BindOperation(aggregation.operation, request);
+  CATENA_TRY(KernelPtr kernel, BindOperation(aggregation.operation, request));
+  if (bucket.empty()) return kernel;
+  const auto bucket_at = input.Find(bucket);
+  if (!bucket_at) {
+    return InvalidConf("unknown bucket column (the selected columns are " + input.ToString() +
+                       "): " + bucket);
+  }
+  const types::DataType& type = input.fields[*bucket_at].type;
+  if (type.kind != types::Kind::kString) {
+    return InvalidConf("bucket column is not STRING (cast it to one in selects): " + bucket +
+                       " is " + types::TypeName(type));
+  }
+  if (request.input.kind == types::Kind::kMap) {
+    return InvalidConf("a map cannot be aggregated by bucket (drop the buckets or select one of "
+                       "its values): " + aggregation.input_column);
+  }
+  return BucketKernel(std::move(kernel));
+}
+
+// Where the column stands in `used`, which it is appended to when it is new.
+size_t IndexIn(types::Schema* used, const types::Schema& input, const std::string& column) {
+  if (const auto seen = used->Find(column)) return *seen;
+  used->fields.push_back(input.fields[*input.Find(column)]);
+  return used->size() - 1;
+}
+
+std::vector<std::string> BucketsOf(const conf::Aggregation& aggregation) {
+  return aggregation.buckets.empty() ? std::vector<std::string>{""} : aggregation.buckets;
 }
 
 }  // namespace
@@ -62,35 +88,37 @@ Result<RowAggregator> RowAggregator::Bind(const conf::GroupBy& group_by,
   auto bound = std::make_shared<Bound>();
   Violations violations;
   for (size_t i = 0; i < group_by.aggregations.size(); ++i) {
-    const conf::Aggregation& aggregation = group_by.aggregations[i];
-    bool known = false;
-    for (const BaseAggregation& base : bound->aggregations) {
-      known = known || (aggregation.buckets.empty() && Same(base, aggregation, ""));
+    for (const std::string& bucket : BucketsOf(group_by.aggregations[i])) {
+      const Status added = AddBase(group_by.aggregations[i], bucket, input, bound.get());
+      if (added.ok()) continue;
+      violations.Add(added.error().WithContext((name.empty() ? "" : name + ": ") +
+                                               "aggregations[" + std::to_string(i) + "]"));
     }
-    if (known && !aggregation.element_wise) continue;
-    auto kernel = BindOne(aggregation, input);
-    if (!kernel.ok()) {
-      violations.Add(kernel.error().WithContext((name.empty() ? "" : name + ": ") +
-                                                "aggregations[" + std::to_string(i) + "]"));
-      continue;
-    }
-    BaseAggregation base;
-    base.input_column = aggregation.input_column;
-    base.operation = aggregation.operation;
-    base.arguments = aggregation.arguments;
-    base.kernel = std::move(kernel).value();
-    const auto seen = bound->input_schema.Find(base.input_column);
-    base.input_index = seen ? *seen : bound->input_schema.size();
-    if (!seen) bound->input_schema.fields.push_back(input.fields[*input.Find(base.input_column)]);
-    const IrLayout layout = base.kernel->layout();
-    base.offset = RoundUp(bound->ir_bytes, layout.alignment);
-    bound->ir_bytes = base.offset + layout.bytes;
-    bound->removable = bound->removable && base.kernel->removable();
-    bound->aggregations.push_back(std::move(base));
   }
   if (!violations.none()) return violations.ToError();
   bound->ir_bytes = RoundUp(bound->ir_bytes, kIrAlignment);
   return RowAggregator(std::move(bound));
+}
+
+Status RowAggregator::AddBase(const conf::Aggregation& aggregation, const std::string& bucket,
+                              const types::Schema& input, Bound* bound) {
+  for (const BaseAggregation& base : bound->aggregations) {
+    if (!aggregation.element_wise && Same(base, aggregation, bucket)) return Status();
+  }
+  BaseAggregation base;
+  CATENA_TRY(base.kernel, BindOne(aggregation, bucket, input));
+  base.input_column = aggregation.input_column;
+  base.operation = aggregation.operation;
+  base.arguments = aggregation.arguments;
+  base.bucket = bucket;
+  base.input_index = IndexIn(&bound->input_schema, input, base.input_column);
+  if (!bucket.empty()) base.bucket_index = IndexIn(&bound->input_schema, input, bucket);
+  const IrLayout layout = base.kernel->layout();
+  base.offset = RoundUp(bound->ir_bytes, layout.alignment);
+  bound->ir_bytes = base.offset + layout.bytes;
+  bound->removable = bound->removable && base.kernel->removable();
+  bound->aggregations.push_back(std::move(base));
+  return Status();
 }
 
 size_t RowAggregator::BaseOf(const conf::Aggregation& aggregation,
@@ -137,11 +165,16 @@ void RowAggregator::Merge(std::byte* into, const std::byte* from) const noexcept
 KernelInput RowAggregator::InputOf(const BaseAggregation& aggregation, const types::Batch& batch,
                                    std::span<const int64_t> event_times,
                                    std::span<const uint64_t> source_orders) const {
-  const types::Field& field = bound_->input_schema.fields[aggregation.input_index];
-  const types::Column* column = batch.Find(field.name);
-  CATENA_CHECK(column != nullptr && column->type() == field.type,
-               "batch lacks a column of input_schema(), or has it with another type");
-  return KernelInput{column, event_times, source_orders};
+  const auto find = [&](size_t index) {
+    const types::Field& field = bound_->input_schema.fields[index];
+    const types::Column* column = batch.Find(field.name);
+    CATENA_CHECK(column != nullptr && column->type() == field.type,
+                 "batch lacks a column of input_schema(), or has it with another type");
+    return column;
+  };
+  return KernelInput{find(aggregation.input_index),
+                     aggregation.bucket.empty() ? nullptr : find(aggregation.bucket_index),
+                     event_times, source_orders};
 }
 
 void RowAggregator::Update(const types::Batch& batch, std::span<const int64_t> event_times,

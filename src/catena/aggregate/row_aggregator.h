@@ -35,6 +35,7 @@ struct BaseAggregation {
   std::map<std::string, std::string> arguments;
   std::string bucket;        // Empty: none.
   size_t input_index = 0;    // In input_schema().
+  size_t bucket_index = 0;   // In input_schema(); meaningful when there is a bucket.
   size_t offset = 0;         // Of its slot in the IR row.
   KernelPtr kernel;
 };
@@ -46,11 +47,16 @@ class RowAggregator {
   // operations, input types or options that this build lacks are the matter; they are named.
   static Result<RowAggregator> Bind(const conf::GroupBy& group_by, const types::Schema& input);
 
-  // The columns that are aggregated, each once, in order of first use: also what a raw row stores.
+  // The columns aggregated or bucketed by, each once, by first use: also what a raw row stores.
   const types::Schema& input_schema() const { return bound_->input_schema; }
   std::span<const BaseAggregation> aggregations() const { return bound_->aggregations; }
   // The base aggregation that answers this aggregation of the GroupBy.
   size_t BaseOf(const conf::Aggregation& aggregation, const std::string& bucket) const;
+
+  // What the kernel of a base aggregation reads of a batch.
+  KernelInput InputOf(const BaseAggregation& aggregation, const types::Batch& batch,
+                      std::span<const int64_t> event_times,
+                      std::span<const uint64_t> source_orders) const;
 
   // A multiple of kIrAlignment.
   size_t ir_bytes() const { return bound_->ir_bytes; }
@@ -91,10 +97,9 @@ class RowAggregator {
     size_t ir_bytes = 0;
     bool removable = true;
   };
+  static Status AddBase(const conf::Aggregation& aggregation, const std::string& bucket,
+                        const types::Schema& input, Bound* bound);
   explicit RowAggregator(std::shared_ptr<const Bound> bound) : bound_(std::move(bound)) {}
-  KernelInput InputOf(const BaseAggregation& aggregation, const types::Batch& batch,
-                      std::span<const int64_t> event_times,
-                      std::span<const uint64_t> source_orders) const;
 
   std::shared_ptr<const Bound> bound_;
 };

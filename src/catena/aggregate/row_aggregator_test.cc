@@ -37,11 +37,14 @@ types::Value Answer(const RowAggregator& rows, size_t base, const IR& ir) {
   return column.ValueAt(0);
 }
 
-// Every operation on every input type that it takes, once.
+// Every operation on every input type that it takes, once and once by bucket.
 conf::GroupBy Everything() {
   conf::GroupBy group_by;
   for (const auto& [operation, column] : testing::EveryOperationOnColumn()) {
     group_by.aggregations.push_back(AggregationOf(column, operation, {}));
+    if (column.starts_with("map")) continue;
+    group_by.aggregations.push_back(AggregationOf(column, operation, {}));
+    group_by.aggregations.back().buckets = {"string"};
   }
   return group_by;
 }
@@ -53,7 +56,7 @@ TEST(RowAggregator, FoldsEachBaseAggregationOnce) {
       AggregationOf("double", Operation::kSum, {}),
       AggregationOf("long", Operation::kLast, {}),
   };
-  const auto rows = RowAggregator::Bind(group_by, testing::EveryScalar());
+  const auto rows = RowAggregator::Bind(group_by, testing::EveryType());
   ASSERT_TRUE(rows.ok()) << rows.error().message;
   ASSERT_EQ(rows->aggregations().size(), 2u);
   EXPECT_EQ(rows->BaseOf(group_by.aggregations[1], ""), 0u);
@@ -72,7 +75,7 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
       AggregationOf("long", Operation::kApproxPercentile, {}),
       AggregationOf("long", Operation::kSum, {}),
   };
-  const auto rows = RowAggregator::Bind(group_by, testing::EveryScalar());
+  const auto rows = RowAggregator::Bind(group_by, testing::EveryType());
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().code, ErrorCode::kInvalidConf);
   EXPECT_THAT(rows.error().message, HasSubstr("risk/merchants.v1: aggregations[0]: unknown input"));
@@ -82,19 +85,28 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
   EXPECT_THAT(rows.error().message, HasSubstr("APPROX_PERCENTILE"));
 
   group_by.aggregations = {AggregationOf("long", Operation::kApproxPercentile, {})};
-  EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryScalar()).error().code,
+  EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryType()).error().code,
             ErrorCode::kUnsupported);
+  group_by.aggregations = {AggregationOf("map_double", Operation::kSum, {}),
+                           AggregationOf("long", Operation::kSum, {})};
+  group_by.aggregations[0].buckets = {"string"};
+  group_by.aggregations[1].buckets = {"long", "strnig"};
+  const std::string message =
+      RowAggregator::Bind(group_by, testing::EveryType()).error().message;
+  EXPECT_THAT(message, HasSubstr("a map cannot be aggregated by bucket"));
+  EXPECT_THAT(message, HasSubstr("bucket column is not STRING"));
+  EXPECT_THAT(message, HasSubstr("unknown bucket column"));
   group_by.aggregations = {AggregationOf("long", Operation::kLastK, {})};
   group_by.aggregations[0].arguments["k"] = "many";
-  EXPECT_THAT(RowAggregator::Bind(group_by, testing::EveryScalar()).error().message,
+  EXPECT_THAT(RowAggregator::Bind(group_by, testing::EveryType()).error().message,
               HasSubstr("from 1 to 10000: many"));
   group_by.aggregations.clear();
-  EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryScalar()).error().code,
+  EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryType()).error().code,
             ErrorCode::kInvalidConf);
 }
 
 TEST(RowAggregator, AnEmptyFoldIsNull) {
-  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryScalar()).value();
+  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryType()).value();
   const IR empty(rows);
   EXPECT_TRUE(rows.IsEmpty(empty.data()));
   for (size_t i = 0; i < rows.aggregations().size(); ++i) {
@@ -155,7 +167,7 @@ TEST(RowAggregator, NumbersAreChronons) {
 }
 
 TEST(RowAggregator, AnyFoldOfAnySplitIsTheSameState) {
-  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryScalar()).value();
+  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryType()).value();
   testing::ForSeeds(400, [&](Random& random) {
     testing::GeneratorOptions options;
     options.rows = random.Below(40);
@@ -202,12 +214,12 @@ TEST(RowAggregator, RemoveIsTheInverse) {
   for (const conf::Aggregation& aggregation : Everything().aggregations) {
     conf::GroupBy alone;
     alone.aggregations = {aggregation};
-    if (RowAggregator::Bind(alone, testing::EveryScalar())->removable()) {
+    if (RowAggregator::Bind(alone, testing::EveryType())->removable()) {
       group_by.aggregations.push_back(aggregation);
     }
   }
   ASSERT_GT(group_by.aggregations.size(), 20u);
-  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryScalar()).value();
+  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
   ASSERT_TRUE(rows.removable());
   testing::ForSeeds(300, [&](Random& random) {
     testing::GeneratorOptions options;
@@ -226,7 +238,7 @@ TEST(RowAggregator, RemoveIsTheInverse) {
 
 TEST(RowAggregator, EveryOperationOnEveryTypeIsItsDefinition) {
   const conf::GroupBy group_by = Everything();
-  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryScalar()).value();
+  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
   testing::ForSeeds(300, [&](Random& random) {
     testing::GeneratorOptions options;
     options.rows = random.Below(12);

@@ -3,7 +3,8 @@
 //
 //   input   a seeded Random: the same seed makes the same events
 //   output  one Batch with a column per scalar type, named as the type in lower case ("double"),
-//           and by row an event time (milliseconds), a source order (unique, not in order of time)
+//           and lists and maps ("list_long", "map_double"); by row an event
+//           time (milliseconds), a source order (unique, not in order of time)
 //           and a key (0, 1, ...)
 //   null    about one value in six; a column may be all null
 
@@ -69,6 +70,19 @@ inline types::Schema EveryScalar() {
                         {"timestamp", Kind::kTimestamp}}};
 }
 
+// And lists and maps of some.
+inline types::Schema EveryType() {
+  using types::DataType;
+  using types::Kind;
+  types::Schema schema = EveryScalar();
+  schema.fields.push_back({"list_long", DataType::List(Kind::kLong)});
+  schema.fields.push_back({"list_double", DataType::List(Kind::kDouble)});
+  schema.fields.push_back({"list_string", DataType::List(Kind::kString)});
+  schema.fields.push_back({"map_double", DataType::Map(Kind::kString, Kind::kDouble)});
+  schema.fields.push_back({"map_string", DataType::Map(Kind::kString, Kind::kString)});
+  return schema;
+}
+
 inline double RandomDouble(Random& random, bool extremes) {
   if (extremes && random.OneIn(40)) {
     using Limits = std::numeric_limits<double>;
@@ -124,6 +138,23 @@ inline types::Value RandomValue(Random& random, const types::DataType& type, boo
           static_cast<float>(RandomDouble(random, extremes))));
     case Kind::kDouble:
       return types::Value(RandomDouble(random, extremes));
+    case Kind::kList: {
+      types::ValueList list;
+      for (uint64_t n = random.Below(4); n > 0; --n) {
+        list.push_back(random.OneIn(5) ? types::Value()
+                                       : RandomValue(random, type.children[0], extremes));
+      }
+      return types::Value(std::move(list));
+    }
+    case Kind::kMap: {
+      types::ValueMap map;
+      for (const char* key : {"b", "", "a"}) {
+        if (random.OneIn(3)) continue;
+        map.emplace_back(key, random.OneIn(5) ? types::Value()
+                                              : RandomValue(random, type.children[1], extremes));
+      }
+      return types::Value(std::move(map));
+    }
     default: {
       std::string text;
       const uint64_t length = random.OneIn(10) ? random.Below(60) : random.Below(4);
@@ -144,7 +175,7 @@ inline int64_t RandomTime(Random& random, int64_t begin, int64_t span) {
 
 inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& options) {
   GeneratedEvents events;
-  types::BatchBuilder builder(EveryScalar(), options.rows);
+  types::BatchBuilder builder(EveryType(), options.rows);
   const uint64_t all_null = random.OneIn(4) ? random.Below(11) : 11;
   for (size_t row = 0; row < options.rows; ++row) {
     const bool tied = !events.times.empty() && random.OneIn(5);

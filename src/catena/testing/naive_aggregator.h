@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -200,10 +201,10 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
     case conf::Operation::kKurtosis:
       return types::Value(NaiveMoment(aggregation.operation, events));
     case conf::Operation::kMin:
-      if (has_nan) return types::Value();
+      if (has_nan) return types::Value(std::numeric_limits<double>::quiet_NaN());
       return std::min_element(events.begin(), events.end(), by_value)->value;
     case conf::Operation::kMax:
-      if (has_nan) return types::Value();
+      if (has_nan) return types::Value(std::numeric_limits<double>::quiet_NaN());
       return std::max_element(events.begin(), events.end(), by_value)->value;
     case conf::Operation::kFirst:
       return events.front().value;
@@ -266,11 +267,37 @@ inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::V
   const bool variance = aggregation.operation == conf::Operation::kVariance;
   const bool subtracts = aggregation.operation == conf::Operation::kSkew ||
                          aggregation.operation == conf::Operation::kKurtosis;
+  const auto* answers = std::get_if<types::ValueMap>(&answer.data);
+  const auto* naives = std::get_if<types::ValueMap>(&naive.data);
+  if (answers != nullptr && naives != nullptr) {
+    return std::equal(answers->begin(), answers->end(), naives->begin(), naives->end(),
+                      [&](const auto& a, const auto& b) {
+                        return a.first == b.first &&
+                               AgreesWithNaive(aggregation, a.second, b.second);
+                      });
+  }
   const auto* x = std::get_if<double>(&answer.data);
   const auto* y = std::get_if<double>(&naive.data);
   if (x == nullptr || y == nullptr || (!variance && !subtracts)) return answer == naive;
   const double scale = std::max({std::fabs(*x), std::fabs(*y), subtracts ? 1.0 : 0.0});
-  return *x == *y || std::fabs(*x - *y) <= 1e-12 * scale;
+  return answer == naive || std::fabs(*x - *y) <= 1e-12 * scale;
+}
+
+// What one row gives: by key (of the bucket, of the map, else "") the values that are not null.
+using NaiveByKey = std::map<std::string, std::vector<NaiveEvent>>;
+inline void NaiveSpread(const types::Value& value, const std::string& key, NaiveEvent event,
+                        NaiveByKey* by_key) {
+  if (value.is_null()) return;
+  if (const auto* list = std::get_if<types::ValueList>(&value.data)) {
+    for (const types::Value& element : *list) NaiveSpread(element, key, event, by_key);
+  } else if (const auto* map = std::get_if<types::ValueMap>(&value.data)) {
+    for (const auto& [name, mapped] : *map) {
+      NaiveSpread(mapped, std::get<std::string>(name.data), event, by_key);
+    }
+  } else {
+    event.value = value;
+    (*by_key)[key].push_back(event);
+  }
 }
 
 // One answer per output, for the events `rows` of one key.
@@ -283,16 +310,30 @@ inline std::vector<types::Value> NaiveOutputs(const conf::GroupBy& group_by,
   for (const conf::AggregationOutput& output : conf::OutputsOf(group_by)) {
     const conf::Aggregation& aggregation = group_by.aggregations[output.aggregation];
     const types::Column& column = *batch.Find(aggregation.input_column);
-    std::vector<NaiveEvent> inside;
+    const types::Column* bucket = output.bucket.empty() ? nullptr : batch.Find(output.bucket);
+    NaiveByKey inside;
     for (const uint32_t row : rows) {
-      if (!column.IsNull(row) && NaiveInside(event_times[row], query, output)) {
-        inside.push_back({event_times[row], source_orders[row], column.ValueAt(row)});
-      }
+      if (!NaiveInside(event_times[row], query, output)) continue;
+      if (bucket != nullptr && bucket->IsNull(row)) continue;
+      NaiveSpread(column.ValueAt(row), bucket == nullptr ? "" : std::string(bucket->Text(row)),
+                  {event_times[row], source_orders[row], {}}, &inside);
     }
-    types::Value answer = NaiveAnswer(aggregation, column.type(), std::move(inside));
-    const auto* number = std::get_if<double>(&answer.data);
-    answers.push_back(number != nullptr && !std::isfinite(*number) ? types::Value()
-                                                                   : std::move(answer));
+    const bool keyed = bucket != nullptr || column.type().kind == types::Kind::kMap;
+    const types::DataType& element =
+        column.type().children.empty() ? column.type() : column.type().children.back();
+    types::ValueMap map;
+    for (auto& [key, events] : inside) {
+      map.emplace_back(key, NaiveAnswer(aggregation, element, std::move(events)));
+    }
+    if (map.empty()) {
+      answers.emplace_back();
+    } else if (keyed) {
+      answers.emplace_back(std::move(map));
+    } else {
+      const auto* number = std::get_if<double>(&map[0].second.data);
+      answers.push_back(number != nullptr && !std::isfinite(*number) ? types::Value()
+                                                                     : map[0].second);
+    }
   }
   return answers;
 }

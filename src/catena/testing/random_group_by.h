@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random GroupBys over the columns of EveryScalar(): every operation of the catalog on every input
+// Random GroupBys over the columns of EveryType(): every operation of the catalog on every input
 // type that it takes, in random windows.
 
 #pragma once
@@ -26,7 +26,7 @@ inline std::vector<OperationOnColumn> EveryOperationOnColumn() {
   std::vector<OperationOnColumn> pairs;
   for (int i = 0; i <= static_cast<int>(conf::Operation::kApproxHeavyHittersK); ++i) {
     const auto operation = static_cast<conf::Operation>(i);
-    for (const types::Field& field : EveryScalar().fields) {
+    for (const types::Field& field : EveryType().fields) {
       const std::map<std::string, std::string> arguments{{"k", "3"}};
       aggregate::BindRequest request;
       request.input = field.type;
@@ -67,7 +67,7 @@ inline conf::Window RandomWindow(Random& random) {
   return kWindows[random.Below(std::size(kWindows))];
 }
 
-// `aggregations` of the pairs above, each with up to four windows or unwindowed.
+// `aggregations` of the pairs above, each with up to four windows or unwindowed, some by bucket.
 inline conf::GroupBy RandomGroupBy(Random& random, size_t aggregations) {
   static const std::vector<OperationOnColumn> pairs = EveryOperationOnColumn();
   conf::GroupBy group_by;
@@ -79,6 +79,9 @@ inline conf::GroupBy RandomGroupBy(Random& random, size_t aggregations) {
       for (uint64_t w = random.Below(4) + 1; w > 0; --w) windows.push_back(RandomWindow(random));
     }
     group_by.aggregations.push_back(AggregationOf(pair.column, pair.operation, windows));
+    if (!pair.column.starts_with("map") && random.OneIn(4)) {
+      group_by.aggregations.back().buckets = {"string"};
+    }
   }
   return group_by;
 }

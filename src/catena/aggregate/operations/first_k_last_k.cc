@@ -105,7 +105,8 @@ Result<KernelPtr> BindOutermostK(const BindRequest& request) {
 extern const OperationEntry kFirstK;
 extern const OperationEntry kLastK;
 const OperationEntry kFirstK{"FIRST_K", "The k oldest inputs.", "any scalar",
-                             BindOutermostK<false>};
-const OperationEntry kLastK{"LAST_K", "The k newest inputs.", "any scalar", BindOutermostK<true>};
+                             BindOutermostK<false>, true};
+const OperationEntry kLastK{"LAST_K", "The k newest inputs.", "any scalar",
+                            BindOutermostK<true>, true};
 
 }  // namespace catena::aggregate

@@ -68,7 +68,7 @@ Result<KernelPtr> BindOutermost(const BindRequest& request) {
 
 extern const OperationEntry kFirst;
 extern const OperationEntry kLast;
-const OperationEntry kFirst{"FIRST", "The oldest input.", "any scalar", BindOutermost<false>};
-const OperationEntry kLast{"LAST", "The newest input.", "any scalar", BindOutermost<true>};
+const OperationEntry kFirst{"FIRST", "The oldest input.", "any scalar", BindOutermost<false>, true};
+const OperationEntry kLast{"LAST", "The newest input.", "any scalar", BindOutermost<true>, true};
 
 }  // namespace catena::aggregate

@@ -6,8 +6,8 @@
 //             all. The IR keeps all, so the counts are exact
 //   IR        {text: count}
 //   output    MAP<STRING, INT>, by text; of more than k texts the most frequent, of equally
-//             frequent ones the smaller by bytes. A count above 2^31 - 1 shows as that. Null when the window
-//             holds no input
+//             frequent ones the smaller by bytes. A count above 2^31 - 1 shows as that. Null when
+//             the window holds no input
 //   source    Chronon Histogram (SimpleAggregators.scala); there ties at k fall as hashes do
 
 #include <algorithm>

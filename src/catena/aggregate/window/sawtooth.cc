@@ -32,7 +32,7 @@ std::vector<types::ColumnPtr> AnswerQueries(const WindowedAggregator& windowed,
 #ifndef NDEBUG
   CheckSorted(input);
 #endif
-  SweepInput sweep{.events = {nullptr, input.event_times, input.event_orders},
+  SweepInput sweep{.events = {},
                    .event_rows = input.event_rows,
                    .event_begin = input.event_begin,
                    .query_times = input.query_times,
@@ -52,10 +52,8 @@ std::vector<types::ColumnPtr> AnswerQueries(const WindowedAggregator& windowed,
       windows.push_back(length ? SweepWindow{true, length->count()} : SweepWindow{});
       asked.push_back(i);
     }
-    const types::Field& field = windowed.rows().input_schema().fields[bases[base].input_index];
-    sweep.events.column = input.events->Find(field.name);
-    CATENA_CHECK(sweep.events.column != nullptr && sweep.events.column->type() == field.type,
-                 "events lack a column of input_schema(), or have it with another type");
+    sweep.events = windowed.rows().InputOf(bases[base], *input.events, input.event_times,
+                                           input.event_orders);
     const auto answers = bases[base].kernel->Sweep(sweep, windows);
     for (size_t i = 0; i < asked.size(); ++i) columns[asked[i]] = answers[i];
   }

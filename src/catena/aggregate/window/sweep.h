@@ -32,11 +32,14 @@
 
 namespace catena::aggregate {
 
-// Where an event stands among the events of its key.
-struct EventPosition {
-  int64_t time = 0;
-  uint64_t order = 0;  // Among those of one time.
-};
+template <typename Op, typename P>
+inline void UpdateAt(const Op& op, typename Op::IR& ir, P value, EventPosition position) {
+  if constexpr (requires { op.Update(ir, typename Op::Input(value), position); }) {
+    op.Update(ir, static_cast<typename Op::Input>(value), position);
+  } else {
+    op.Update(ir, static_cast<typename Op::Input>(value));
+  }
+}
 
 template <typename Op, typename P>
 inline void SweepUpdate(const Op& op, typename Op::IR& ir, P value, const KernelInput& input,
@@ -73,6 +76,20 @@ inline void AppendResult(const Op& op, const typename Op::IR& ir, types::Column*
     into->AppendText(*result);
   } else {
     into->Append<typename Op::Output>(*result);
+  }
+}
+
+// The same inside of a map, where numbers need not be finite.
+template <typename Op>
+inline void AppendRawResult(const Op& op, const typename Op::IR& ir, types::Column* into) {
+  if constexpr (requires { op.AppendRawTo(ir, into); }) {
+    if (op.IsEmpty(ir)) return into->AppendNull();
+    op.AppendRawTo(ir, into);
+  } else if constexpr (std::is_floating_point_v<typename Op::Output>) {
+    if (op.IsEmpty(ir)) return into->AppendNull();
+    into->Append<typename Op::Output>(*op.Finalize(ir));
+  } else {
+    AppendResult(op, ir, into);
   }
 }
 
@@ -126,7 +143,7 @@ class ColumnSweep {
  public:
   ColumnSweep(const Op& op, const types::DataType& output, const SweepInput& input,
               std::span<const SweepWindow> windows)
-      : op_(op), input_(input), reader_(*input.events.column) {
+      : op_(op), input_(input), reader_(input.events) {
     for (const SweepWindow& window : windows) {
       windows_.push_back(Window{window, ClassOf(window), {}, {}, {}, 0, 0, 0, 0});
       results_.emplace_back(op_, output, input.output_rows);
