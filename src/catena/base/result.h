@@ -33,7 +33,7 @@ enum class ErrorCode : uint8_t {
 // "invalid conf", "not found", ...: for messages and for the HTTP mapping.
 std::string_view ErrorCodeName(ErrorCode code);
 
-// What the process exits with when `code` ends it: 2 usage or conf, 75 a dependency is down, 1 else.
+// What the process exits with when `code` ends it: 2 usage, conf; 75 a dependency is down; 1 else.
 int ExitCodeOf(ErrorCode code);
 
 struct Error {

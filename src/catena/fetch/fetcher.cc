@@ -143,6 +143,7 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
       Running& run = running[p];
       CATENA_TRY(run.reader, ReaderOf(parts[p].group_by));
       CATENA_TRY(run.view, run.reader->ReadView(store_));
+      run.view.gated = gated_;
       CATENA_RETURN_IF_ERROR(
           EncodeKeys(keys, parts[p].key_columns, run.reader->serving_info().keys, &run.keys));
       run.plans.reserve(rows);

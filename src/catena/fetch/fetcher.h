@@ -54,7 +54,9 @@ struct FetchAnswer {
 class Fetcher {
  public:
   // `store` outlives the Fetcher. Definitions of later confs win over earlier ones of one name.
-  explicit Fetcher(kv::KVStore* store) : store_(store) {}
+  // `gated`: the caller has made sure that streams are far enough for what it asks (a chain's gate
+  // knows it to the record), so the stored watermarks, which trail, are not looked at.
+  explicit Fetcher(kv::KVStore* store, bool gated = false) : store_(store), gated_(gated) {}
 
   void AddConf(const conf::Conf& conf);
   void AddGroupBy(std::shared_ptr<const conf::GroupBy> group_by);
@@ -84,6 +86,7 @@ class Fetcher {
       const std::shared_ptr<const conf::GroupBy>& group_by);
 
   kv::KVStore* store_;
+  bool gated_;
   mutable std::mutex mutex_;  // Guards the three maps, not the reads.
   std::map<std::string, std::shared_ptr<const conf::GroupBy>> group_bys_;
   std::map<std::string, std::shared_ptr<const conf::Join>> joins_;

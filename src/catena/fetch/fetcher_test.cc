@@ -140,6 +140,15 @@ TEST_F(FetcherTest, IncompletenessTravelsAndRetentionIsRefusedNotRounded) {
   EXPECT_TRUE(At(kBatchEnd - 300'000).parts[0].rows[0].out_of_retention);
 }
 
+TEST_F(FetcherTest, AStreamThatIsBehindIsNotTakenForAnEmptyOne) {
+  Mark(RetentionMark("spend.v1", {INT64_MIN, INT64_MIN, INT64_MIN, kBatchEnd}));
+  EXPECT_TRUE(At(kBatchEnd + 5000).Complete(0));
+  EXPECT_EQ(At(kBatchEnd + 5001).parts[0].rows[0].incomplete, Incomplete::kStreamBehind);
+  fetcher_ = std::make_unique<Fetcher>(store_.get(), /*gated=*/true);
+  fetcher_->AddConf(conf_);
+  EXPECT_TRUE(At(kBatchEnd + 5001).Complete(0));
+}
+
 TEST_F(FetcherTest, ANullKeyIsARowOfNullsAndAnOldUploadSaysSo) {
   Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
   Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));

@@ -20,6 +20,13 @@ constexpr Timestamp kLatest = FromMillis(int64_t{1} << 58);
 
 }  // namespace
 
+namespace {
+
+// The stored watermark of a healthy stream trails by a second and what its gate waits.
+constexpr Millis kStreamSlack{5000};
+
+}  // namespace
+
 std::string_view IncompleteName(Incomplete reason) {
   switch (reason) {
     case Incomplete::kNone:
@@ -32,6 +39,8 @@ std::string_view IncompleteName(Incomplete reason) {
       return "no_upload";
     case Incomplete::kUploadOld:
       return "upload_old";
+    case Incomplete::kStreamBehind:
+      return "stream_behind";
     case Incomplete::kNoStream:
       return "no_stream";
   }
@@ -153,6 +162,11 @@ void GroupByReader::PlanTemporal(const View& view, std::string_view key,
     }
   }
   plan->answer.incomplete = PickGeneration(view, as_of, &plan->generation);
+  const bool all_uploaded = plan->generation != nullptr && plan->generation->batch_end == as_of;
+  if (plan->answer.incomplete == Incomplete::kNone && view.retention && !view.gated &&
+      !all_uploaded && view.retention->watermark < ToMillis(as_of - kStreamSlack)) {
+    plan->answer.incomplete = Incomplete::kStreamBehind;
+  }
   aggregate::OnlineStart start;
   if (plan->generation != nullptr) {
     const Timestamp batch_end = plan->generation->batch_end;

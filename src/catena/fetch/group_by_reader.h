@@ -32,11 +32,12 @@ namespace catena::fetch {
 
 enum class Incomplete : uint8_t {
   kNone = 0,
-  kUpstream,    // Something in the window was enriched from what was missing then.
-  kUploadLate,  // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
-  kNoUpload,    // Nothing covers the window's beginning: no upload, and the stream began later.
-  kUploadOld,   // t ran ahead of the newest upload's slack, and the stream does not reach back.
-  kNoStream,    // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
+  kUpstream,      // Something in the window was enriched from what was missing then.
+  kUploadLate,    // SNAPSHOT: the generation of t's day is not there yet; an older one answered.
+  kNoUpload,      // Nothing covers the window's beginning: no upload, and the stream began later.
+  kUploadOld,     // t ran ahead of the newest upload's slack, and the stream does not reach back.
+  kStreamBehind,  // t lies ahead of what the stream has folded: it is stopped, or catching up.
+  kNoStream,      // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
 };
 
 // "upload_late", ...: as metrics, HTTP and logs spell it; "" for kNone.
@@ -61,6 +62,7 @@ class GroupByReader {
 
   // Marks that one call of the Fetcher reads once.
   struct View {
+    bool gated = false;  // The caller itself made sure that the stream is far enough.
     std::vector<Generation> generations;  // Oldest first.
     std::optional<Retention> retention;
   };

@@ -201,6 +201,7 @@ Result<std::optional<Retention>> ReadRetention(kv::KVStore* store, const std::st
   retention.coverage_start = reader.Zigzag();
   retention.raw_floor = reader.Zigzag();
   retention.as_of_floor = reader.Zigzag();
+  if (!reader.AtEnd()) retention.watermark = reader.Zigzag();
   if (!reader.ok()) return Corruption("retention mark does not decode: " + group_by);
   return std::optional<Retention>(retention);
 }
@@ -210,6 +211,7 @@ kv::Mark RetentionMark(const std::string& group_by, const Retention& retention) 
   AppendZigzag(&mark.value, retention.coverage_start);
   AppendZigzag(&mark.value, retention.raw_floor);
   AppendZigzag(&mark.value, retention.as_of_floor);
+  AppendZigzag(&mark.value, retention.watermark);
   return mark;
 }
 

@@ -112,11 +112,13 @@ kv::Mark CheckpointMark(const std::string& group_by, int32_t partition,
                         const Checkpoint& checkpoint);
 
 // What the streamed state can answer: events from `coverage_start` on were all folded; raw rows
-// are kept from `raw_floor` on, tiles for queries from `as_of_floor` on.
+// are kept from `raw_floor` on, tiles for queries from `as_of_floor` on; events up to `watermark`
+// are in it (written once a second, so it trails; INT64_MAX: whoever wrote it did not say).
 struct Retention {
   int64_t coverage_start = INT64_MIN;
   int64_t raw_floor = INT64_MIN;
   int64_t as_of_floor = INT64_MIN;
+  int64_t watermark = INT64_MAX;
   bool operator==(const Retention&) const = default;
 };
 Result<std::optional<Retention>> ReadRetention(kv::KVStore* store, const std::string& group_by);

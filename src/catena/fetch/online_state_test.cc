@@ -35,7 +35,7 @@ TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
   const ServingInfo info{{{{"k", types::Kind::kLong}}}, {{{"v", types::Kind::kDouble}}}, "m1"};
   const std::vector<Generation> generations = {
       {FromMillis(0), FromMillis(5), {}}, {FromMillis(86400000), FromMillis(86400007), {{3, 9}}}};
-  const Retention retention{1, -2, INT64_MIN};
+  const Retention retention{1, -2, INT64_MIN, 77};
   Checkpoint checkpoint;
   checkpoint.start_offset = 1;
   checkpoint.next_offset = 10;

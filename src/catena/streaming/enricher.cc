@@ -27,6 +27,11 @@ Result<Enricher> Enricher::Bind(const std::vector<plan::EnrichStage>& stages,
     if (stage.next_left != nullptr) {
       auto next = sql::Projection::Bind(database, *stage.next_left, bound.output);
       if (!next.ok()) return next.error().WithContext(name + ": query of its JoinSource");
+      const auto time = next->output().Find("ts");
+      if (time && next->output().fields[*time].type.kind != types::Kind::kLong &&
+          next->output().fields[*time].type.kind != types::Kind::kTimestamp) {
+        return InvalidConf(name + ": the time column of its JoinSource must be LONG milliseconds");
+      }
       bound.next_left = std::move(*next);
     }
     enricher.stages_.push_back(std::move(bound));
@@ -100,8 +105,13 @@ Status Enricher::ProjectNext(Stage* stage, EnrichedRows* rows) {
     keep.push_back(i);
     next.left_rows.push_back(rows->left_rows[from]);
     next.incomplete.push_back(rows->incomplete[from]);
-    next.event_times.push_back(times != nullptr ? times->Values<int64_t>()[i]
-                                                : rows->event_times[from]);
+    const int64_t time = times != nullptr ? times->Values<int64_t>()[i] : rows->event_times[from];
+    next.event_times.push_back(time);
+    // A Query that moves the time may move it past what the gate waited for.
+    if (time > rows->event_times[from] && next.incomplete.back() == 0) {
+      next.incomplete.back() = 1;
+      ++next.incomplete_reasons["ahead_of_watermark"];
+    }
   }
   next.rows =
       keep.size() == projected.rows.rows() ? std::move(projected.rows) : projected.rows.Take(keep);

@@ -72,6 +72,13 @@ void GroupByFold::BeginAt(int32_t partition, int64_t offset) {
   checkpoint.start_offset = checkpoint.next_offset = offset;
 }
 
+void GroupByFold::SkipTo(int32_t partition, int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  Checkpoint& checkpoint = checkpoints_[partition];
+  checkpoint.start_offset += offset - checkpoint.next_offset;
+  checkpoint.next_offset = offset;
+}
+
 fetch::Retention GroupByFold::retention() const {
   const std::lock_guard lock(mutex_);
   return retention_;

@@ -59,6 +59,8 @@ class GroupByFold {
   fetch::Checkpoint CheckpointOf(int32_t partition) const;
   bool HasCheckpoint(int32_t partition) const;
   void BeginAt(int32_t partition, int64_t offset);
+  // Records up to `offset` are gone: goes on there, and does not count them as consumed.
+  void SkipTo(int32_t partition, int64_t offset);
 
   fetch::Retention retention() const;
   // Stores the mark and lets the store forget what lies below the mark before it.

@@ -139,6 +139,11 @@ std::vector<ChainReport> StreamJob::Reports() const {
 // A backlog of left events holds back what their as-of reads will need.
 Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
   int64_t reached = bound.progress->Watermark(group_by.fold->name());
+  fetch::Retention retention = group_by.fold->retention();
+  if (retention.watermark == INT64_MAX || reached > retention.watermark) {
+    retention.watermark = reached;
+    CATENA_RETURN_IF_ERROR(group_by.fold->SetRetention(retention));
+  }
   for (const std::string& dependent : group_by.dependents) {
     reached = std::min(reached, bound.progress->BacklogFloor(dependent));
   }
@@ -146,7 +151,6 @@ Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
   const auto floor_of = [&](Millis kept) {
     return FloorMillis(reached - kept.count(), kFiveMinutes.count());
   };
-  fetch::Retention retention = group_by.fold->retention();
   const int64_t raw_floor = floor_of(options.stream.raw_retention);
   const int64_t as_of_floor = floor_of(options.stream.as_of_retention);
   const int64_t step = kRetentionStep.count();
@@ -189,8 +193,12 @@ Status StreamJob::Run(std::stop_token stop) {
   std::vector<std::jthread> threads;
   for (auto& worker : state.bound.workers) {
     threads.emplace_back([&state, &all, worker = worker.get()] {
-      if (const Status status = worker->Run(all.get_token()); !status.ok()) {
-        state.Fail(status.error());
+      try {
+        if (const Status status = worker->Run(all.get_token()); !status.ok()) {
+          state.Fail(status.error());
+        }
+      } catch (const std::exception& error) {  // Memory ran out: stop here, the state is whole.
+        state.Fail(Unavailable(std::string("a stream worker stopped: ") + error.what()));
       }
     });
   }

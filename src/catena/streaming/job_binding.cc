@@ -28,6 +28,8 @@ class Binder {
                      const topic::TopicAddress& topic, bool chained, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
+  Result<int64_t> CoveredFrom(topic::TopicReader* reader, topic::TopicPartition partition,
+                              topic::Offset begin) const;
   Status BindTask(const plan::StreamTask& task);
   Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
                     int workers);
@@ -95,6 +97,17 @@ Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
   return Status();
 }
 
+// Of a topic whose first records are gone: what was appended before `begin` may have event times up
+// to the first kept record's append time, and as far beyond as events may run ahead.
+Result<int64_t> Binder::CoveredFrom(topic::TopicReader* reader, topic::TopicPartition partition,
+                                    topic::Offset begin) const {
+  std::vector<topic::Record> first;
+  CATENA_RETURN_IF_ERROR(reader->Seek(partition, begin));
+  CATENA_RETURN_IF_ERROR(reader->Poll(partition, 1, &first));
+  const Timestamp appended = first.empty() ? clock_->Now() : first[0].append_time;
+  return ToMillis(appended + options_.stream.max_future_skew);
+}
+
 // A partition never read begins where the state of its siblings begins; when there is none, where
 // the oldest upload that a fetch may still want ends, else at its first record. One read before
 // goes on at its offset, which must still be there.
@@ -104,6 +117,7 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   fetch::Retention retention = fold.retention();
   bool fresh = false;
   bool has_state = false;
+  int64_t trimmed = INT64_MIN;
   for (topic::TopicPartition p = 0; p < group_by->partitions; ++p) {
     has_state = has_state || fold.HasCheckpoint(p);
   }
@@ -124,7 +138,10 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
                            "); upload a newer generation, or go on with --allow-gap");
       }
       CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
-      fold.BeginAt(p, begin);
+      fold.SkipTo(p, begin);
+      CATENA_TRY(const int64_t covered, CoveredFrom(reader, p, begin));
+      trimmed = std::max(trimmed, covered);
+      fresh = true;
       continue;
     }
     fresh = true;
@@ -134,12 +151,17 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
                               options_.stream.out_of_orderness - options_.stream.max_future_skew;
       CATENA_TRY(from, reader->OffsetAt(p, since));
       from = std::max(from, begin);
+    } else if (begin > 0) {
+      CATENA_TRY(const int64_t covered, CoveredFrom(reader, p, begin));
+      trimmed = std::max(trimmed, covered);
     }
     fold.BeginAt(p, from);
     CATENA_LOG_INFO("begin", "group_by={} topic={} partition={} offset={}", fold.name(),
                     group_by->topic.name, p, from);
   }
   if (!fresh || options_.stream.debug) return Status();
+  retention.coverage_start = std::max(retention.coverage_start, trimmed);
+  if (!has_state) retention.watermark = INT64_MIN;
   return fold.SetRetention(retention);
 }
 
@@ -217,7 +239,7 @@ Status Binder::BindTask(const plan::StreamTask& task) {
 }
 
 Status Binder::Bind(const plan::StreamingPlan& plan) {
-  bound_->fetcher = std::make_unique<fetch::Fetcher>(store_);
+  bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
   for (const auto& group_by : plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
   for (const plan::StreamTask& task : plan.tasks) {

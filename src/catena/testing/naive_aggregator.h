@@ -135,14 +135,12 @@ inline types::Value NaiveList(const conf::Aggregation& aggregation,
 inline std::vector<types::Value> NaiveUnique(const std::vector<NaiveEvent>& events) {
   std::vector<types::Value> values;
   for (const NaiveEvent& event : events) {
-    const bool known = std::any_of(values.begin(), values.end(), [&](const types::Value& value) {
-      return value == event.value;
-    });
+    const bool known = std::any_of(values.begin(), values.end(),
+                                   [&](const types::Value& value) { return value == event.value; });
     if (!known) values.push_back(event.value);
   }
-  std::sort(values.begin(), values.end(), [](const types::Value& a, const types::Value& b) {
-    return types::Compare(a, b) < 0;
-  });
+  std::sort(values.begin(), values.end(),
+            [](const types::Value& a, const types::Value& b) { return types::Compare(a, b) < 0; });
   return values;
 }
 
@@ -151,9 +149,8 @@ inline types::Value NaiveHistogram(const conf::Aggregation& aggregation,
                                    const std::vector<NaiveEvent>& events) {
   std::vector<std::pair<int64_t, types::Value>> entries;
   for (const types::Value& text : NaiveUnique(events)) {
-    const auto count = std::count_if(events.begin(), events.end(), [&](const NaiveEvent& event) {
-      return event.value == text;
-    });
+    const auto count = std::count_if(events.begin(), events.end(),
+                                     [&](const NaiveEvent& event) { return event.value == text; });
     entries.emplace_back(count, text);
   }
   const auto k = aggregation.arguments.find("k");
@@ -165,10 +162,48 @@ inline types::Value NaiveHistogram(const conf::Aggregation& aggregation,
   }
   types::ValueMap map;
   for (const auto& [count, text] : entries) map.emplace_back(text, count);
-  std::sort(map.begin(), map.end(), [](const auto& a, const auto& b) {
-    return types::Compare(a.first, b.first) < 0;
-  });
+  std::sort(map.begin(), map.end(),
+            [](const auto& a, const auto& b) { return types::Compare(a.first, b.first) < 0; });
   return types::Value(std::move(map));
+}
+
+// The operations that pick or list inputs; `events` are sorted by (time, order).
+inline types::Value NaivePick(const conf::Aggregation& aggregation,
+                              std::vector<NaiveEvent> events) {
+  const auto by_value = [](const NaiveEvent& a, const NaiveEvent& b) {
+    return types::Compare(a.value, b.value) < 0;
+  };
+  switch (aggregation.operation) {
+    case conf::Operation::kFirst:
+      return events.front().value;
+    case conf::Operation::kLast: {
+      const int64_t newest = events.back().time;
+      return std::find_if(events.begin(), events.end(),
+                          [&](const NaiveEvent& event) { return event.time == newest; })
+          ->value;
+    }
+    case conf::Operation::kFirstK:
+      return NaiveList(aggregation, events);
+    case conf::Operation::kLastK:
+      std::stable_sort(events.begin(), events.end(),
+                       [](const NaiveEvent& a, const NaiveEvent& b) { return a.time > b.time; });
+      return NaiveList(aggregation, events);
+    case conf::Operation::kTopK:
+      std::sort(events.begin(), events.end(), by_value);
+      std::reverse(events.begin(), events.end());
+      return NaiveList(aggregation, events);
+    case conf::Operation::kBottomK:
+      std::sort(events.begin(), events.end(), by_value);
+      return NaiveList(aggregation, events);
+    case conf::Operation::kUniqueTopK: {
+      types::ValueList values = NaiveUnique(events);
+      std::reverse(values.begin(), values.end());
+      values.resize(std::min(values.size(), size_t{std::stoul(aggregation.arguments.at("k"))}));
+      return types::Value(std::move(values));
+    }
+    default:
+      CATENA_CHECK(false, "give the operation its definition in testing/naive_aggregator.h");
+  }
 }
 
 // `events` are those inside the window whose value is not null.
@@ -206,33 +241,6 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
     case conf::Operation::kMax:
       if (has_nan) return types::Value(std::numeric_limits<double>::quiet_NaN());
       return std::max_element(events.begin(), events.end(), by_value)->value;
-    case conf::Operation::kFirst:
-      return events.front().value;
-    case conf::Operation::kLast: {
-      const int64_t newest = events.back().time;
-      return std::find_if(events.begin(), events.end(),
-                          [&](const NaiveEvent& event) { return event.time == newest; })->value;
-    }
-    case conf::Operation::kFirstK:
-      return NaiveList(aggregation, events);
-    case conf::Operation::kLastK:
-      std::stable_sort(events.begin(), events.end(), [](const NaiveEvent& a, const NaiveEvent& b) {
-        return a.time > b.time;
-      });
-      return NaiveList(aggregation, events);
-    case conf::Operation::kTopK:
-      std::sort(events.begin(), events.end(), by_value);
-      std::reverse(events.begin(), events.end());
-      return NaiveList(aggregation, events);
-    case conf::Operation::kBottomK:
-      std::sort(events.begin(), events.end(), by_value);
-      return NaiveList(aggregation, events);
-    case conf::Operation::kUniqueTopK: {
-      types::ValueList values = NaiveUnique(events);
-      std::reverse(values.begin(), values.end());
-      values.resize(std::min(values.size(), size_t{std::stoul(aggregation.arguments.at("k"))}));
-      return types::Value(std::move(values));
-    }
     case conf::Operation::kUniqueCount:
       return types::Value(static_cast<int64_t>(NaiveUnique(events).size()));
     case conf::Operation::kBoundedUniqueCount: {
@@ -243,7 +251,7 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
     case conf::Operation::kHistogram:
       return NaiveHistogram(aggregation, events);
     default:
-      CATENA_CHECK(false, "give the operation its definition in testing/naive_aggregator.h");
+      return NaivePick(aggregation, std::move(events));
   }
 }
 
