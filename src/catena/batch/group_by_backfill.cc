@@ -24,7 +24,7 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
       const auto [first, last] = std::equal_range(features.days.begin(), features.days.end(), day);
       taken.resize(static_cast<size_t>(last - first));
       std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - features.days.begin()));
-      CATENA_RETURN_IF_ERROR(output.Write(day, features.rows.Take(taken)));
+      CATENA_RETURN_IF_ERROR(output.Write(day, features.rows.Take(taken), ""));
       done += taken.size();
       if (context.progress != nullptr) context.progress->OnRows(done, features.rows.rows());
     }

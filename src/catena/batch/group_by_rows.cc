@@ -6,7 +6,6 @@
 #include "catena/base/bytes.h"
 #include "catena/batch/table_meanings.h"
 #include "catena/conf/output_names.h"
-#include "catena/conf/semantic_hash.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::batch {
@@ -229,14 +228,11 @@ Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& gro
     CATENA_TRY(const auto tables, plan::TablesOf(parent));
     CATENA_TRY(const plan::Inventory inventory, ReadInventory(context, tables));
     const std::string output = conf::OutputTable(chain->join->metadata);
-    const std::string meaning = conf::MeaningOf(*chain->join);
-    const auto state = inventory.find(output);
+    std::vector<Date> days = plan::DaysOf(source, inventory);
+    std::erase_if(days, [&](Date day) { return !range.Contains(day); });
     std::vector<Date> missing;
-    for (const Date day : plan::DaysOf(source, inventory)) {
-      if (!range.Contains(day)) continue;
-      const bool fresh = state != inventory.end() && state->second.meanings.contains(day) &&
-                         state->second.meanings.at(day) == meaning;
-      if (!fresh) missing.push_back(day);
+    for (const auto& [day, why] : plan::DaysToCompute(*chain->join, days, inventory)) {
+      missing.push_back(day);
     }
     if (missing.empty()) continue;
     return NotFound(

@@ -64,7 +64,8 @@ bool IsEntity(const conf::GroupBy& group_by);
 Status RequireSupported(const conf::GroupBy& group_by);
 
 // kNotFound unless every JoinSource of the GroupBy has its Join materialised, by the definition of
-// today, for all days of `range` that the Join's left side has.
+// today and from the left partitions of today, for all days of `range` that the Join's left side
+// has. Without the latter a cut would claim rows that landed after the Join was computed.
 Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& group_by,
                            const table::PartitionRange& range);
 

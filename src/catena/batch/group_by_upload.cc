@@ -8,6 +8,7 @@
 #include "catena/aggregate/window/upload_ir.h"
 #include "catena/base/log.h"
 #include "catena/batch/daily_features.h"
+#include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
 #include "catena/conf/semantic_hash.h"
 #include "catena/fetch/online_state.h"
@@ -182,6 +183,35 @@ Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& s
   return uploaded;
 }
 
+// When the rows that an upload reads last landed; absent when the tables have no day of them. Of a
+// chain the left table at its root counts: a Join made of it since then holds no row more.
+Result<std::optional<Timestamp>> LandedAt(const BatchContext& context, const plan::Step& step) {
+  std::optional<Timestamp> landed;
+  for (const conf::Source& source : step.group_by->sources) {
+    table::PartitionRange range =
+        SourceRange(*step.group_by, table::PartitionRange::Of(step.through));
+    const conf::Source* at = &source;
+    while (true) {
+      const conf::Query& query = conf::QueryOf(*at);
+      if (const auto first = ParseDate(query.start_partition); first.ok()) {
+        range.first = std::max(range.first, *first);
+      }
+      if (const auto last = ParseDate(query.end_partition); last.ok()) {
+        range.last = std::min(range.last, *last);
+      }
+      const auto* chain = std::get_if<conf::JoinSource>(at);
+      if (chain == nullptr) break;
+      at = &chain->join->left;
+    }
+    CATENA_TRY(const table::Table table, context.warehouse->Find(conf::TableOf(*at)));
+    CATENA_TRY(const auto facts, FactsOf(table, range));
+    for (const auto& [day, fact] : facts) {
+      landed = std::max(landed.value_or(fact.newest), fact.newest);
+    }
+  }
+  return landed;
+}
+
 // A fetch as of an instant within retention reads the newest generation not after it, so one is
 // needed for as long as its successor is younger than the retention.
 std::vector<Generation> Retained(std::vector<Generation> generations, const Generation& added,
@@ -240,6 +270,7 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   Generation generation;
   generation.batch_end = step.through.End();
   generation.computed_at = context.clock->Now();
+  CATENA_TRY(const auto landed_at, LandedAt(context, step));
   const bool again =
       std::any_of(generations.begin(), generations.end(),
                   [&](const Generation& old) { return old.batch_end == generation.batch_end; });
@@ -249,6 +280,9 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   if (!uploaded.ok()) return uploaded.error().WithContext(name);
   uploaded->info.meaning = step.meaning;
   generation.cut = uploaded->cut;
+  if (generation.cut.empty() && landed_at) {
+    generation.computed_at = std::min(generation.computed_at, *landed_at);
+  }
   if (old_info && *old_info != uploaded->info && !generations.empty()) {
     // Values of another definition decode to other features, or not at all.
     report.notes.push_back("generations of another definition are no longer served: " +

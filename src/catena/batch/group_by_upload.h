@@ -7,7 +7,8 @@
 //   output   TEMPORAL: an UploadIr a key; SNAPSHOT: a row of outputs (without aggregations of value
 //            columns) as types::RowCodec writes it. Dataset fetch::UploadDataset, time batchEnd
 //   order    computed_at is taken before the table is read, so whatever was appended later is not
-//            believed to be inside
+//            believed to be inside. Of tables without offsets it is no later than the newest change
+//            of the partitions read: what was appended since has not landed in them
 //   retries  the same upload again replaces its values; keys that are gone become empty. A crash
 //            leaves values that no generation names
 //   errors   those of the tables and the store; kInvalidConf: a day of events that has not ended,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/group_by_upload.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "catena/batch/warehouse_fixture.h"
 #include "catena/fetch/online_state.h"
@@ -64,6 +66,35 @@ TEST_F(GroupByUploadTest, SnapshotUploadHoldsFinalizedOutputs) {
   ASSERT_EQ(generations->size(), 1u);
   EXPECT_EQ(generations->front().cut, (std::map<int32_t, int64_t>{{0, 6}, {1, 8}}));
   EXPECT_EQ(generations->front().computed_at, clock_.Now());
+}
+
+TEST_F(GroupByUploadTest, WithoutOffsetsWhatWasAppendedAfterThePartitionsLandedIsNotHeld) {
+  const auto land = [&](const char* day, Timestamp at) {
+    const std::string directory = warehouse_->Find("t.events")->directory() + "/ds=" + day;
+    for (const auto& file : std::filesystem::directory_iterator(directory)) {
+      const timespec time{ToMillis(at) / 1000, ToMillis(at) % 1000 * 1000000};
+      const timespec times[] = {time, time};
+      ASSERT_EQ(utimensat(AT_FDCWD, file.path().c_str(), times, 0), 0);
+    }
+  };
+  for (const char* day : {"2026-03-03", "2026-03-04", "2026-03-05"}) {
+    Write("t.events", day, "key STRING, amount LONG, ts LONG", {{"a", 1, At(day, 1)}});
+  }
+  const Timestamp landed = FromMillis(At("2026-03-05", 0, 30, 7));
+  land("2026-03-03", landed - kHour);
+  land("2026-03-04", landed);
+  land("2026-03-05", landed + kHour);  // Not read.
+  clock_.Set(landed + 3 * kHour);
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  auto generation = fetch::ReadGenerations(&store_, "gb")->back();
+  EXPECT_EQ(generation.computed_at, landed);
+  EXPECT_TRUE(generation.Holds(0, 1, landed));
+  EXPECT_FALSE(generation.Holds(0, 1, landed + Millis{1}));
+
+  // Files from the future: never later than the moment before reading.
+  land("2026-03-03", landed + 9 * kHour);
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  EXPECT_EQ(fetch::ReadGenerations(&store_, "gb")->back().computed_at, clock_.Now());
 }
 
 TEST_F(GroupByUploadTest, EntitiesPassThroughFromTheSnapshotOfTheLastDay) {

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "catena/batch/join_part.h"
+#include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
 
 namespace catena::batch {
@@ -61,8 +62,8 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
 
 // Left rows come by day, so each day is one run of them.
 Status WriteDays(const BatchContext& context, const table::PartitionRange& days,
-                 const std::vector<Date>& day_of_row, const types::Batch& rows,
-                 PartitionOutput* output) {
+                 const std::map<Date, PartitionFacts>& left, const std::vector<Date>& day_of_row,
+                 const types::Batch& rows, PartitionOutput* output) {
   std::vector<uint32_t> taken;
   uint64_t done = 0;
   for (const Date day : days) {
@@ -70,7 +71,9 @@ Status WriteDays(const BatchContext& context, const table::PartitionRange& days,
     taken.resize(static_cast<size_t>(last - first));
     std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - day_of_row.begin()));
     const bool all = taken.size() == rows.rows();
-    CATENA_RETURN_IF_ERROR(output->Write(day, all ? rows : rows.Take(taken)));
+    const auto print = left.find(day);
+    CATENA_RETURN_IF_ERROR(output->Write(day, all ? rows : rows.Take(taken),
+                                         print == left.end() ? "" : print->second.print));
     done += taken.size();
     if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
   }
@@ -100,14 +103,18 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   // Runs of missing days are read and swept one after another: reused days in between cost nothing.
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
+  CATENA_TRY(const table::Table left_table,
+             context.warehouse->Find(conf::TableOf(step.join->left)));
   for (const table::PartitionRange& range : table::ToRanges(days)) {
+    // Before the rows: a partition that is replaced in between looks changed to the next run.
+    CATENA_TRY(const auto left_facts, FactsOf(left_table, range));
     CATENA_TRY(const LeftRows left, ReadLeft(context, *step.join, range));
     report.rows_read += left.source.rows.rows();
     if (context.progress != nullptr) {
       context.progress->OnRows(0, left.source.rows.rows());
     }
     CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
-    CATENA_RETURN_IF_ERROR(WriteDays(context, range, left.source.days, rows, &output));
+    CATENA_RETURN_IF_ERROR(WriteDays(context, range, left_facts, left.source.days, rows, &output));
   }
   return report;
 }

@@ -18,6 +18,20 @@ uint64_t BytesOf(const std::string& directory) {
   return bytes;
 }
 
+std::string_view Because(plan::Why why) {
+  switch (why) {
+    case plan::Why::kMissing:
+      return "they were missing";
+    case plan::Why::kStale:
+      return "another definition had made them";
+    case plan::Why::kLeftChanged:
+      return "their left partition changed";
+    case plan::Why::kLeftUnknown:
+      return "it was not recorded which left partition had made them";
+  }
+  return "";
+}
+
 }  // namespace
 
 Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const plan::Step& step,
@@ -31,9 +45,9 @@ Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const
   return PartitionOutput(std::move(table), std::move(lock).value(), step.meaning, report);
 }
 
-Status PartitionOutput::Write(Date day, const types::Batch& rows) {
+Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
   CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows));
-  CATENA_RETURN_IF_ERROR(MarkDay(table_, day, meaning_));
+  CATENA_RETURN_IF_ERROR(MarkDay(table_, day, {meaning_, left}));
   const uint64_t bytes = BytesOf(table_.directory() + "/ds=" + FormatDate(day));
   report_->computed.push_back(day);
   report_->rows += rows.rows();
@@ -49,13 +63,13 @@ StepReport BeginReport(const plan::Step& step) {
   report.name = step.name;
   report.table = step.table;
   report.reused = step.reuse;
-  std::vector<Date> stale;
+  std::map<plan::Why, std::vector<Date>> again;
   for (const plan::PlannedDay& planned : step.compute) {
-    if (planned.why == plan::Why::kStale) stale.push_back(planned.day);
+    if (planned.why != plan::Why::kMissing) again[planned.why].push_back(planned.day);
   }
-  if (!stale.empty()) {
-    report.notes.push_back("computed again, because another definition had made them: " +
-                           plan::PrintDays(stale));
+  for (const auto& [why, days] : again) {
+    report.notes.push_back("computed again, because " + std::string(Because(why)) + ": " +
+                           plan::PrintDays(days));
   }
   if (!step.reuse.empty()) {
     report.notes.push_back("reused as they are: " + plan::PrintDays(step.reuse));

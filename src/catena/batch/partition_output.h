@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the rows of a step into days of its table and marks each day with the step's meaning.
+// Writes the rows of a step into days of its table and marks each day with the step's meaning
+// and with what the left partition was.
 //
 //   order    a day is written, then marked; days come in the order of the calls
 //   threads  one job at a time: the table is locked for as long as this lives
@@ -16,7 +17,8 @@ class PartitionOutput {
   // kUnavailable while another job writes the table.
   static Result<PartitionOutput> Open(const BatchContext& context, const plan::Step& step,
                                       StepReport* report);
-  Status Write(Date day, const types::Batch& rows);
+  // `left`: the print of the left partition, taken before it was read; "" without a left side.
+  Status Write(Date day, const types::Batch& rows, const std::string& left);
 
  private:
   PartitionOutput(table::Table table, FileLock lock, std::string meaning, StepReport* report)

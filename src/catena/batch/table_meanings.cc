@@ -3,19 +3,31 @@
 
 #include "catena/base/file.h"
 #include "catena/base/json.h"
+#include "catena/batch/partition_facts.h"
 
 namespace catena::batch {
 namespace {
 
 std::string PathOf(const table::Table& table) { return table.directory() + "/_catena.json"; }
 
+// Empty where the mark can not be read: such a day is computed again.
+plan::DayMark MarkOf(const Json& json) {
+  const auto text = [&](const char* name) {
+    const auto at = json.find(name);
+    return at != json.end() && at->is_string() ? at->get<std::string>() : "";
+  };
+  if (json.is_string()) return {json.get<std::string>(), ""};
+  if (!json.is_object()) return {};
+  return {text("meaning"), text("left")};
+}
+
 }  // namespace
 
-Result<std::map<Date, std::string>> ReadMeanings(const table::Table& table) {
-  std::map<Date, std::string> meanings;
+Result<std::map<Date, plan::DayMark>> ReadMarks(const table::Table& table) {
+  std::map<Date, plan::DayMark> marks;
   const auto text = ReadFile(PathOf(table));
   if (!text.ok()) {
-    if (text.error().code == ErrorCode::kNotFound) return meanings;
+    if (text.error().code == ErrorCode::kNotFound) return marks;
     return text.error();
   }
   const auto json = ParseJson(*text, PathOf(table));
@@ -25,19 +37,21 @@ Result<std::map<Date, std::string>> ReadMeanings(const table::Table& table) {
     return Corruption("file does not decode; remove it to compute its table again: " +
                       PathOf(table));
   }
-  for (const auto& [day, meaning] : days->items()) {
+  for (const auto& [day, mark] : days->items()) {
     const auto date = ParseDate(day);
-    if (date.ok() && meaning.is_string()) meanings[*date] = meaning.get<std::string>();
+    if (date.ok()) marks[*date] = MarkOf(mark);
   }
-  return meanings;
+  return marks;
 }
 
-Status MarkDay(const table::Table& table, Date day, const std::string& meaning) {
-  CATENA_TRY(auto meanings, ReadMeanings(table));
-  meanings[day] = meaning;
+Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark) {
+  CATENA_TRY(auto marks, ReadMarks(table));
+  marks[day] = mark;
   Json days = Json::object();
-  for (const auto& [date, text] : meanings) days[FormatDate(date)] = text;
-  return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 1}}) + "\n");
+  for (const auto& [date, one] : marks) {
+    days[FormatDate(date)] = {{"left", one.left}, {"meaning", one.meaning}};
+  }
+  return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 2}}) + "\n");
 }
 
 Result<plan::Inventory> ReadInventory(const BatchContext& context,
@@ -47,8 +61,12 @@ Result<plan::Inventory> ReadInventory(const BatchContext& context,
     CATENA_TRY(const table::Table table, context.warehouse->Find(name));
     if (!table.Exists()) continue;
     plan::TableState state;
-    CATENA_TRY(state.days, table.Partitions());
-    CATENA_TRY(state.meanings, ReadMeanings(table));
+    CATENA_TRY(const auto facts, FactsOf(table, table::PartitionRange::All()));
+    for (const auto& [day, fact] : facts) {
+      state.days.push_back(day);
+      state.prints[day] = fact.print;
+    }
+    CATENA_TRY(state.marks, ReadMarks(table));
     inventory[name] = std::move(state);
   }
   return inventory;

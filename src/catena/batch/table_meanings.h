@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each day of a table that we wrote was computed with, beside the table in `_catena.json`.
+// What each day of a table that we wrote was computed with and from, beside it in `_catena.json`.
 //
 // A day is marked after it is written, so a day that lost its mark to a crash is computed again,
 // and never the other way round.
-// STORED FORMAT: {"days": {"2026-03-01": "<conf::MeaningOf>"}, "version": 1}
+// STORED FORMAT: {"days": {"2026-03-01": {"left": "<PartitionFacts::print>", "meaning":
+// "<conf::MeaningOf>"}}, "version": 2}; `left` is "" in tables of GroupBys. Version 1 had the
+// meaning alone in place of the object; it reads as a day whose left partition is not known.
 //
 //   errors   a file that does not parse is kCorruption, with its path
 
@@ -13,8 +15,8 @@
 
 namespace catena::batch {
 
-Result<std::map<Date, std::string>> ReadMeanings(const table::Table& table);
-Status MarkDay(const table::Table& table, Date day, const std::string& meaning);
+Result<std::map<Date, plan::DayMark>> ReadMarks(const table::Table& table);
+Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark);
 
 // What the tables hold now; an absent table holds nothing.
 Result<plan::Inventory> ReadInventory(const BatchContext& context,

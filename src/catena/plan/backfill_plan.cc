@@ -51,6 +51,32 @@ std::string TablesText(const std::vector<conf::Source>& sources) {
   return text;
 }
 
+std::map<Date, Why> MissingOrStale(const std::string& table, const std::string& meaning,
+                                   const std::vector<Date>& days, const Inventory& inventory) {
+  std::map<Date, Why> compute;
+  const auto state = inventory.find(table);
+  for (const Date day : days) {
+    if (state == inventory.end() ||
+        !std::binary_search(state->second.days.begin(), state->second.days.end(), day)) {
+      compute[day] = Why::kMissing;
+      continue;
+    }
+    const auto mark = state->second.marks.find(day);
+    if (mark == state->second.marks.end() || mark->second.meaning != meaning) {
+      compute[day] = Why::kStale;
+    }
+  }
+  return compute;
+}
+
+// "" when the table has no such day.
+std::string PrintOf(const std::string& table, Date day, const Inventory& inventory) {
+  const auto state = inventory.find(table);
+  if (state == inventory.end()) return "";
+  const auto print = state->second.prints.find(day);
+  return print == state->second.prints.end() ? "" : print->second;
+}
+
 // Walks from what was asked for to its parents; a Join's demand is complete when its turn comes,
 // because all of its children came before.
 class Planner {
@@ -110,7 +136,8 @@ class Planner {
     if (asked.start) first = *asked.start;
     const std::string tables = TablesText(group_by->sources);
     CATENA_RETURN_IF_ERROR(RequireDays(days, first, asked.end, tables));
-    Split(Cut(days, first, asked.end), &step);
+    const std::vector<Date> needed = Cut(days, first, asked.end);
+    Split(needed, MissingOrStale(step.table, step.meaning, needed, inventory_), &step);
     if (!step.compute.empty()) DemandSources(*group_by, step.compute.front().day, asked.end);
     last_steps_.push_back(std::move(step));
     return Status();
@@ -149,7 +176,8 @@ class Planner {
     if (const auto end = ParseDate(query.end_partition); end.ok()) last = std::min(last, *end);
     CATENA_RETURN_IF_ERROR(
         RequireDays(days, first, last, TablesText({join->left})).WithContext(step.name));
-    Split(Cut(days, first, last), &step);
+    const std::vector<Date> needed = Cut(days, first, last);
+    Split(needed, DaysToCompute(*join, needed, inventory_), &step);
     if (step.compute.empty()) return step;
     const Date from = step.compute.front().day;
     if (const auto* chain = std::get_if<conf::JoinSource>(&join->left)) {
@@ -215,19 +243,13 @@ class Planner {
                     table + ": " + PrintDays(missing));
   }
 
-  void Split(const std::vector<Date>& days, Step* step) const {
-    const auto at = inventory_.find(step->table);
+  static void Split(const std::vector<Date>& days, const std::map<Date, Why>& compute, Step* step) {
     for (const Date day : days) {
-      if (at == inventory_.end() ||
-          !std::binary_search(at->second.days.begin(), at->second.days.end(), day)) {
-        step->compute.push_back(PlannedDay{day, Why::kMissing});
-        continue;
-      }
-      const auto meaning = at->second.meanings.find(day);
-      if (meaning != at->second.meanings.end() && meaning->second == step->meaning) {
+      const auto why = compute.find(day);
+      if (why == compute.end()) {
         step->reuse.push_back(day);
       } else {
-        step->compute.push_back(PlannedDay{day, Why::kStale});
+        step->compute.push_back(PlannedDay{day, why->second});
       }
     }
   }
@@ -278,6 +300,27 @@ std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory)
   }
   std::erase_if(days, [&](Date day) { return !Within(day, conf::QueryOf(source)); });
   return days;
+}
+
+std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date>& days,
+                                  const Inventory& inventory) {
+  std::map<Date, Why> of_parent;
+  if (const auto* chain = std::get_if<conf::JoinSource>(&join.left)) {
+    of_parent = DaysToCompute(*chain->join, days, inventory);
+  }
+  const std::string table = conf::OutputTable(join.metadata);
+  const std::string left = conf::TableOf(join.left);
+  std::map<Date, Why> compute = MissingOrStale(table, conf::MeaningOf(join), days, inventory);
+  for (const Date day : days) {
+    if (compute.contains(day)) continue;
+    const std::string& made_from = inventory.at(table).marks.at(day).left;
+    if (made_from.empty()) {
+      compute[day] = Why::kLeftUnknown;
+    } else if (of_parent.contains(day) || made_from != PrintOf(left, day, inventory)) {
+      compute[day] = Why::kLeftChanged;
+    }
+  }
+  return compute;
 }
 
 Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked,

@@ -28,10 +28,17 @@
 
 namespace catena::plan {
 
-// What one table holds: its days, sorted, and the meaning (conf::MeaningOf) each was computed with.
+// What a day of a table that we wrote was computed with and from.
+struct DayMark {
+  std::string meaning;  // conf::MeaningOf.
+  std::string left;     // Print of the left partition; empty: not known, or a GroupBy's table.
+};
+
+// What one table holds. A print stands for the files of a day: other files, another print.
 struct TableState {
-  std::vector<Date> days;
-  std::map<Date, std::string> meanings;  // Days of tables that we did not write are absent.
+  std::vector<Date> days;                   // Sorted.
+  std::map<Date, DayMark> marks = {};       // Days of tables that we did not write are absent.
+  std::map<Date, std::string> prints = {};  // Of every day.
 };
 using Inventory = std::map<std::string, TableState>;
 
@@ -39,11 +46,13 @@ using Inventory = std::map<std::string, TableState>;
 Result<std::vector<std::string>> TablesOf(const conf::Conf& conf);
 
 enum class StepKind : uint8_t { kJoin, kGroupBy, kUpload };
-enum class Why : uint8_t { kMissing, kStale };
+// kStale: there, but computed by another definition; kLeftChanged: from a left partition that was
+// other files then; kLeftUnknown: nobody recorded which. Right sides that changed are not noticed.
+enum class Why : uint8_t { kMissing, kStale, kLeftChanged, kLeftUnknown };
 
 struct PlannedDay {
   Date day;
-  Why why = Why::kMissing;  // kStale: there, but computed by another definition.
+  Why why = Why::kMissing;
   bool operator==(const PlannedDay&) const = default;
 };
 
@@ -83,11 +92,17 @@ std::optional<Millis> LongestWindow(const conf::GroupBy& group_by);
 // of a JoinSource, the days of its Join's left side. Sorted.
 std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory);
 
+// Which of `days` a Join's table lacks or holds stale; the others can be reused. A day whose left
+// is a Join is stale with its parent's.
+std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date>& days,
+                                  const Inventory& inventory);
+
 // "2026-03-01..2026-03-04, 2026-03-07": at most `runs_max` runs, then how many more days.
 std::string PrintDays(const std::vector<Date>& days, size_t runs_max = 8);
 
 std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload".
-std::string_view WhyName(Why why);             // "missing", "stale".
+// "missing", "stale", "left_changed", "left_unknown".
+std::string_view WhyName(Why why);
 std::string PrintPlan(const BackfillPlan& plan);
 Json PlanToJson(const BackfillPlan& plan);
 

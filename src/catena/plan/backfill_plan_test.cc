@@ -39,15 +39,23 @@ std::vector<Date> Days(const std::string& first, const std::string& last) {
   return days;
 }
 
+constexpr char kPrint[] = "print";  // Of every day that nothing happened to.
+
+TableState Holding(const std::vector<Date>& days) {
+  TableState state{days};
+  for (const Date day : days) state.prints[day] = kPrint;
+  return state;
+}
+
 Inventory Sources() {
-  return {{"t.spine", {Days("2026-03-05", "2026-03-10"), {}}},
-          {"t.tx", {Days("2026-02-01", "2026-03-12"), {}}},
-          {"t.scores", {Days("2026-02-01", "2026-03-12"), {}}}};
+  return {{"t.spine", Holding(Days("2026-03-05", "2026-03-10"))},
+          {"t.tx", Holding(Days("2026-02-01", "2026-03-12"))},
+          {"t.scores", Holding(Days("2026-02-01", "2026-03-12"))}};
 }
 
 TableState Made(const std::vector<Date>& days, const std::string& meaning) {
-  TableState state{days, {}};
-  for (const Date day : days) state.meanings[day] = meaning;
+  TableState state = Holding(days);
+  for (const Date day : days) state.marks[day] = {meaning, kPrint};
   return state;
 }
 
@@ -97,6 +105,49 @@ TEST(BackfillPlanTest, AnotherDefinitionMakesDaysStale) {
   EXPECT_EQ(plan->steps[1].compute[0].why, Why::kStale);
   EXPECT_NE(PrintPlan(*plan).find("2026-03-09..2026-03-10 (stale"), std::string::npos);
   EXPECT_EQ(PlanToJson(*plan)["steps"][1]["compute"][0]["why"], "stale");
+}
+
+TEST(BackfillPlanTest, ADayWhoseLeftPartitionIsOtherFilesIsStaleAndNoOther) {
+  const conf::Conf final = Final();
+  conf::Conf conf;
+  conf.definition = final.join()->join_parts[0].group_by;
+  Inventory inventory = Sources();
+  inventory["t.t_parent"] = Made(Days("2026-03-02", "2026-03-10"), conf::MeaningOf(Parent(final)));
+  auto plan = PlanUpload(conf, Day("2026-03-10"), inventory);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_TRUE(plan->steps[0].compute.empty()) << PrintPlan(*plan);
+
+  inventory["t.tx"].prints[Day("2026-03-08")] = "rewritten";
+  inventory["t.scores"].prints[Day("2026-03-07")] = "right sides are not looked at";
+  inventory["t.t_parent"].marks[Day("2026-03-04")].left = "";
+  plan = PlanUpload(conf, Day("2026-03-10"), inventory);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ(plan->steps[0].compute,
+            (std::vector<PlannedDay>{{Day("2026-03-04"), Why::kLeftUnknown},
+                                     {Day("2026-03-08"), Why::kLeftChanged}}));
+  EXPECT_EQ(plan->steps[0].reuse.size(), 7u);
+  EXPECT_NE(PrintPlan(*plan).find("2026-03-08 (stale: left partition changed)"), std::string::npos)
+      << PrintPlan(*plan);
+  EXPECT_EQ(PlanToJson(*plan)["steps"][0]["compute"][1]["why"], "left_changed");
+}
+
+TEST(BackfillPlanTest, ALeftThatIsAJoinIsStaleWithItsParent) {
+  const conf::Conf final = Final();
+  auto parent = std::make_shared<conf::Join>(Parent(final));
+  conf::Join child = *final.join();
+  child.metadata.name = "t.child";
+  child.left = conf::JoinSource{parent, {}};
+  const auto days = Days("2026-03-08", "2026-03-10");
+  Inventory inventory = Sources();
+  inventory["t.t_parent"] = Made(days, conf::MeaningOf(*parent));
+  inventory["t.t_child"] = Made(days, conf::MeaningOf(child));
+  EXPECT_TRUE(DaysToCompute(child, days, inventory).empty());
+  // The parent will be made again, or already was.
+  inventory["t.tx"].prints[Day("2026-03-08")] = "rewritten";
+  inventory["t.t_parent"].prints[Day("2026-03-10")] = "made again";
+  EXPECT_EQ(DaysToCompute(child, days, inventory),
+            (std::map<Date, Why>{{Day("2026-03-08"), Why::kLeftChanged},
+                                 {Day("2026-03-10"), Why::kLeftChanged}}));
 }
 
 TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {

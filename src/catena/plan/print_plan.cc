@@ -23,7 +23,21 @@ std::string_view StepKindName(StepKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-std::string_view WhyName(Why why) { return why == Why::kMissing ? "missing" : "stale"; }
+std::string_view WhyName(Why why) {
+  constexpr std::string_view kNames[] = {"missing", "stale", "left_changed", "left_unknown"};
+  return kNames[static_cast<size_t>(why)];
+}
+
+namespace {
+
+std::string_view Reason(Why why) {
+  constexpr std::string_view kReasons[] = {"missing", "stale: another definition",
+                                           "stale: left partition changed",
+                                           "stale: left partition not recorded"};
+  return kReasons[static_cast<size_t>(why)];
+}
+
+}  // namespace
 
 std::string PrintPlan(const BackfillPlan& plan) {
   std::string text;
@@ -32,7 +46,7 @@ std::string PrintPlan(const BackfillPlan& plan) {
     text += std::to_string(i + 1) + ". " + std::string(StepKindName(step.kind)) + " " + step.name;
     if (!step.table.empty()) text += " -> " + step.table;
     text += " (" + step.because + ")\n";
-    for (const Why why : {Why::kMissing, Why::kStale}) {
+    for (const Why why : {Why::kMissing, Why::kStale, Why::kLeftChanged, Why::kLeftUnknown}) {
       std::vector<Date> days;
       for (const PlannedDay& planned : step.compute) {
         if (planned.why == why) days.push_back(planned.day);
@@ -40,8 +54,7 @@ std::string PrintPlan(const BackfillPlan& plan) {
       if (days.empty()) continue;
       text += step.kind == StepKind::kUpload
                   ? "   upload events through " + PrintDays(days) + "\n"
-                  : "   compute " + PrintDays(days) +
-                        (why == Why::kMissing ? " (missing)\n" : " (stale: another definition)\n");
+                  : "   compute " + PrintDays(days) + " (" + std::string(Reason(why)) + ")\n";
     }
     if (!step.reuse.empty()) text += "   reuse   " + PrintDays(step.reuse) + "\n";
   }
