@@ -55,10 +55,12 @@ def _fault(error: BaseException, root: str, file: str) -> tuple[tuple[str, int],
     where = (file, 1)
     prefix = os.path.abspath(root) + os.sep
     for frame in traceback.extract_tb(error.__traceback__):
-        if os.path.abspath(frame.filename).startswith(prefix):
+        named = not frame.filename.startswith("<")  # <frozen importlib> is no file of anybody's.
+        if named and os.path.abspath(frame.filename).startswith(prefix):
             where = (frame.filename, frame.lineno or 1)
     message = " ".join(str(error).split()) or "no message"
-    name = type(error).__name__
+    # Python before 3.11.4 has no SyntaxError for a zero byte.
+    name = "SyntaxError" if "null bytes" in message else type(error).__name__
     return where, message if name == "DefinitionError" else f"{name}: {message}"
 
 

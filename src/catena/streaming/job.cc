@@ -19,6 +19,7 @@ namespace catena::streaming {
 namespace {
 
 constexpr Millis kReportInterval{1000};
+constexpr Millis kCatchUpLook{20};
 // Retention marks move in steps, so that they cost nothing.
 constexpr Millis kRetentionStep = kFiveMinutes;
 
@@ -39,7 +40,7 @@ struct StreamJob::State {
   std::mutex mutex;
   std::condition_variable_any changed;
   Status failure;
-  std::atomic<int> running{0};
+  std::atomic<bool> caught_up{false};  // Told once the store tells it too.
 
   void Fail(Error error) {
     const std::lock_guard lock(mutex);
@@ -49,6 +50,7 @@ struct StreamJob::State {
   ChainReport ReportOf(const BoundGroupBy& group_by, Timestamp now) const;
   Status MoveRetention(const BoundGroupBy& group_by);
   Status Maintain();
+  bool ReachedEnds() const;
 };
 
 StreamJob::StreamJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -77,9 +79,11 @@ Result<std::unique_ptr<StreamJob>> StreamJob::Open(const std::vector<conf::Conf>
 
 std::string StreamJob::Explain() const { return state_->plan.ToString(); }
 
-bool StreamJob::CaughtUp() const {
-  for (const auto& [name, group_by] : state_->bound.group_bys) {
-    if (!state_->bound.progress->ReachedEnd(name)) return false;
+bool StreamJob::CaughtUp() const { return state_->caught_up.load(); }
+
+bool StreamJob::State::ReachedEnds() const {
+  for (const auto& [name, group_by] : bound.group_bys) {
+    if (!bound.progress->ReachedEnd(name)) return false;
   }
   return true;
 }
@@ -204,7 +208,9 @@ Status StreamJob::Run(std::stop_token stop) {
   }
   Timestamp synced_at = state.clock->Now();
   while (!stop.stop_requested()) {
+    const bool reached = state.ReachedEnds();
     if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
+    if (reached) state.caught_up = true;
     if (const Timestamp now = state.clock->Now();
         !state.options.stream.debug &&
         now - synced_at >= state.options.stream.checkpoint_interval) {
@@ -213,7 +219,12 @@ Status StreamJob::Run(std::stop_token stop) {
     }
     std::unique_lock lock(state.mutex);
     if (!state.failure.ok()) break;
-    state.changed.wait_for(lock, kReportInterval);
+    // Whoever waits for the catch-up is not kept waiting for the next report.
+    for (Millis waited{0}; waited < kReportInterval && state.failure.ok() &&
+                           !stop.stop_requested() && (state.caught_up || !state.ReachedEnds());
+         waited += kCatchUpLook) {
+      state.changed.wait_for(lock, kCatchUpLook);
+    }
     if (!state.failure.ok()) break;
   }
   all.request_stop();
