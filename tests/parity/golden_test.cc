@@ -55,7 +55,7 @@ enum class Deviation {
   kParentsLackTheLastDays,  // and of the last two days when the parent has a parent.
   kDuplicateGetsNulls,      // Of two left rows of one (key, ts) in two days, one gets nulls.
   kMomentsNearZero,  // Skews near zero and kurtoses near the normal one cancel in plain doubles.
-  kSumsLoseDigits,  // Averages of numbers near 2^63 cancel in plain doubles; ours are exact.
+  kSumsLoseDigits,   // Averages of numbers near 2^63 cancel in plain doubles; ours are exact.
 };
 const std::map<std::string, Deviation> kDeviations = {
     {"c01_chain_temporal", Deviation::kParentLacksTheLastDay},
@@ -293,9 +293,8 @@ class GoldenCase {
     };
     const Value& cut = std::min_element(b->begin(), b->end(), rarer)->second;
     return std::all_of(a->begin(), a->end(), [&](const auto& entry) {
-      const auto same = std::find_if(b->begin(), b->end(), [&](const auto& other) {
-        return other.first == entry.first;
-      });
+      const auto same = std::find_if(b->begin(), b->end(),
+                                     [&](const auto& other) { return other.first == entry.first; });
       return same == b->end() ? entry.second == cut || types::Compare(entry.second, cut) > 0
                               : same->second == entry.second;
     });

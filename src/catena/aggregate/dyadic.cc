@@ -63,8 +63,7 @@ void Dyadic::Add(std::span<const uint64_t> magnitude, int64_t exponent, bool neg
     const size_t m = i - first;
     uint64_t part = m < magnitude.size() ? magnitude[m] << shift : 0;
     if (shift > 0 && m > 0 && m <= magnitude.size()) part |= magnitude[m - 1] >> (64 - shift);
-    const unsigned __int128 sum =
-        static_cast<unsigned __int128>(limbs_[i]) + (part ^ sign) + carry;
+    const unsigned __int128 sum = static_cast<unsigned __int128>(limbs_[i]) + (part ^ sign) + carry;
     limbs_[i] = static_cast<uint64_t>(sum);
     carry = static_cast<uint64_t>(sum >> 64);
     // Above the term nothing changes any more unless a carry or a borrow runs on.
@@ -83,14 +82,12 @@ void Dyadic::AddLimbs(const Dyadic& other, bool subtract) {
   for (size_t i = first; i < limbs_.size(); ++i) {
     const size_t m = i - first;
     const uint64_t part = m < other.limbs_.size() ? other.limbs_[m] : other.SignLimb();
-    const unsigned __int128 sum =
-        static_cast<unsigned __int128>(limbs_[i]) + (part ^ flip) + carry;
+    const unsigned __int128 sum = static_cast<unsigned __int128>(limbs_[i]) + (part ^ flip) + carry;
     limbs_[i] = static_cast<uint64_t>(sum);
     carry = static_cast<uint64_t>(sum >> 64);
   }
-  const auto filled = std::find_if(limbs_.begin(), limbs_.end(), [](uint64_t limb) {
-    return limb != 0;
-  });
+  const auto filled =
+      std::find_if(limbs_.begin(), limbs_.end(), [](uint64_t limb) { return limb != 0; });
   base_ += static_cast<int32_t>(filled - limbs_.begin());
   limbs_.erase(limbs_.begin(), filled);
   FitTop();
@@ -151,8 +148,7 @@ ScaledDouble Dyadic::Round() const {
   uint64_t mantissa = lead >> kDropped;
   if (dropped > kHalf || (dropped == kHalf && (rest || (mantissa & 1) != 0))) ++mantissa;
   const double rounded = std::ldexp(static_cast<double>(mantissa), -52);  // In [1, 2].
-  const int64_t exponent =
-      kLimbBits * (base_ + static_cast<int64_t>(limbs.size())) - 1 - zeros;
+  const int64_t exponent = kLimbBits * (base_ + static_cast<int64_t>(limbs.size())) - 1 - zeros;
   const bool up = rounded >= 2.0;
   const double kept = up ? rounded / 2.0 : rounded;
   return {magnitude.negative ? -kept : kept, exponent + (up ? 1 : 0)};

@@ -61,9 +61,7 @@ class Dyadic {
   // As few limbs as hold the sign through one more addition.
   void FitTop();
   void AddLimbs(const Dyadic& other, bool subtract);
-  uint64_t SignLimb() const {
-    return limbs_.empty() ? 0 : uint64_t{0} - (limbs_.back() >> 63);
-  }
+  uint64_t SignLimb() const { return limbs_.empty() ? 0 : uint64_t{0} - (limbs_.back() >> 63); }
 
   std::vector<uint64_t> limbs_;  // Two's complement, least first; the sign is the top bit.
   int32_t base_ = 0;             // limbs_[0] counts 2^(64 * base_).

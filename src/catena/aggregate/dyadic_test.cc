@@ -51,9 +51,9 @@ TEST(Dyadic, AnyOrderOfTermsIsTheSameNumber) {
   testing::ForSeeds(3'000, [](Random& random) {
     std::vector<Dyadic> terms;
     for (uint64_t n = random.Below(12); n > 0; --n) {
-      terms.push_back(Of(static_cast<int64_t>(random.Next() >> random.Below(63)) *
-                             (random.OneIn(2) ? 1 : -1),
-                         random.Between(-4000, 4000)));
+      terms.push_back(
+          Of(static_cast<int64_t>(random.Next() >> random.Below(63)) * (random.OneIn(2) ? 1 : -1),
+             random.Between(-4000, 4000)));
     }
     Dyadic forward, backward, none;
     for (const Dyadic& term : terms) forward.Add(term);
@@ -90,9 +90,9 @@ TEST(Dyadic, RefusesBytesThatItWouldNotWrite) {
   };
   EXPECT_FALSE(refuses(std::string_view("\x01\x07\x00", 3)));
   EXPECT_TRUE(refuses(std::string_view("\x02\x07\x00\x00", 4)));  // A zero byte on top.
-  EXPECT_TRUE(refuses("\x01\x07"));                                 // No place.
-  EXPECT_TRUE(refuses("\x01\x07\x7f"));                             // Below 2^-64.
-  EXPECT_TRUE(refuses("\x01\x07\x60"));                             // Above 2^64.
+  EXPECT_TRUE(refuses("\x01\x07"));                               // No place.
+  EXPECT_TRUE(refuses("\x01\x07\x7f"));                           // Below 2^-64.
+  EXPECT_TRUE(refuses("\x01\x07\x60"));                           // Above 2^64.
   EXPECT_TRUE(refuses(""));
 }
 

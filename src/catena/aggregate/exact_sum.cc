@@ -235,8 +235,7 @@ bool ExactSum::Decode(ByteReader* reader) {
     wide.positive_infinities = reader->Zigzag();
     wide.negative_infinities = reader->Zigzag();
     constexpr int64_t kMost = int64_t{1} << 53;
-    for (const int64_t count :
-         {wide.nans, wide.positive_infinities, wide.negative_infinities}) {
+    for (const int64_t count : {wide.nans, wide.positive_infinities, wide.negative_infinities}) {
       if (count < 0 || count > kMost) return false;
     }
     if (wide.nans + wide.positive_infinities == 0 && wide.negative_infinities == 0) return false;

@@ -30,7 +30,9 @@ class ExactSum {
  public:
   ExactSum() = default;
   ExactSum(const ExactSum& other)
-      : low_(other.low_), middle_(other.middle_), high_(other.high_),
+      : low_(other.low_),
+        middle_(other.middle_),
+        high_(other.high_),
         wide_(other.wide_ ? std::make_unique<Wide>(*other.wide_) : nullptr) {}
   ExactSum& operator=(const ExactSum& other) {
     if (this != &other) *this = ExactSum(other);
@@ -89,8 +91,8 @@ class ExactSum {
     const unsigned __int128 a = static_cast<unsigned __int128>(low_) + low + carry;
     const unsigned __int128 b =
         static_cast<unsigned __int128>(middle_) + middle + static_cast<uint64_t>(a >> 64);
-    const __int128 c = static_cast<__int128>(high_) + static_cast<int64_t>(high) +
-                       static_cast<int64_t>(b >> 64);
+    const __int128 c =
+        static_cast<__int128>(high_) + static_cast<int64_t>(high) + static_cast<int64_t>(b >> 64);
     if (c != static_cast<int64_t>(c)) [[unlikely]] {
       Spill();
       AddLimbs(low, middle, high, carry);

@@ -45,8 +45,11 @@ IrPool::IrPool(RowAggregator rows, size_t irs_per_slab)
     : rows_(std::move(rows)), per_slab_(irs_per_slab), stride_(rows_.ir_bytes()) {}
 
 IrPool::IrPool(IrPool&& other) noexcept
-    : rows_(other.rows_), per_slab_(other.per_slab_), stride_(other.stride_),
-      size_(std::exchange(other.size_, 0)), slabs_(std::move(other.slabs_)) {}
+    : rows_(other.rows_),
+      per_slab_(other.per_slab_),
+      stride_(other.stride_),
+      size_(std::exchange(other.size_, 0)),
+      slabs_(std::move(other.slabs_)) {}
 
 IrPool& IrPool::operator=(IrPool&& other) noexcept {
   std::swap(rows_, other.rows_);

@@ -99,14 +99,16 @@ TEST(IrCodec, GoldenBytes) {
   EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "010000");
   rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
   EXPECT_EQ(Hex(BytesOf(rows, ir.data())),
-            "01ff01"                      // Version; all are filled but the last.
-            "02ce04" "02" "02ce0400"      // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
-            "02020c089a9999999999990c"    // SUM of the double, exactly 12.5 + the double 0.1.
-            "02020c089a9999999999990c"    // AVERAGE keeps the same.
-            "9a9999999999b93f"            // MIN: 0.1.
-            "026162"                      // MAX: "ab".
-            "d00f0205026162"              // FIRST: second 1, partition 2, offset 5, "ab".
-            "808c8d9e02000900");          // LAST: second 300,000, offset 9, false.
+            "01ff01"  // Version; all are filled but the last.
+            "02ce04"
+            "02"
+            "02ce0400"                  // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
+            "02020c089a9999999999990c"  // SUM of the double, exactly 12.5 + the double 0.1.
+            "02020c089a9999999999990c"  // AVERAGE keeps the same.
+            "9a9999999999b93f"          // MIN: 0.1.
+            "026162"                    // MAX: "ab".
+            "d00f0205026162"            // FIRST: second 1, partition 2, offset 5, "ab".
+            "808c8d9e02000900");        // LAST: second 300,000, offset 9, false.
 }
 
 TEST(IrCodec, GoldenBytesOfMoments) {
@@ -115,12 +117,23 @@ TEST(IrCodec, GoldenBytesOfMoments) {
   // Five inputs, one not finite; then each sum as sized magnitude and place of its least byte,
   // doubled, plus one when negative: 295.5 and 90025.25.
   EXPECT_EQ(HexOfOne(Kind::kDouble, AggregationOf("v", Operation::kVariance, {}), values),
-            "0501" "0380270103" "0440a95f0103");
+            "0501"
+            "0380270103"
+            "0440a95f0103");
   EXPECT_EQ(HexOfOne(Kind::kLong, AggregationOf("v", Operation::kKurtosis, {}), {-1, 2}),
-            "0200" "010100" "010500" "010700" "011100");
+            "0200"
+            "010100"
+            "010500"
+            "010700"
+            "011100");
   EXPECT_EQ(HexOfOne(Kind::kInt, AggregationOf("v", Operation::kSkew, {}), {-1, 0}),
-            "0200" "010102" "010100" "010102");
-  EXPECT_EQ(HexOfOne(Kind::kInt, AggregationOf("v", Operation::kVariance, {}), {0}), "010000" "00");
+            "0200"
+            "010102"
+            "010100"
+            "010102");
+  EXPECT_EQ(HexOfOne(Kind::kInt, AggregationOf("v", Operation::kVariance, {}), {0}),
+            "010000"
+            "00");
 }
 
 TEST(IrCodec, GoldenBytesOfSeveralValues) {
@@ -129,15 +142,42 @@ TEST(IrCodec, GoldenBytesOfSeveralValues) {
   const auto of_text = [&](Operation operation) {
     return HexOfOne(Kind::kString, AggregationOf("v", operation, {}), texts);
   };
-  EXPECT_EQ(of_text(Operation::kTopK), "03" "0162" "0162" "0161");
-  EXPECT_EQ(of_text(Operation::kBottomK), "03" "00" "0161" "0162");
-  EXPECT_EQ(of_text(Operation::kUniqueTopK), "03" "0162" "0161" "00");
-  EXPECT_EQ(of_text(Operation::kUniqueCount), "03" "00" "0161" "0162");
-  EXPECT_EQ(of_text(Operation::kBoundedUniqueCount), "03" "00" "0161" "0162");
-  EXPECT_EQ(of_text(Operation::kHistogram), "03" "0001" "016101" "016202");
+  EXPECT_EQ(of_text(Operation::kTopK),
+            "03"
+            "0162"
+            "0162"
+            "0161");
+  EXPECT_EQ(of_text(Operation::kBottomK),
+            "03"
+            "00"
+            "0161"
+            "0162");
+  EXPECT_EQ(of_text(Operation::kUniqueTopK),
+            "03"
+            "0162"
+            "0161"
+            "00");
+  EXPECT_EQ(of_text(Operation::kUniqueCount),
+            "03"
+            "00"
+            "0161"
+            "0162");
+  EXPECT_EQ(of_text(Operation::kBoundedUniqueCount),
+            "03"
+            "00"
+            "0161"
+            "0162");
+  EXPECT_EQ(of_text(Operation::kHistogram),
+            "03"
+            "0001"
+            "016101"
+            "016202");
   EXPECT_EQ(HexOfOne(Kind::kFloat, AggregationOf("v", Operation::kTopK, {}),
                      {1.0, -std::nan(""), -0.0, 0.0}),
-            "03" "0000c07f" "0000803f" "00000000");
+            "03"
+            "0000c07f"
+            "0000803f"
+            "00000000");
 }
 
 TEST(IrCodec, GoldenBytesOfListsAndMaps) {
@@ -151,7 +191,9 @@ TEST(IrCodec, GoldenBytesOfListsAndMaps) {
   // Keys in order, each sized and followed by the IR of its values; buckets are the same.
   EXPECT_EQ(HexOfOne(DataType::Map(Kind::kString, Kind::kLong), sum,
                      {types::ValueMap{{"b", 1}, {"a", Value()}}, types::ValueMap{{"", 5}}}),
-            "02" "00010a" "01620102");
+            "02"
+            "00010a"
+            "01620102");
 }
 
 TEST(IrCodec, GoldenUploadBytes) {
@@ -164,16 +206,24 @@ TEST(IrCodec, GoldenUploadBytes) {
   std::string bytes;
   upload.Encode(&bytes);
   EXPECT_EQ(Hex(bytes),
-            "010c00"                      // Version, day 6, nothing incomplete.
-            "0000"                        // One hour: only hops.
-            "3800"                        // Seven days, collapsed from day 1: the second event.
-            "01020c079a999999999919" "01020c079a999999999919" "9a9999999999b93f"
-            "c001"                        // Unwindowed: all.
-            "026162" "d00f0205026162" "808c8d9e02000900"
-            "00"                          // Hops of five minutes.
-            "01" "9001" "3800"            // One of an hour, 144 before batchEnd: the first event.
-            "01021802800c" "01021802800c" "0000000000002940"
-            "00");                        // Hops of a day.
+            "010c00"  // Version, day 6, nothing incomplete.
+            "0000"    // One hour: only hops.
+            "3800"    // Seven days, collapsed from day 1: the second event.
+            "01020c079a999999999919"
+            "01020c079a999999999919"
+            "9a9999999999b93f"
+            "c001"  // Unwindowed: all.
+            "026162"
+            "d00f0205026162"
+            "808c8d9e02000900"
+            "00"  // Hops of five minutes.
+            "01"
+            "9001"
+            "3800"  // One of an hour, 144 before batchEnd: the first event.
+            "01021802800c"
+            "01021802800c"
+            "0000000000002940"
+            "00");  // Hops of a day.
 }
 
 TEST(IrCodec, GivesBackTheState) {

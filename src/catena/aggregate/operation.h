@@ -64,11 +64,11 @@ struct SweepWindow {
 // Groups of events and queries that belong together (window/sawtooth.h explains the layout).
 struct SweepInput {
   KernelInput events;
-  std::span<const uint32_t> event_rows;    // By group; within one by (event time, source order).
-  std::span<const uint32_t> event_begin;   // Groups + 1.
-  std::span<const int64_t> query_times;    // Milliseconds, by output row.
-  std::span<const uint32_t> query_rows;    // By group; within one by query time.
-  std::span<const uint32_t> query_begin;   // Groups + 1.
+  std::span<const uint32_t> event_rows;   // By group; within one by (event time, source order).
+  std::span<const uint32_t> event_begin;  // Groups + 1.
+  std::span<const int64_t> query_times;   // Milliseconds, by output row.
+  std::span<const uint32_t> query_rows;   // By group; within one by query time.
+  std::span<const uint32_t> query_begin;  // Groups + 1.
   size_t output_rows = 0;
 };
 

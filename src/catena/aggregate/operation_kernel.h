@@ -74,8 +74,9 @@ template <typename Op, typename P>
 class ColumnKernel final : public Kernel {
  public:
   using OpIr = typename Op::IR;
-  static constexpr bool kRemovable =
-      requires(const Op op, OpIr ir, const OpIr part) { op.Remove(ir, part); };
+  static constexpr bool kRemovable = requires(const Op op, OpIr ir, const OpIr part) {
+    op.Remove(ir, part);
+  };
 
   ColumnKernel(Op op, types::DataType output) : op_(std::move(op)), output_(std::move(output)) {}
 
@@ -85,9 +86,7 @@ class ColumnKernel final : public Kernel {
 
   void Init(std::byte* slot) const noexcept override { new (slot) OpIr(); }
   void Destroy(std::byte* slot) const noexcept override { At(slot).~OpIr(); }
-  void Copy(std::byte* into, const std::byte* from) const noexcept override {
-    At(into) = At(from);
-  }
+  void Copy(std::byte* into, const std::byte* from) const noexcept override { At(into) = At(from); }
   bool IsEmpty(const std::byte* slot) const noexcept override { return op_.IsEmpty(At(slot)); }
 
   void UpdateEach(const KernelInput& input, std::span<const uint32_t> rows,
@@ -138,8 +137,8 @@ class ColumnKernel final : public Kernel {
   void RemoveValue(const types::Column& column, uint32_t row,
                    std::byte* slot) const noexcept override {
     if constexpr (kRemovable) {
-      op_.Remove(At(slot), static_cast<typename Op::Input>(
-                               ColumnReader<P>(KernelInput{&column}).At(row)));
+      op_.Remove(At(slot),
+                 static_cast<typename Op::Input>(ColumnReader<P>(KernelInput{&column}).At(row)));
     } else {
       CATENA_CHECK(kRemovable, "RemoveValue of an operation that cannot remove");
     }

@@ -12,9 +12,8 @@ constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) 
 
 bool Same(const BaseAggregation& base, const conf::Aggregation& aggregation,
           const std::string& bucket) {
-  return base.input_column == aggregation.input_column &&
-         base.operation == aggregation.operation && base.arguments == aggregation.arguments &&
-         base.bucket == bucket;
+  return base.input_column == aggregation.input_column && base.operation == aggregation.operation &&
+         base.arguments == aggregation.arguments && base.bucket == bucket;
 }
 
 // Collects every violation, so that an author sees all at once.
@@ -25,9 +24,7 @@ class Violations {
     invalid_ = invalid_ || error.code == ErrorCode::kInvalidConf;
   }
   bool none() const { return message_.empty(); }
-  Error ToError() const {
-    return invalid_ ? InvalidConf(message_) : Unsupported(message_);
-  }
+  Error ToError() const { return invalid_ ? InvalidConf(message_) : Unsupported(message_); }
 
  private:
   std::string message_;
@@ -60,8 +57,10 @@ Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const std::strin
                        " is " + types::TypeName(type));
   }
   if (request.input.kind == types::Kind::kMap) {
-    return InvalidConf("a map cannot be aggregated by bucket (drop the buckets or select one of "
-                       "its values): " + aggregation.input_column);
+    return InvalidConf(
+        "a map cannot be aggregated by bucket (drop the buckets or select one of "
+        "its values): " +
+        aggregation.input_column);
   }
   return BucketKernel(std::move(kernel));
 }
@@ -91,8 +90,8 @@ Result<RowAggregator> RowAggregator::Bind(const conf::GroupBy& group_by,
     for (const std::string& bucket : BucketsOf(group_by.aggregations[i])) {
       const Status added = AddBase(group_by.aggregations[i], bucket, input, bound.get());
       if (added.ok()) continue;
-      violations.Add(added.error().WithContext((name.empty() ? "" : name + ": ") +
-                                               "aggregations[" + std::to_string(i) + "]"));
+      violations.Add(added.error().WithContext((name.empty() ? "" : name + ": ") + "aggregations[" +
+                                               std::to_string(i) + "]"));
     }
   }
   if (!violations.none()) return violations.ToError();
@@ -178,8 +177,7 @@ KernelInput RowAggregator::InputOf(const BaseAggregation& aggregation, const typ
 }
 
 void RowAggregator::Update(const types::Batch& batch, std::span<const int64_t> event_times,
-                           std::span<const uint64_t> source_orders,
-                           std::span<const uint32_t> rows,
+                           std::span<const uint64_t> source_orders, std::span<const uint32_t> rows,
                            std::span<std::byte* const> irs) const noexcept {
   for (const BaseAggregation& base : bound_->aggregations) {
     base.kernel->UpdateEach(InputOf(base, batch, event_times, source_orders), rows, irs,

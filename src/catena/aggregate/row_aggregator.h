@@ -33,10 +33,10 @@ struct BaseAggregation {
   std::string input_column;
   conf::Operation operation = conf::Operation::kLast;
   std::map<std::string, std::string> arguments;
-  std::string bucket;        // Empty: none.
-  size_t input_index = 0;    // In input_schema().
-  size_t bucket_index = 0;   // In input_schema(); meaningful when there is a bucket.
-  size_t offset = 0;         // Of its slot in the IR row.
+  std::string bucket;       // Empty: none.
+  size_t input_index = 0;   // In input_schema().
+  size_t bucket_index = 0;  // In input_schema(); meaningful when there is a bucket.
+  size_t offset = 0;        // Of its slot in the IR row.
   KernelPtr kernel;
 };
 

@@ -14,8 +14,8 @@ namespace catena::aggregate {
 namespace {
 
 using conf::Operation;
-using ::testing::HasSubstr;
 using testing::AggregationOf;
+using ::testing::HasSubstr;
 
 std::string BytesOf(const IR& ir) {
   std::string bytes;
@@ -91,8 +91,7 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
                            AggregationOf("long", Operation::kSum, {})};
   group_by.aggregations[0].buckets = {"string"};
   group_by.aggregations[1].buckets = {"long", "strnig"};
-  const std::string message =
-      RowAggregator::Bind(group_by, testing::EveryType()).error().message;
+  const std::string message = RowAggregator::Bind(group_by, testing::EveryType()).error().message;
   EXPECT_THAT(message, HasSubstr("a map cannot be aggregated by bucket"));
   EXPECT_THAT(message, HasSubstr("bucket column is not STRING"));
   EXPECT_THAT(message, HasSubstr("unknown bucket column"));
@@ -136,11 +135,10 @@ TEST(RowAggregator, TiesKeepTheFirstEncountered) {
 
 TEST(RowAggregator, NumbersAreChronons) {
   conf::GroupBy group_by;
-  group_by.aggregations = {AggregationOf("l", Operation::kSum, {}),
-                           AggregationOf("l", Operation::kAverage, {}),
-                           AggregationOf("d", Operation::kMax, {}),
-                           AggregationOf("d", Operation::kCount, {}),
-                           AggregationOf("d", Operation::kMin, {})};
+  group_by.aggregations = {
+      AggregationOf("l", Operation::kSum, {}), AggregationOf("l", Operation::kAverage, {}),
+      AggregationOf("d", Operation::kMax, {}), AggregationOf("d", Operation::kCount, {}),
+      AggregationOf("d", Operation::kMin, {})};
   const types::Schema schema{{{"l", types::Kind::kLong}, {"d", types::Kind::kDouble}}};
   const RowAggregator rows = RowAggregator::Bind(group_by, schema).value();
   types::BatchBuilder builder(schema);

@@ -35,8 +35,7 @@ struct WindowedOutput {
 
 class WindowedAggregator {
  public:
-  static Result<WindowedAggregator> Bind(const conf::GroupBy& group_by,
-                                         const types::Schema& input);
+  static Result<WindowedAggregator> Bind(const conf::GroupBy& group_by, const types::Schema& input);
 
   const RowAggregator& rows() const { return rows_; }
   // Distinct, in order of first use.

@@ -22,12 +22,12 @@
 namespace catena {
 
 enum class ErrorCode : uint8_t {
-  kInvalidConf,   // The author of a feature must fix the definition or the command line.
-  kInvalidData,   // One row is bad: count it, skip it, continue.
-  kNotFound,      // No such key, dataset, partition or conf.
-  kUnavailable,   // Try again later; the request may or may not have been applied.
-  kCorruption,    // Stored bytes do not decode: stop and keep the evidence.
-  kUnsupported,   // Valid, but this build or backend cannot do it.
+  kInvalidConf,  // The author of a feature must fix the definition or the command line.
+  kInvalidData,  // One row is bad: count it, skip it, continue.
+  kNotFound,     // No such key, dataset, partition or conf.
+  kUnavailable,  // Try again later; the request may or may not have been applied.
+  kCorruption,   // Stored bytes do not decode: stop and keep the evidence.
+  kUnsupported,  // Valid, but this build or backend cannot do it.
 };
 
 // "invalid conf", "not found", ...: for messages and for the HTTP mapping.
@@ -133,15 +133,15 @@ inline Error Unsupported(std::string message) {
 // CATENA_TRY(auto batch, table->Scan(range)); binds the value or returns the error.
 #define CATENA_TRY(declaration, expression) \
   CATENA_TRY_INNER(CATENA_CONCAT(catena_try_, __LINE__), declaration, expression)
-#define CATENA_TRY_INNER(result, declaration, expression)  \
-  auto result = (expression);                              \
-  if (!result.ok()) return result.error();                 \
+#define CATENA_TRY_INNER(result, declaration, expression) \
+  auto result = (expression);                             \
+  if (!result.ok()) return result.error();                \
   declaration = std::move(result).value()
 
 // CATENA_RETURN_IF_ERROR(store->Apply(batch)); returns the error of a Status, else goes on.
-#define CATENA_RETURN_IF_ERROR(expression)                          \
-  do {                                                              \
-    if (auto catena_status = (expression); !catena_status.ok()) {   \
-      return catena_status.error();                                 \
-    }                                                               \
+#define CATENA_RETURN_IF_ERROR(expression)                        \
+  do {                                                            \
+    if (auto catena_status = (expression); !catena_status.ok()) { \
+      return catena_status.error();                               \
+    }                                                             \
   } while (false)

@@ -26,9 +26,9 @@ namespace catena::testing {
 struct GeneratorOptions {
   size_t rows = 60;
   uint32_t keys = 3;
-  int64_t begin = 0;               // Event times lie in [begin, begin + span).
+  int64_t begin = 0;  // Event times lie in [begin, begin + span).
   int64_t span = 40 * 86'400'000LL;
-  bool extremes = true;            // NaN, infinities, the largest and the smallest numbers.
+  bool extremes = true;  // NaN, infinities, the largest and the smallest numbers.
 };
 
 struct GeneratedEvents {
@@ -86,8 +86,14 @@ inline types::Schema EveryType() {
 inline double RandomDouble(Random& random, bool extremes) {
   if (extremes && random.OneIn(40)) {
     using Limits = std::numeric_limits<double>;
-    constexpr double kExtremes[] = {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN(),
-                                    1e300, -1e300, Limits::denorm_min(), Limits::min(), 1e-300};
+    constexpr double kExtremes[] = {Limits::infinity(),
+                                    -Limits::infinity(),
+                                    Limits::quiet_NaN(),
+                                    1e300,
+                                    -1e300,
+                                    Limits::denorm_min(),
+                                    Limits::min(),
+                                    1e-300};
     return kExtremes[random.Below(std::size(kExtremes))];
   }
   switch (random.Below(6)) {
@@ -134,8 +140,7 @@ inline types::Value RandomValue(Random& random, const types::DataType& type, boo
     case Kind::kTimestamp:
       return RandomIntegerOf<int64_t>(random, extremes);
     case Kind::kFloat:
-      return types::Value(static_cast<double>(
-          static_cast<float>(RandomDouble(random, extremes))));
+      return types::Value(static_cast<double>(static_cast<float>(RandomDouble(random, extremes))));
     case Kind::kDouble:
       return types::Value(RandomDouble(random, extremes));
     case Kind::kList: {

@@ -45,10 +45,13 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
   aggregation.input_column = column;
   aggregation.operation = operation;
   aggregation.windows = std::move(windows);
-  constexpr conf::Operation kWithK[] = {
-      conf::Operation::kFirstK,    conf::Operation::kLastK,   conf::Operation::kTopK,
-      conf::Operation::kBottomK,   conf::Operation::kUniqueTopK,
-      conf::Operation::kHistogram, conf::Operation::kBoundedUniqueCount};
+  constexpr conf::Operation kWithK[] = {conf::Operation::kFirstK,
+                                        conf::Operation::kLastK,
+                                        conf::Operation::kTopK,
+                                        conf::Operation::kBottomK,
+                                        conf::Operation::kUniqueTopK,
+                                        conf::Operation::kHistogram,
+                                        conf::Operation::kBoundedUniqueCount};
   if (std::find(std::begin(kWithK), std::end(kWithK), operation) != std::end(kWithK)) {
     aggregation.arguments["k"] = "3";
   }

@@ -31,9 +31,7 @@ struct Count {
   void Encode(const IR& ir, std::string* out) const {
     AppendVarint(out, static_cast<uint64_t>(ir.count));
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
-    return DecodeCount(reader, ir.count);
-  }
+  bool Decode(ByteReader* reader, IR& ir) const { return DecodeCount(reader, ir.count); }
 };
 
 Result<KernelPtr> BindCount(const BindRequest& request) {

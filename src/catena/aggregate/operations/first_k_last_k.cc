@@ -36,9 +36,9 @@ struct OutermostK {
   void Update(IR& ir, Input input, EventPosition position) const {
     auto& elements = ir.elements;
     if (elements.size() == k && !Before(position, elements.back().position)) return;
-    const auto at = std::upper_bound(
-        elements.begin(), elements.end(), position,
-        [](EventPosition a, const Element& b) { return Before(a, b.position); });
+    const auto at =
+        std::upper_bound(elements.begin(), elements.end(), position,
+                         [](EventPosition a, const Element& b) { return Before(a, b.position); });
     elements.insert(at, Element{position, StoredValue<T>(input)});
     if (elements.size() > k) elements.pop_back();
   }
@@ -104,9 +104,9 @@ Result<KernelPtr> BindOutermostK(const BindRequest& request) {
 
 extern const OperationEntry kFirstK;
 extern const OperationEntry kLastK;
-const OperationEntry kFirstK{"FIRST_K", "The k oldest inputs.", "any scalar",
-                             BindOutermostK<false>, true};
-const OperationEntry kLastK{"LAST_K", "The k newest inputs.", "any scalar",
-                            BindOutermostK<true>, true};
+const OperationEntry kFirstK{"FIRST_K", "The k oldest inputs.", "any scalar", BindOutermostK<false>,
+                             true};
+const OperationEntry kLastK{"LAST_K", "The k newest inputs.", "any scalar", BindOutermostK<true>,
+                            true};
 
 }  // namespace catena::aggregate

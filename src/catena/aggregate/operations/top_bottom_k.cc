@@ -36,9 +36,9 @@ struct ExtremeK {
   void Update(IR& ir, Input input) const {
     auto& values = ir.values;
     if (values.size() == k && !Before(input, values.back())) return;
-    const auto at = std::upper_bound(
-        values.begin(), values.end(), input,
-        [](const Input& a, const StoredValue<T>& b) { return Before(a, b); });
+    const auto at =
+        std::upper_bound(values.begin(), values.end(), input,
+                         [](const Input& a, const StoredValue<T>& b) { return Before(a, b); });
     if (kUnique && at != values.begin() && !Before(*std::prev(at), input)) return;
     values.insert(at, StoredValue<T>(Canonical(input)));
     if (values.size() > k) values.pop_back();
@@ -50,8 +50,7 @@ struct ExtremeK {
     auto a = into.values.begin();
     auto b = from.values.begin();
     while (merged.size() < k && (a != into.values.end() || b != from.values.end())) {
-      const bool take_b =
-          a == into.values.end() || (b != from.values.end() && Before(*b, *a));
+      const bool take_b = a == into.values.end() || (b != from.values.end() && Before(*b, *a));
       if (kUnique && !take_b && b != from.values.end() && !Before(*a, *b)) ++b;
       merged.push_back(take_b ? *b++ : std::move(*a++));
     }

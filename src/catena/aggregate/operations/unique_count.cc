@@ -51,8 +51,7 @@ struct UniqueCount {
   std::optional<Output> Finalize(const IR& ir) const {
     if (ir.values.empty()) return std::nullopt;
     if (ir.sorted == ir.values.size()) return static_cast<int64_t>(ir.sorted);
-    std::vector<Input> tail(ir.values.begin() + static_cast<ptrdiff_t>(ir.sorted),
-                            ir.values.end());
+    std::vector<Input> tail(ir.values.begin() + static_cast<ptrdiff_t>(ir.sorted), ir.values.end());
     std::sort(tail.begin(), tail.end(), ValueLess<Input>);
     const auto end = std::unique(tail.begin(), tail.end(), Same);
     return static_cast<int64_t>(ir.sorted) + (end - tail.begin());

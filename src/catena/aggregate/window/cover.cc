@@ -47,8 +47,7 @@ std::vector<TileRange> UnionOf(std::vector<TileRange> ranges) {
   std::sort(ranges.begin(), ranges.end());
   std::vector<TileRange> united;
   for (const TileRange& range : ranges) {
-    if (!united.empty() && united.back().layer == range.layer &&
-        range.begin <= united.back().end) {
+    if (!united.empty() && united.back().layer == range.layer && range.begin <= united.back().end) {
       united.back().end = std::max(united.back().end, range.end);
     } else {
       united.push_back(range);

@@ -56,8 +56,7 @@ TEST(Cover, IsExactAndDisjointForEveryWindow) {
       }
     }
     const Timestamp begin = std::max(WindowTail(query, length), from);
-    const auto wanted =
-        begin < RawHead(query) ? (RawHead(query) - begin) / kFiveMinutes : 0;
+    const auto wanted = begin < RawHead(query) ? (RawHead(query) - begin) / kFiveMinutes : 0;
     EXPECT_EQ(static_cast<int64_t>(pieces.size()), wanted);
     if (!pieces.empty()) {
       EXPECT_EQ(*pieces.begin(), begin);

@@ -10,14 +10,14 @@ namespace {
 void CheckSorted(const SawtoothInput& input) {
   for (size_t g = 0; g + 1 < input.query_begin.size(); ++g) {
     for (uint32_t i = input.event_begin[g] + 1; i < input.event_begin[g + 1]; ++i) {
-      CATENA_CHECK(input.event_times[input.event_rows[i - 1]] <=
-                       input.event_times[input.event_rows[i]],
-                   "events of a group are not sorted by time");
+      CATENA_CHECK(
+          input.event_times[input.event_rows[i - 1]] <= input.event_times[input.event_rows[i]],
+          "events of a group are not sorted by time");
     }
     for (uint32_t i = input.query_begin[g] + 1; i < input.query_begin[g + 1]; ++i) {
-      CATENA_CHECK(input.query_times[input.query_rows[i - 1]] <=
-                       input.query_times[input.query_rows[i]],
-                   "queries of a group are not sorted by time");
+      CATENA_CHECK(
+          input.query_times[input.query_rows[i - 1]] <= input.query_times[input.query_rows[i]],
+          "queries of a group are not sorted by time");
     }
   }
 }
@@ -52,8 +52,8 @@ std::vector<types::ColumnPtr> AnswerQueries(const WindowedAggregator& windowed,
       windows.push_back(length ? SweepWindow{true, length->count()} : SweepWindow{});
       asked.push_back(i);
     }
-    sweep.events = windowed.rows().InputOf(bases[base], *input.events, input.event_times,
-                                           input.event_orders);
+    sweep.events =
+        windowed.rows().InputOf(bases[base], *input.events, input.event_times, input.event_orders);
     const auto answers = bases[base].kernel->Sweep(sweep, windows);
     for (size_t i = 0; i < asked.size(); ++i) columns[asked[i]] = answers[i];
   }

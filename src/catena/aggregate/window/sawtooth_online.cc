@@ -7,9 +7,11 @@
 
 namespace catena::aggregate {
 
-OnlineWindows::OnlineWindows(const WindowedAggregator& windowed, Timestamp query,
-                             OnlineStart start)
-    : windowed_(windowed), query_(query), start_(start), raw_begin_(RawHead(query)),
+OnlineWindows::OnlineWindows(const WindowedAggregator& windowed, Timestamp query, OnlineStart start)
+    : windowed_(windowed),
+      query_(query),
+      start_(start),
+      raw_begin_(RawHead(query)),
       irs_(windowed.rows(), std::max<size_t>(1, windowed.windows().size())) {
   CATENA_CHECK(start.windowed <= raw_begin_ && start.unwindowed <= raw_begin_,
                "an upload or a prefix ends after the query");

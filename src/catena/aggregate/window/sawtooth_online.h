@@ -77,8 +77,8 @@ class OnlineWindows {
   Timestamp query_;
   OnlineStart start_;
   Timestamp raw_begin_;
-  IrPool irs_;                                    // By window.
-  std::vector<std::vector<TileRange>> covers_;    // By window.
+  IrPool irs_;                                  // By window.
+  std::vector<std::vector<TileRange>> covers_;  // By window.
   std::vector<TileRange> needed_tiles_;
   uint64_t incomplete_ = 0;
 };

@@ -130,8 +130,8 @@ TEST(OnlineWindows, AnySplitIntoUploadTilesAndRowsEqualsTheNaiveTwin) {
     for (size_t row = 0; row < options.rows; ++row) late.push_back(random.OneIn(5));
     const Stored stored = Store(windowed, events, rows, batch_end, late);
     for (int i = 0; i < 8; ++i) {
-      const Timestamp query = FromMillis(
-          testing::RandomTime(random, options.begin, options.span + 3 * kDay.count()));
+      const Timestamp query =
+          FromMillis(testing::RandomTime(random, options.begin, options.span + 3 * kDay.count()));
       OnlineStart start;
       if (UploadIr::Covers(windowed, batch_end, query)) {
         start = {batch_end, batch_end};
@@ -139,14 +139,13 @@ TEST(OnlineWindows, AnySplitIntoUploadTilesAndRowsEqualsTheNaiveTwin) {
       } else if (random.OneIn(2)) {
         start.unwindowed = FloorTo(query, kDay) - random.Between(0, 2) * kDay;
       }
-      const auto answer =
-          Read(windowed, stored, events, rows, query, start, random.OneIn(2));
-      const auto naive = testing::NaiveOutputs(group_by, events.batch, events.times,
-                                               events.orders, rows, ToMillis(query));
+      const auto answer = Read(windowed, stored, events, rows, query, start, random.OneIn(2));
+      const auto naive = testing::NaiveOutputs(group_by, events.batch, events.times, events.orders,
+                                               rows, ToMillis(query));
       for (size_t o = 0; o < naive.size(); ++o) {
         const size_t aggregation = conf::OutputsOf(group_by)[o].aggregation;
-        EXPECT_TRUE(testing::AgreesWithNaive(group_by.aggregations[aggregation], answer[o],
-                                             naive[o]))
+        EXPECT_TRUE(
+            testing::AgreesWithNaive(group_by.aggregations[aggregation], answer[o], naive[o]))
             << PrintJson(ToJson(answer[o])) << " and not " << PrintJson(ToJson(naive[o])) << " is "
             << windowed.outputs()[o].name << " at " << ToMillis(query) << ", batch end "
             << ToMillis(batch_end) << ", start " << ToMillis(start.windowed);
@@ -162,8 +161,8 @@ TEST(OnlineWindows, AnySplitIntoUploadTilesAndRowsEqualsTheNaiveTwin) {
 
 TEST(OnlineWindows, AddsIncompleteCountsOfWhatLanded) {
   conf::GroupBy group_by;
-  group_by.aggregations = {testing::AggregationOf("long", conf::Operation::kCount,
-                                                  {{1, conf::TimeUnit::kHours}})};
+  group_by.aggregations = {
+      testing::AggregationOf("long", conf::Operation::kCount, {{1, conf::TimeUnit::kHours}})};
   const WindowedAggregator windowed =
       WindowedAggregator::Bind(group_by, testing::EveryScalar()).value();
   const IR tile(windowed.rows());

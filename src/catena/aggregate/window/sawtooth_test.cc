@@ -48,9 +48,8 @@ void CheckAgainstNaive(const conf::GroupBy& group_by, const testing::GeneratedEv
     for (uint32_t row = 0; row < queries.times.size(); ++row) {
       if (queries.keys[row] == key && queries.asked[row]) mine.push_back(row);
     }
-    std::stable_sort(mine.begin(), mine.end(), [&](uint32_t a, uint32_t b) {
-      return queries.times[a] < queries.times[b];
-    });
+    std::stable_sort(mine.begin(), mine.end(),
+                     [&](uint32_t a, uint32_t b) { return queries.times[a] < queries.times[b]; });
     query_rows.insert(query_rows.end(), mine.begin(), mine.end());
     event_begin.push_back(static_cast<uint32_t>(event_rows.size()));
     query_begin.push_back(static_cast<uint32_t>(query_rows.size()));
@@ -99,8 +98,8 @@ TEST(Sawtooth, EqualsTheNaiveTwin) {
 
 TEST(Sawtooth, TheHeadIsExclusiveAndTheTailInclusive) {
   conf::GroupBy group_by;
-  group_by.aggregations = {testing::AggregationOf("v", conf::Operation::kSum,
-                                                  {{1, conf::TimeUnit::kHours}})};
+  group_by.aggregations = {
+      testing::AggregationOf("v", conf::Operation::kSum, {{1, conf::TimeUnit::kHours}})};
   const types::Schema schema{{{"v", types::Kind::kLong}}};
   const WindowedAggregator windowed = WindowedAggregator::Bind(group_by, schema).value();
   types::BatchBuilder builder(schema);

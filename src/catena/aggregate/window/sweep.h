@@ -128,8 +128,9 @@ class ResultScatter {
   }
 
  private:
-  static constexpr bool kFixedWidth =
-      requires { requires std::is_arithmetic_v<typename Op::Output>; };
+  static constexpr bool kFixedWidth = requires {
+    requires std::is_arithmetic_v<typename Op::Output>;
+  };
   static constexpr uint32_t kNowhere = std::numeric_limits<uint32_t>::max();
 
   const Op& op_;
@@ -163,8 +164,9 @@ class ColumnSweep {
 
  private:
   using Ir = typename Op::IR;
-  static constexpr bool kRemovable =
-      requires(const Op op, Ir ir, const Ir part) { op.Remove(ir, part); };
+  static constexpr bool kRemovable = requires(const Op op, Ir ir, const Ir part) {
+    op.Remove(ir, part);
+  };
 
   struct Hop {
     int64_t start = 0;

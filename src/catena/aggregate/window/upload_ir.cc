@@ -34,7 +34,9 @@ Error Undecodable(std::string_view why) {
 }  // namespace
 
 UploadIr::UploadIr(const WindowedAggregator& windowed, Timestamp batch_end)
-    : windowed_(windowed), batch_end_(batch_end), pool_(windowed.rows(), 16),
+    : windowed_(windowed),
+      batch_end_(batch_end),
+      pool_(windowed.rows(), 16),
       hops_(kFiveMinuteResolution.size()),
       hop_uses_(hops_.size(), std::vector<bool>(windowed.rows().aggregations().size(), false)) {
   CATENA_CHECK(FloorTo(batch_end, kDay) == batch_end, "batchEnd of an upload is a midnight");

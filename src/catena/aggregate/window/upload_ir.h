@@ -72,8 +72,8 @@ class UploadIr {
   WindowedAggregator windowed_;
   Timestamp batch_end_;
   IrPool pool_;
-  std::vector<std::byte*> collapsed_;    // By window, in pool_.
-  std::vector<std::vector<Hop>> hops_;   // By index in kFiveMinuteResolution; sorted by start.
+  std::vector<std::byte*> collapsed_;        // By window, in pool_.
+  std::vector<std::vector<Hop>> hops_;       // By index in kFiveMinuteResolution; sorted by start.
   std::vector<std::vector<bool>> hop_uses_;  // By the same index: base aggregations kept in hops.
 };
 
