@@ -76,8 +76,8 @@ Command JoinCommand() {
           "Tables",
           "Compute a Join's table: every left row with its features at its time.",
           "Parent Joins of a chain are materialised first, each in its own table. Days that are "
-          "there already, computed by the same definition from the same left partition, are reused, "
-          "and the report says so.",
+          "there already, computed by the same definition from the same left partition, are "
+          "reused, and the report says so.",
           "  catena join --conf-path production/joins/fraud/final.v1 --end-date 2026-11-20\n"
           "  catena join --conf-path joins/fraud/final.v1 --dry-run\n"
           "  catena join --conf-path joins/fraud/final.v1 --start-partition-override 2026-11-01 "
