@@ -8,8 +8,8 @@
 //   source  Chronon Average (SimpleAggregators.scala), which adds doubles and may differ in the
 //           last digits
 
-#include "catena/aggregate/exact_sum.h"
 #include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/operations/exact_sum_fold.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
@@ -63,41 +63,10 @@ struct IntegerAverage {
   }
 };
 
-struct DoubleAverage {
-  using Input = double;
-  using Output = double;
-  struct IR {
-    ExactSum sum;
-    int64_t count = 0;
-  };
-
-  void Update(IR& ir, Input input) const noexcept {
-    ir.sum.Add(input);
-    ++ir.count;
-  }
-  void Merge(IR& into, const IR& from) const noexcept {
-    into.sum.Merge(from.sum);
-    into.count += from.count;
-  }
-  void Remove(IR& ir, Input input) const noexcept {
-    ir.sum.Remove(input);
-    --ir.count;
-  }
-  void Remove(IR& from, const IR& part) const noexcept {
-    from.sum.Subtract(part.sum);
-    from.count -= part.count;
-  }
-  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+struct DoubleAverage : ExactSumFold {
   std::optional<Output> Finalize(const IR& ir) const noexcept {
     if (ir.count == 0) return std::nullopt;
     return ir.sum.Round() / static_cast<double>(ir.count);
-  }
-  void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
-    ir.sum.Encode(out);
-  }
-  bool Decode(ByteReader* reader, IR& ir) const {
-    return DecodeCount(reader, ir.count) && ir.sum.Decode(reader);
   }
 };
 
