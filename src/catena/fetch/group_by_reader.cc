@@ -207,7 +207,7 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
   return plan;
 }
 
-Status GroupByReader::FinishSnapshot(RowPlan*, const std::vector<kv::TimedValue>& values,
+Status GroupByReader::FinishSnapshot(const std::vector<kv::TimedValue>& values,
                                      std::span<types::Column* const> columns) const {
   if (values.empty()) {
     for (types::Column* column : columns) column->AppendNull();
@@ -300,7 +300,7 @@ Status GroupByReader::Finish(RowPlan* plan,
   if (plan->snapshot) {
     const auto& values = next();
     if (!values.ok()) return values.error();
-    return FinishSnapshot(plan, *values, columns);
+    return FinishSnapshot(*values, columns);
   }
   if (plan->generation != nullptr || plan->with_prefix) {
     const auto& first = next();

@@ -95,7 +95,7 @@ class GroupByReader {
   // The upload to build on, or null, and what is then missing.
   Incomplete PickGeneration(const View& view, Timestamp as_of, const Generation** generation) const;
   bool StreamReaches(const View& view, Timestamp as_of) const;
-  Status FinishSnapshot(RowPlan* plan, const std::vector<kv::TimedValue>& values,
+  Status FinishSnapshot(const std::vector<kv::TimedValue>& values,
                         std::span<types::Column* const> columns) const;
   Status AddUpload(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
   Status AddLate(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;

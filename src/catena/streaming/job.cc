@@ -6,11 +6,7 @@
 #include <mutex>
 #include <thread>
 
-#include "catena/aggregate/window/cover.h"
-#include "catena/base/log.h"
 #include "catena/base/metrics.h"
-#include "catena/conf/semantic_hash.h"
-#include "catena/fetch/fetcher.h"
 #include "catena/plan/streaming_plan.h"
 #include "catena/streaming/job_binding.h"
 #include "catena/streaming/worker.h"
@@ -142,28 +138,28 @@ std::vector<ChainReport> StreamJob::Reports() const {
 
 // A backlog of left events holds back what their as-of reads will need.
 Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
-  int64_t reached = bound.progress->Watermark(group_by.fold->name());
-  fetch::Retention retention = group_by.fold->retention();
-  if (retention.watermark == INT64_MAX || reached > retention.watermark) {
-    retention.watermark = reached;
-    CATENA_RETURN_IF_ERROR(group_by.fold->SetRetention(retention));
-  }
+  const int64_t watermark = bound.progress->Watermark(group_by.fold->name());
+  const fetch::Retention before = group_by.fold->retention();
+  fetch::Retention after = before;
+  if (before.watermark == INT64_MAX || watermark > before.watermark) after.watermark = watermark;
+  int64_t reached = watermark;
   for (const std::string& dependent : group_by.dependents) {
     reached = std::min(reached, bound.progress->BacklogFloor(dependent));
   }
-  if (reached == INT64_MIN) return Status();
-  const auto floor_of = [&](Millis kept) {
-    return FloorMillis(reached - kept.count(), kFiveMinutes.count());
-  };
-  const int64_t raw_floor = floor_of(options.stream.raw_retention);
-  const int64_t as_of_floor = floor_of(options.stream.as_of_retention);
-  const int64_t step = kRetentionStep.count();
-  const bool moves = retention.raw_floor == INT64_MIN || raw_floor >= retention.raw_floor + step ||
-                     as_of_floor >= retention.as_of_floor + step;
-  if (!moves) return Status();
-  retention.raw_floor = std::max(retention.raw_floor, raw_floor);
-  retention.as_of_floor = std::max(retention.as_of_floor, as_of_floor);
-  return group_by.fold->SetRetention(retention);
+  if (reached != INT64_MIN) {
+    const auto floor_of = [&](Millis kept) {
+      return FloorMillis(reached - kept.count(), kFiveMinutes.count());
+    };
+    const int64_t raw_floor = floor_of(options.stream.raw_retention);
+    const int64_t as_of_floor = floor_of(options.stream.as_of_retention);
+    const int64_t step = kRetentionStep.count();
+    if (before.raw_floor == INT64_MIN || raw_floor >= before.raw_floor + step ||
+        as_of_floor >= before.as_of_floor + step) {
+      after.raw_floor = std::max(before.raw_floor, raw_floor);
+      after.as_of_floor = std::max(before.as_of_floor, as_of_floor);
+    }
+  }
+  return after == before ? Status() : group_by.fold->SetRetention(after);
 }
 
 Status StreamJob::State::Maintain() {
