@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. Every target sets up what it needs by itself on a bare Debian 12.
 
-BENCH_BUILD := build/release
 FUZZ_SECONDS ?= 60
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
@@ -32,10 +31,9 @@ check: setup ## before a commit: format, tidy, dev build, unit tests
 	@cmake --build --preset dev
 	@ctest --preset dev --parallel $$(nproc)
 
-bench-%: setup ## run the benchmarks of one module: make bench-aggregate
+bench-%: setup ## measure: make bench-kv; a table, and build/bench/kv.json (bench/README.md)
 	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
-	@cmake --build --preset release --target $*_bench
-	@$(BENCH_BUILD)/src/catena/$*/$*_bench
+	@.venv/bin/python $(or $(wildcard bench/$*.py),bench/module.py $*) $(ARGS)
 
 fuzz: setup ## run every fuzzer for FUZZ_SECONDS=60
 	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # One run each: folders have modules of the same name.
-PYTEST_FOLDERS = ("tools", "python", "examples/fraud", "examples/quickstart", "tests")
+PYTEST_FOLDERS = ("tools", "bench", "python", "examples/fraud", "examples/quickstart", "tests")
 # What ctest says of each test that went well.
 UNINTERESTING = re.compile(r"\s+Start +\d+: |\s*\d+/\d+ Test +#\d+: .* Passed ")
 
