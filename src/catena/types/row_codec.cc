@@ -57,6 +57,13 @@ void EncodeCell(const Column& column, size_t row, std::string* out) {
   }
 }
 
+template <typename T>
+bool DecodeInteger(ByteReader* in, Column* into) {
+  const int64_t wide = in->Zigzag();
+  into->Append<T>(static_cast<T>(wide));
+  return in->ok() && static_cast<T>(wide) == wide;
+}
+
 bool DecodeCell(ByteReader* in, Column* into) {
   const uint8_t branch = in->Byte();
   if (!in->ok() || branch > 2 || branch == 1) return false;
@@ -65,23 +72,21 @@ bool DecodeCell(ByteReader* in, Column* into) {
     return true;
   }
   switch (into->type().kind) {
-    case Kind::kBool:
-      into->Append<int8_t>(static_cast<int8_t>(in->Byte()));
-      break;
+    case Kind::kBool: {
+      const uint8_t truth = in->Byte();
+      into->Append<int8_t>(static_cast<int8_t>(truth));
+      return in->ok() && truth <= 1;
+    }
     case Kind::kByte:
-      into->Append<int8_t>(static_cast<int8_t>(in->Zigzag()));
-      break;
+      return DecodeInteger<int8_t>(in, into);
     case Kind::kShort:
-      into->Append<int16_t>(static_cast<int16_t>(in->Zigzag()));
-      break;
+      return DecodeInteger<int16_t>(in, into);
     case Kind::kInt:
     case Kind::kDate:
-      into->Append<int32_t>(static_cast<int32_t>(in->Zigzag()));
-      break;
+      return DecodeInteger<int32_t>(in, into);
     case Kind::kLong:
     case Kind::kTimestamp:
-      into->Append<int64_t>(in->Zigzag());
-      break;
+      return DecodeInteger<int64_t>(in, into);
     case Kind::kFloat: {
       uint32_t bits = 0;
       for (int shift = 0; shift < 32; shift += 8) bits |= uint32_t{in->Byte()} << shift;
@@ -194,11 +199,12 @@ Result<Value> DecodeKeyPart(ByteReader* in, const DataType& type) {
       if (!in->ok()) break;
       if (c != 0) {
         text.push_back(c);
-      } else if (in->Byte() == 1) {
-        text.push_back(0);
-      } else {
-        return Value(std::move(text));
+        continue;
       }
+      const uint8_t escaped = in->Byte();
+      if (!in->ok() || escaped > 1) break;
+      if (escaped == 0) return Value(std::move(text));
+      text.push_back(0);
     }
   }
   return Corruption("key bytes do not decode as " + TypeName(type));
