@@ -50,6 +50,12 @@ def count_junit(suite: str, report: pathlib.Path, exit_code: int) -> Tally:
     return Tally(suite, passed, failed, skipped)
 
 
+def property_cases(report: pathlib.Path) -> int:
+    """How many cases the property tests say that they ran (testing/property.h)."""
+    text = report.read_text(errors="replace") if report.exists() else ""
+    return sum(int(cases) for cases in re.findall(r"^(\d+) property cases$", text, re.MULTILINE))
+
+
 def run_suite(suite: str, command: list[str], report: pathlib.Path, env: dict) -> Tally:
     print(f"== {suite}: {' '.join(command)}", flush=True)
     report.unlink(missing_ok=True)
@@ -91,6 +97,7 @@ def main() -> int:
         skipped = f", {tally.skipped} skipped" if tally.skipped else ""
         print(f"{tally.suite:26} {tally.passed} passed, {tally.failed} failed{skipped}")
     failed = sum(tally.failed for tally in tallies)
+    print(f"{property_cases(report('ctest')):,} cases of property tests")
     print(f"{sum(tally.passed for tally in tallies)} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -17,36 +17,11 @@ using conf::Operation;
 using testing::AggregationOf;
 using ::testing::HasSubstr;
 
-std::string BytesOf(const IR& ir) {
-  std::string bytes;
-  EncodeIr(ir.rows(), ir.data(), &bytes);
-  return bytes;
-}
-
-IR Fold(const RowAggregator& rows, const testing::GeneratedEvents& events,
-        std::span<const uint32_t> chosen) {
-  IR ir(rows);
-  rows.UpdateOne(events.batch, events.times, events.orders, chosen, ir.data());
-  return ir;
-}
-
 types::Value Answer(const RowAggregator& rows, size_t base, const IR& ir) {
   types::Column column(rows.aggregations()[base].kernel->output_type());
   const std::byte* irs[] = {ir.data()};
   rows.Finalize(base, irs, &column);
   return column.ValueAt(0);
-}
-
-// Every operation on every input type that it takes, once and once by bucket.
-conf::GroupBy Everything() {
-  conf::GroupBy group_by;
-  for (const auto& [operation, column] : testing::EveryOperationOnColumn()) {
-    group_by.aggregations.push_back(AggregationOf(column, operation, {}));
-    if (column.starts_with("map")) continue;
-    group_by.aggregations.push_back(AggregationOf(column, operation, {}));
-    group_by.aggregations.back().buckets = {"string"};
-  }
-  return group_by;
 }
 
 TEST(RowAggregator, FoldsEachBaseAggregationOnce) {
@@ -104,15 +79,6 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
             ErrorCode::kInvalidConf);
 }
 
-TEST(RowAggregator, AnEmptyFoldIsNull) {
-  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryType()).value();
-  const IR empty(rows);
-  EXPECT_TRUE(rows.IsEmpty(empty.data()));
-  for (size_t i = 0; i < rows.aggregations().size(); ++i) {
-    EXPECT_TRUE(Answer(rows, i, empty).is_null());
-  }
-}
-
 TEST(RowAggregator, TiesKeepTheFirstEncountered) {
   conf::GroupBy group_by;
   group_by.aggregations = {AggregationOf("v", Operation::kFirst, {}),
@@ -164,94 +130,45 @@ TEST(RowAggregator, NumbersAreChronons) {
   EXPECT_EQ(Answer(rows, 3, ir), Value(int64_t{3}));
 }
 
-TEST(RowAggregator, AnyFoldOfAnySplitIsTheSameState) {
-  const RowAggregator rows = RowAggregator::Bind(Everything(), testing::EveryType()).value();
-  testing::ForSeeds(400, [&](Random& random) {
+// What each operation owes alone is in operation_laws_test.cc.
+TEST(RowAggregator, SlotsOfOneRowDoNotTouch) {
+  testing::ForSeeds(300, [](Random& random) {
+    conf::GroupBy group_by = testing::RandomGroupBy(random, 12);
+    for (conf::Aggregation& aggregation : group_by.aggregations) aggregation.windows.clear();
+    const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
     testing::GeneratorOptions options;
-    options.rows = random.Below(40);
-    options.begin = random.OneIn(2) ? -options.span / 2 : 1'760'000'000'000;
-    const auto events = testing::RandomEvents(random, options);
-    std::vector<uint32_t> all(options.rows);
-    for (uint32_t row = 0; row < options.rows; ++row) all[row] = row;
-    const std::string whole = BytesOf(Fold(rows, events, all));
-
-    // Rows scattered over parts in one Update, parts merged in random pairs.
-    IrPool pool(rows, 4);
-    std::vector<std::byte*> parts;
-    for (uint64_t n = 1 + random.Below(6); n > 0; --n) parts.push_back(pool.New());
-    std::vector<std::byte*> targets;
-    for (size_t i = all.size(); i > 1; --i) std::swap(all[i - 1], all[random.Below(i)]);
-    for (size_t i = 0; i < all.size(); ++i) targets.push_back(parts[random.Below(parts.size())]);
-    rows.Update(events.batch, events.times, events.orders, all, targets);
-    while (parts.size() > 1) {
-      std::swap(parts[random.Below(parts.size())], parts.back());
-      std::byte* from = parts.back();
-      parts.pop_back();
-      std::byte* into = parts[random.Below(parts.size())];
-      IR copy(rows);
-      rows.Copy(copy.data(), into);
-      rows.Merge(copy.data(), from);
-      rows.Merge(from, into);
-      std::string one, other;
-      EncodeIr(rows, copy.data(), &one);
-      EncodeIr(rows, from, &other);
-      EXPECT_EQ(one, other) << "Merge does not commute";
-      rows.Copy(into, from);
-      rows.Reset(from);
-      EXPECT_TRUE(rows.IsEmpty(from));
-      EXPECT_EQ(BytesOf(copy), one);
-    }
-    std::string merged;
-    EncodeIr(rows, parts[0], &merged);
-    EXPECT_EQ(merged, whole);
-  });
-}
-
-TEST(RowAggregator, RemoveIsTheInverse) {
-  conf::GroupBy group_by;
-  for (const conf::Aggregation& aggregation : Everything().aggregations) {
-    conf::GroupBy alone;
-    alone.aggregations = {aggregation};
-    if (RowAggregator::Bind(alone, testing::EveryType())->removable()) {
-      group_by.aggregations.push_back(aggregation);
-    }
-  }
-  ASSERT_GT(group_by.aggregations.size(), 20u);
-  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
-  ASSERT_TRUE(rows.removable());
-  testing::ForSeeds(300, [&](Random& random) {
-    testing::GeneratorOptions options;
+    options.columns = rows.input_schema();
     options.rows = random.Below(30);
     const auto events = testing::RandomEvents(random, options);
-    std::vector<uint32_t> kept, removed, all;
-    for (uint32_t row = 0; row < options.rows; ++row) {
-      (random.OneIn(2) ? kept : removed).push_back(row);
-      all.push_back(row);
-    }
-    IR ir = Fold(rows, events, all);
-    rows.RemoveOne(events.batch, events.times, events.orders, removed, ir.data());
-    EXPECT_EQ(BytesOf(ir), BytesOf(Fold(rows, events, kept)));
-  });
-}
-
-TEST(RowAggregator, EveryOperationOnEveryTypeIsItsDefinition) {
-  const conf::GroupBy group_by = Everything();
-  const RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
-  testing::ForSeeds(300, [&](Random& random) {
-    testing::GeneratorOptions options;
-    options.rows = random.Below(12);
-    options.extremes = random.OneIn(2);
-    const auto events = testing::RandomEvents(random, options);
+    IrPool irs(rows, 2);
+    for (uint32_t key = 0; key < options.keys; ++key) irs.New();
+    std::vector<std::byte*> targets;
     std::vector<uint32_t> all;
-    for (uint32_t row = 0; row < options.rows; ++row) all.push_back(row);
-    const IR ir = Fold(rows, events, all);
-    const auto naive = testing::NaiveOutputs(group_by, events.batch, events.times, events.orders,
-                                             all, int64_t{1} << 60);
-    for (size_t i = 0; i < naive.size(); ++i) {
-      const types::Value answer = Answer(rows, i, ir);
-      EXPECT_TRUE(testing::AgreesWithNaive(group_by.aggregations[i], answer, naive[i]))
-          << conf::OutputsOf(group_by)[i].name << ": " << PrintJson(ToJson(answer)) << " and not "
-          << PrintJson(ToJson(naive[i]));
+    for (const uint32_t key : events.keys) {
+      targets.push_back(irs.at(key));
+      all.push_back(static_cast<uint32_t>(all.size()));
+    }
+    rows.Update(events.batch, events.times, events.orders, all, targets);
+    rows.Merge(irs.at(0), irs.at(1));
+    rows.Reset(irs.at(1));
+    EXPECT_TRUE(rows.IsEmpty(irs.at(1)));
+    std::vector<uint32_t> merged = events.RowsOf(0);
+    for (const uint32_t row : events.RowsOf(1)) merged.push_back(row);
+    const std::vector<uint32_t> folded[] = {merged, {}, events.RowsOf(2)};
+    for (uint32_t key = 0; key < options.keys; ++key) {
+      const auto naive = testing::NaiveOutputs(group_by, events.batch, events.times, events.orders,
+                                               folded[key], int64_t{1} << 60);
+      const auto outputs = conf::OutputsOf(group_by);
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        const conf::Aggregation& aggregation = group_by.aggregations[outputs[i].aggregation];
+        types::Column column(
+            rows.aggregations()[rows.BaseOf(aggregation, outputs[i].bucket)].kernel->output_type());
+        const std::byte* ir[] = {irs.at(key)};
+        rows.Finalize(rows.BaseOf(aggregation, outputs[i].bucket), ir, &column);
+        EXPECT_TRUE(testing::AgreesWithNaive(aggregation, column.ValueAt(0), naive[i]))
+            << outputs[i].name << ": " << PrintJson(ToJson(column.ValueAt(0))) << " and not "
+            << PrintJson(ToJson(naive[i]));
+      }
     }
   });
 }

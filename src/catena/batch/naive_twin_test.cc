@@ -51,7 +51,7 @@ RandomEvents MakeEvents(Random& random, size_t rows, uint64_t keys) {
     const int64_t time = testing::RandomTime(random, begin, RandomEvents::kDays * kDay.count());
     Row row{random.OneIn(20) ? Value() : Value(KeyName(random.Below(keys)))};
     for (size_t c = 1; c + 1 < schema.size(); ++c) {
-      Value value = testing::RandomValue(random, schema.fields[c].type, true);
+      Value value = testing::RandomValue(random, schema.fields[c].type, testing::Values::kAny);
       // Parquet's dictionaries, as DuckDB writes them, do not tell the two zeroes apart.
       if (auto* number = std::get_if<double>(&value.data); number && *number == 0) *number = 0.0;
       row.push_back(random.OneIn(6) ? Value() : std::move(value));

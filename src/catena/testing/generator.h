@@ -2,10 +2,9 @@
 // Random events for property tests: every type, nulls, ties, disorder, extremes, before 1970.
 //
 //   input   a seeded Random: the same seed makes the same events
-//   output  one Batch with a column per scalar type, named as the type in lower case ("double"),
-//           and lists and maps ("list_long", "map_double"); by row an event
-//           time (milliseconds), a source order (unique, not in order of time)
-//           and a key (0, 1, ...)
+//   output  one Batch, by default with a column per scalar type, named as the type in lower case
+//           ("double"), and lists and maps ("list_long", "map_double"); by row an event time
+//           (milliseconds), a source order (unique, not in order of time) and a key (0, 1, ...)
 //   null    about one value in six; a column may be all null
 
 #pragma once
@@ -22,38 +21,6 @@
 #include "catena/types/batch.h"
 
 namespace catena::testing {
-
-struct GeneratorOptions {
-  size_t rows = 60;
-  uint32_t keys = 3;
-  int64_t begin = 0;  // Event times lie in [begin, begin + span).
-  int64_t span = 40 * 86'400'000LL;
-  bool extremes = true;  // NaN, infinities, the largest and the smallest numbers.
-};
-
-struct GeneratedEvents {
-  types::Batch batch;
-  std::vector<int64_t> times;
-  std::vector<uint64_t> orders;
-  std::vector<uint32_t> keys;
-
-  // Rows of a key, as they came.
-  std::vector<uint32_t> RowsOf(uint32_t key) const {
-    std::vector<uint32_t> rows;
-    for (uint32_t row = 0; row < keys.size(); ++row) {
-      if (keys[row] == key) rows.push_back(row);
-    }
-    return rows;
-  }
-  // Rows of a key by (time, source order).
-  std::vector<uint32_t> SortedRowsOf(uint32_t key) const {
-    std::vector<uint32_t> rows = RowsOf(key);
-    std::sort(rows.begin(), rows.end(), [this](uint32_t a, uint32_t b) {
-      return std::pair(times[a], orders[a]) < std::pair(times[b], orders[b]);
-    });
-    return rows;
-  }
-};
 
 inline types::Schema EveryScalar() {
   using types::Kind;
@@ -83,19 +50,58 @@ inline types::Schema EveryType() {
   return schema;
 }
 
-inline double RandomDouble(Random& random, bool extremes) {
-  if (extremes && random.OneIn(40)) {
-    using Limits = std::numeric_limits<double>;
-    constexpr double kExtremes[] = {Limits::infinity(),
-                                    -Limits::infinity(),
-                                    Limits::quiet_NaN(),
-                                    1e300,
-                                    -1e300,
-                                    Limits::denorm_min(),
-                                    Limits::min(),
-                                    1e-300};
-    return kExtremes[random.Below(std::size(kExtremes))];
+// What the values are like; the values of a type that has none of a kind are ordinary.
+enum class Values : uint8_t {
+  kAny,       // Ordinary, here and there an extreme, NaN or infinity.
+  kOrdinary,  // Numbers of everyday size, short texts.
+  kNull,      // Nothing else.
+  kNan,
+  kInfinite,  // Of both signs.
+  kZero,      // 0.0 and -0.0, the integer 0, the empty text.
+  kExtreme,   // The largest, the smallest and the nearest to zero; long texts.
+};
+inline constexpr Values kEveryValues[] = {Values::kAny,    Values::kOrdinary, Values::kNull,
+                                          Values::kNan,    Values::kInfinite, Values::kZero,
+                                          Values::kExtreme};
+
+inline Values RandomKindOfValues(Random& random) {
+  return kEveryValues[random.Below(std::size(kEveryValues))];
+}
+
+struct GeneratorOptions {
+  size_t rows = 60;
+  uint32_t keys = 3;
+  int64_t begin = 0;  // Event times lie in [begin, begin + span).
+  int64_t span = 40 * 86'400'000LL;
+  Values values = Values::kAny;
+  types::Schema columns = EveryType();
+};
+
+struct GeneratedEvents {
+  types::Batch batch;
+  std::vector<int64_t> times;
+  std::vector<uint64_t> orders;
+  std::vector<uint32_t> keys;
+
+  // Rows of a key, as they came.
+  std::vector<uint32_t> RowsOf(uint32_t key) const {
+    std::vector<uint32_t> rows;
+    for (uint32_t row = 0; row < keys.size(); ++row) {
+      if (keys[row] == key) rows.push_back(row);
+    }
+    return rows;
   }
+  // Rows of a key by (time, source order).
+  std::vector<uint32_t> SortedRowsOf(uint32_t key) const {
+    std::vector<uint32_t> rows = RowsOf(key);
+    std::sort(rows.begin(), rows.end(), [this](uint32_t a, uint32_t b) {
+      return std::pair(times[a], orders[a]) < std::pair(times[b], orders[b]);
+    });
+    return rows;
+  }
+};
+
+inline double OrdinaryDouble(Random& random) {
   switch (random.Below(6)) {
     case 0:
       return random.OneIn(2) ? 0.0 : -0.0;
@@ -108,64 +114,92 @@ inline double RandomDouble(Random& random, bool extremes) {
   }
 }
 
-inline int64_t RandomInteger(Random& random, int64_t low, int64_t high, bool extremes) {
-  if (extremes && random.OneIn(12)) return random.OneIn(2) ? low : high;
-  if (random.OneIn(8)) {
-    const auto width = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-    return static_cast<int64_t>(static_cast<uint64_t>(low) +
-                                (width == ~uint64_t{0} ? random.Next() : random.Below(width + 1)));
+template <typename T>
+T RandomFloating(Random& random, Values values) {
+  using Limits = std::numeric_limits<T>;
+  constexpr Values kSpecial[] = {Values::kNan, Values::kInfinite, Values::kExtreme};
+  if (values == Values::kAny && random.OneIn(40)) values = kSpecial[random.Below(3)];
+  const T sign = random.OneIn(2) ? T{1} : T{-1};
+  // Mixed with others: what is special shows beside what is not.
+  if (values != Values::kZero && random.OneIn(3)) values = Values::kOrdinary;
+  switch (values) {
+    case Values::kNan:
+      return std::copysign(Limits::quiet_NaN(), sign);
+    case Values::kInfinite:
+      return sign * Limits::infinity();
+    case Values::kZero:
+      return sign * T{0};
+    case Values::kExtreme: {
+      constexpr T kExtremes[] = {Limits::max(), Limits::max() / 2, Limits::denorm_min(),
+                                 Limits::min(), Limits::epsilon(), T{1}};
+      return sign * kExtremes[random.Below(std::size(kExtremes))];
+    }
+    default:
+      return static_cast<T>(OrdinaryDouble(random));
   }
-  return random.Between(-20, 20);
 }
 
 template <typename T>
-types::Value RandomIntegerOf(Random& random, bool extremes) {
-  return types::Value(RandomInteger(random, std::numeric_limits<T>::min(),
-                                    std::numeric_limits<T>::max(), extremes));
+types::Value RandomInteger(Random& random, Values values) {
+  using Limits = std::numeric_limits<T>;
+  if (values == Values::kAny && random.OneIn(12)) values = Values::kExtreme;
+  if (values == Values::kZero) return types::Value(int64_t{0});
+  if (values == Values::kExtreme) {
+    constexpr T kExtremes[] = {Limits::min(), Limits::max(), Limits::min() + 1, 0, -1};
+    return types::Value(int64_t{kExtremes[random.Below(std::size(kExtremes))]});
+  }
+  if (values == Values::kAny && random.OneIn(8)) {
+    return types::Value(int64_t{static_cast<T>(random.Next())});
+  }
+  return types::Value(random.Between(-20, 20));
 }
 
-inline types::Value RandomValue(Random& random, const types::DataType& type, bool extremes) {
+inline types::Value RandomText(Random& random, Values values) {
+  uint64_t length = values == Values::kExtreme ? random.Below(200) : random.Below(4);
+  if (values == Values::kAny && random.OneIn(10)) length = random.Below(60);
+  if (values == Values::kZero) length = 0;
+  std::string text;
+  for (uint64_t i = 0; i < length; ++i) text += "ab\0\x7f\x80\xff z"[random.Below(8)];
+  return types::Value(std::move(text));
+}
+
+inline types::Value RandomValue(Random& random, const types::DataType& type, Values values) {
   using types::Kind;
+  if (values == Values::kNull) return types::Value();
+  const auto inner = [&](const types::DataType& of) {
+    return random.OneIn(5) ? types::Value() : RandomValue(random, of, values);
+  };
   switch (type.kind) {
     case Kind::kBool:
-      return types::Value(random.OneIn(2));
+      return types::Value(values != Values::kZero && random.OneIn(2));
     case Kind::kByte:
-      return RandomIntegerOf<int8_t>(random, extremes);
+      return RandomInteger<int8_t>(random, values);
     case Kind::kShort:
-      return RandomIntegerOf<int16_t>(random, extremes);
+      return RandomInteger<int16_t>(random, values);
     case Kind::kInt:
     case Kind::kDate:
-      return RandomIntegerOf<int32_t>(random, extremes);
+      return RandomInteger<int32_t>(random, values);
     case Kind::kLong:
     case Kind::kTimestamp:
-      return RandomIntegerOf<int64_t>(random, extremes);
+      return RandomInteger<int64_t>(random, values);
     case Kind::kFloat:
-      return types::Value(static_cast<double>(static_cast<float>(RandomDouble(random, extremes))));
+      return types::Value(static_cast<double>(RandomFloating<float>(random, values)));
     case Kind::kDouble:
-      return types::Value(RandomDouble(random, extremes));
+      return types::Value(RandomFloating<double>(random, values));
     case Kind::kList: {
       types::ValueList list;
-      for (uint64_t n = random.Below(4); n > 0; --n) {
-        list.push_back(random.OneIn(5) ? types::Value()
-                                       : RandomValue(random, type.children[0], extremes));
-      }
+      for (uint64_t n = random.Below(4); n > 0; --n) list.push_back(inner(type.children[0]));
       return types::Value(std::move(list));
     }
     case Kind::kMap: {
       types::ValueMap map;
       for (const char* key : {"b", "", "a"}) {
-        if (random.OneIn(3)) continue;
-        map.emplace_back(key, random.OneIn(5) ? types::Value()
-                                              : RandomValue(random, type.children[1], extremes));
+        if (!random.OneIn(3)) map.emplace_back(key, inner(type.children[1]));
       }
       return types::Value(std::move(map));
     }
-    default: {
-      std::string text;
-      const uint64_t length = random.OneIn(10) ? random.Below(60) : random.Below(4);
-      for (uint64_t i = 0; i < length; ++i) text += "ab\0\x7f\x80\xff z"[random.Below(8)];
-      return types::Value(std::move(text));
-    }
+    default:
+      return RandomText(random, values);
   }
 }
 
@@ -180,8 +214,9 @@ inline int64_t RandomTime(Random& random, int64_t begin, int64_t span) {
 
 inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& options) {
   GeneratedEvents events;
-  types::BatchBuilder builder(EveryType(), options.rows);
-  const uint64_t all_null = random.OneIn(4) ? random.Below(11) : 11;
+  types::BatchBuilder builder(options.columns, options.rows);
+  const size_t columns = options.columns.size();
+  const size_t all_null = random.OneIn(4) ? random.Below(columns) : columns;
   for (size_t row = 0; row < options.rows; ++row) {
     const bool tied = !events.times.empty() && random.OneIn(5);
     events.times.push_back(tied ? events.times[random.Below(events.times.size())]
@@ -189,11 +224,11 @@ inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& opti
     // Partition and offset; unique, because the offset is.
     events.orders.push_back(random.Below(3) << 48 | (row * 7919 % options.rows + row * 100'000));
     events.keys.push_back(static_cast<uint32_t>(random.Below(options.keys)));
-    for (size_t i = 0; i < builder.schema().size(); ++i) {
+    for (size_t i = 0; i < columns; ++i) {
       const bool null = i == all_null || random.OneIn(6);
       const Status appended = builder.column(i)->AppendValue(
           null ? types::Value()
-               : RandomValue(random, builder.schema().fields[i].type, options.extremes));
+               : RandomValue(random, options.columns.fields[i].type, options.values));
       CATENA_CHECK(appended.ok(), "the generator made a value that its column refuses");
     }
   }

@@ -34,34 +34,41 @@ struct NaiveEvent {
 
 // The exact sum of finite doubles, rounded once, ties to even.
 inline double NaiveSum(const std::vector<double>& values) {
-  std::vector<double> parts;  // Their sum is exact; none overlaps another; ascending.
-  for (double x : values) {
+  using Wide = __float128;  // A sum of doubles does not overflow on its way.
+  const auto magnitude = [](Wide x) { return x < 0 ? -x : x; };
+  std::vector<Wide> parts;  // Their sum is exact; none overlaps another; ascending.
+  for (const double value : values) {
+    Wide x = value;
     size_t kept = 0;
-    for (double y : parts) {
-      if (std::fabs(x) < std::fabs(y)) std::swap(x, y);
-      const double high = x + y;
-      const double low = y - (high - x);
-      if (low != 0.0) parts[kept++] = low;
+    for (Wide y : parts) {
+      if (magnitude(x) < magnitude(y)) std::swap(x, y);
+      const Wide high = x + y;
+      const Wide low = y - (high - x);
+      if (low != 0) parts[kept++] = low;
       x = high;
     }
     parts.resize(kept);
     parts.push_back(x);
   }
-  double sum = 0.0;
-  double low = 0.0;
-  while (!parts.empty() && low == 0.0) {
-    const double x = sum;
-    const double y = parts.back();
+  Wide sum = 0;
+  Wide rest = 0;  // Beyond the last bit of `sum`.
+  while (!parts.empty() && rest == 0) {
+    const Wide x = sum;
+    const Wide y = parts.back();
     parts.pop_back();
     sum = x + y;
-    low = y - (sum - x);
+    rest = y - (sum - x);
   }
-  // A half that was rounded to even although more lies below it.
-  if (!parts.empty() && (low < 0.0) == (parts.back() < 0.0) && low != 0.0) {
-    const double twice = low * 2.0;
-    if (const double next = sum + twice; next - sum == twice) sum = next;
-  }
-  return sum;
+  const auto nearest = static_cast<double>(sum);
+  if (rest == 0) return nearest;
+  // A tie that was rounded to even although more lies beyond it.
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const auto wide = [](double x) {
+    return std::isfinite(x) ? Wide{x} : std::copysign(0x1p1023, x) * Wide{2};
+  };
+  const double other = std::nextafter(nearest, sum > wide(nearest) ? kInfinity : -kInfinity);
+  const bool tie = sum - wide(nearest) == wide(other) - sum;
+  return tie && (rest > 0) == (sum > wide(nearest)) ? other : nearest;
 }
 
 inline double NaiveNumber(const types::Value& value) {
@@ -289,6 +296,21 @@ inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::V
   if (x == nullptr || y == nullptr || (!variance && !subtracts)) return answer == naive;
   const double scale = std::max({std::fabs(*x), std::fabs(*y), subtracts ? 1.0 : 0.0});
   return answer == naive || std::fabs(*x - *y) <= 1e-12 * scale;
+}
+
+// Whether equal inputs make equal states, and so equal bytes, whatever order of updates and merges
+// led there. Not those sketches whose state tells that order: KLL, which throws away by chance, and
+// frequent items, which throws away what was rare when it was full. Their answers are compared.
+inline bool IsCanonical(conf::Operation operation) {
+  switch (operation) {
+    case conf::Operation::kApproxPercentile:
+    case conf::Operation::kApproxHistogramK:
+    case conf::Operation::kFrequentK:
+    case conf::Operation::kApproxHeavyHittersK:
+      return false;
+    default:
+      return true;
+  }
 }
 
 // What one row gives: by key (of the bucket, of the map, else "") the values that are not null.

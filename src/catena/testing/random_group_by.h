@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random GroupBys over the columns of EveryType(): every operation of the catalog on every input
-// type that it takes, in random windows.
+// GroupBys over the columns of EveryType(): every operation of the catalog on every input type that
+// it takes, and random ones in random windows.
 
 #pragma once
 
@@ -16,29 +16,6 @@
 
 namespace catena::testing {
 
-struct OperationOnColumn {
-  conf::Operation operation;
-  std::string column;
-};
-
-// Every pair that binds.
-inline std::vector<OperationOnColumn> EveryOperationOnColumn() {
-  std::vector<OperationOnColumn> pairs;
-  for (int i = 0; i <= static_cast<int>(conf::Operation::kApproxHeavyHittersK); ++i) {
-    const auto operation = static_cast<conf::Operation>(i);
-    for (const types::Field& field : EveryType().fields) {
-      const std::map<std::string, std::string> arguments{{"k", "3"}};
-      aggregate::BindRequest request;
-      request.input = field.type;
-      request.arguments = &arguments;
-      if (aggregate::BindOperation(operation, request).ok()) {
-        pairs.push_back({operation, field.name});
-      }
-    }
-  }
-  return pairs;
-}
-
 inline conf::Aggregation AggregationOf(const std::string& column, conf::Operation operation,
                                        std::vector<conf::Window> windows) {
   conf::Aggregation aggregation;
@@ -53,9 +30,36 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
                                         conf::Operation::kHistogram,
                                         conf::Operation::kBoundedUniqueCount};
   if (std::find(std::begin(kWithK), std::end(kWithK), operation) != std::end(kWithK)) {
-    aggregation.arguments["k"] = "3";
+    aggregation.arguments.emplace("k", "3");
   }
   return aggregation;
+}
+
+// Every operation on every column of EveryType() that it takes, with an argument k and without,
+// plain, by bucket and element-wise: whatever binds, unwindowed.
+inline const std::vector<conf::Aggregation>& EveryAggregation() {
+  static const std::vector<conf::Aggregation> every = [] {
+    std::vector<conf::Aggregation> bound;
+    const auto keep = [&bound](const conf::Aggregation& aggregation) {
+      conf::GroupBy alone;
+      alone.aggregations = {aggregation};
+      if (aggregate::RowAggregator::Bind(alone, EveryType()).ok()) bound.push_back(aggregation);
+    };
+    for (int i = 0; i <= static_cast<int>(conf::Operation::kApproxHeavyHittersK); ++i) {
+      for (const types::Field& field : EveryType().fields) {
+        for (const unsigned shape : {0u, 1u, 2u, 3u}) {
+          conf::Aggregation aggregation =
+              AggregationOf(field.name, static_cast<conf::Operation>(i), {});
+          if ((shape & 1) != 0) aggregation.buckets = {"string"};
+          aggregation.element_wise = (shape & 2) != 0;
+          keep(aggregation);
+          if (aggregation.arguments.erase("k") == 1) keep(aggregation);
+        }
+      }
+    }
+    return bound;
+  }();
+  return every;
 }
 
 inline conf::Window RandomWindow(Random& random) {
@@ -70,21 +74,21 @@ inline conf::Window RandomWindow(Random& random) {
   return kWindows[random.Below(std::size(kWindows))];
 }
 
-// `aggregations` of the pairs above, each with up to four windows or unwindowed, some by bucket.
+// What the GroupBy reads of EveryType().
+inline types::Schema ColumnsOf(const conf::GroupBy& group_by) {
+  return aggregate::RowAggregator::Bind(group_by, EveryType()).value().input_schema();
+}
+
+// So many of EveryAggregation(), each with up to four windows or unwindowed.
 inline conf::GroupBy RandomGroupBy(Random& random, size_t aggregations) {
-  static const std::vector<OperationOnColumn> pairs = EveryOperationOnColumn();
+  const std::vector<conf::Aggregation>& every = EveryAggregation();
   conf::GroupBy group_by;
   group_by.metadata.name = "test/random.v1";
   for (size_t i = 0; i < aggregations; ++i) {
-    const OperationOnColumn& pair = pairs[random.Below(pairs.size())];
-    std::vector<conf::Window> windows;
-    if (!random.OneIn(4)) {
-      for (uint64_t w = random.Below(4) + 1; w > 0; --w) windows.push_back(RandomWindow(random));
-    }
-    group_by.aggregations.push_back(AggregationOf(pair.column, pair.operation, windows));
-    if (!pair.column.starts_with("map") && random.OneIn(4)) {
-      group_by.aggregations.back().buckets = {"string"};
-    }
+    group_by.aggregations.push_back(every[random.Below(every.size())]);
+    if (random.OneIn(4)) continue;
+    std::vector<conf::Window>& windows = group_by.aggregations.back().windows;
+    for (uint64_t w = random.Below(4) + 1; w > 0; --w) windows.push_back(RandomWindow(random));
   }
   return group_by;
 }
