@@ -2,6 +2,7 @@
 # The front door. Every target sets up what it needs by itself on a bare Debian 12.
 
 FUZZ_SECONDS ?= 60
+FUZZ_TIMES ?= 100
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
@@ -33,12 +34,16 @@ check: setup ## before a commit: format, tidy, dev build, unit tests
 
 bench-%: setup ## measure: make bench-kv; a table, and build/bench/kv.json (bench/README.md)
 	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
-	@.venv/bin/python $(or $(wildcard bench/$*.py),bench/module.py $*) $(ARGS)
+	@cmake --build --preset release --target $*_bench
+	@build/release/src/catena/$*/$*_bench
 
-fuzz: setup ## run every fuzzer for FUZZ_SECONDS=60
+fuzz: setup ## every fuzzer for FUZZ_SECONDS=60, the property tests FUZZ_TIMES=100 times
 	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
 	@cmake --build --preset fuzz
-	@tools/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS)
+	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
+	@cmake --build --preset release --target aggregate_test
+	@tools/fuzz.sh build/fuzz/fuzz $(FUZZ_SECONDS) \
+	  build/release/src/catena/aggregate/aggregate_test $(FUZZ_TIMES)
 
 format: ## rewrite C++ sources in the house format
 	@clang-format -i $(CPP_FILES)

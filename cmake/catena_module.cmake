@@ -5,7 +5,7 @@
 #   catena_<name>     static library of every *.cc that is not a test, benchmark, fuzzer or main.cc
 #   <name>_test       all *_test.cc beside them, registered with ctest case by case
 #   <name>_bench      all *_bench.cc                     (built on demand: `make bench-<name>`)
-#   <stem>_fuzz       one program per <stem>_fuzz.cc     (built on demand: `make fuzz`)
+#   <stem>_fuzz       one program per <stem>_fuzz.cc; ctest runs it for a while, `make fuzz` longer
 #   catena            the product, from main.cc
 # DEPENDS are the only modules it may include; tools/tidy.py reads the same line. LINK names
 # third_party:: targets without their prefix. TEST_DEPENDS adds modules for the tests alone.
@@ -75,17 +75,21 @@ function(catena_program name)
             "$<TARGET_FILE:third_party::duckdb>" "${CMAKE_BINARY_DIR}/lib")
 endfunction()
 
-function(catena_fuzzer source module)
+function(catena_fuzzer source)
+  cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   get_filename_component(name "${source}" NAME_WE)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    add_executable(${name} EXCLUDE_FROM_ALL "${source}")
+    add_executable(${name} "${source}")
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   else()
-    add_executable(${name} EXCLUDE_FROM_ALL "${source}" "${CMAKE_SOURCE_DIR}/tools/fuzz_driver.cc")
+    add_executable(${name} "${source}" "${CMAKE_SOURCE_DIR}/tools/fuzz_driver.cc")
   endif()
-  target_link_libraries(${name} PRIVATE catena_${module})
+  target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+  catena_link(${name} PRIVATE DEPENDS ${arg_DEPENDS})
   set_property(GLOBAL APPEND PROPERTY catena_fuzzers ${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  # Seeded, so that every run is the same run; `make fuzz` goes on where this ends.
+  add_test(NAME ${name} COMMAND ${name} -seed=1 -runs=20000 -max_total_time=600)
 endfunction()
 
 function(catena_module name)
@@ -120,7 +124,7 @@ function(catena_module name)
     catena_link(${name}_bench PRIVATE DEPENDS ${name} ${arg_TEST_DEPENDS} LINK benchmark_main)
   endif()
   foreach(source IN LISTS fuzzers)
-    catena_fuzzer("${source}" ${name})
+    catena_fuzzer("${source}" DEPENDS ${name} ${arg_TEST_DEPENDS})
   endforeach()
   if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/main.cc")
     catena_program(catena)
