@@ -11,7 +11,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
 
-setup: ## install apt packages, DuckDB and .venv (quick when nothing changed)
+setup: ## install apt packages, DuckDB, DataSketches and .venv (quick when nothing changed)
 	@tools/setup.sh
 
 build: setup ## build/release/bin/catena and .venv

@@ -51,6 +51,14 @@ set_target_properties(third_party::duckdb PROPERTIES
   IMPORTED_LOCATION "${duckdb}/lib/libduckdb.so"
   INTERFACE_INCLUDE_DIRECTORIES "${duckdb}/include")
 
+# aggregate: Apache DataSketches (CPC, KLL), headers of the crate dsrs 0.6.1
+set(datasketches "${CATENA_THIRD_PARTY_DIR}/datasketches/include")
+if(NOT EXISTS "${datasketches}/cpc_sketch.hpp")
+  message(FATAL_ERROR "DataSketches is not in ${datasketches}: run `make setup`")
+endif()
+catena_third_party(datasketches)
+target_include_directories(third_party_datasketches SYSTEM INTERFACE "${datasketches}")
+
 # topic: JSON of events 3.0, Kafka 2.0
 catena_find(simdjson)
 catena_third_party(simdjson simdjson::simdjson)

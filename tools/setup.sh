@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, the venv.
+# Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, DataSketches,
+# the venv.
 #
 #   effect   apt packages (needs root or sudo, only when one is missing); build/third_party;
 #            .venv; downloads are kept in $CATENA_CACHE (default ~/.cache/catena)
@@ -28,6 +29,10 @@ readonly DUCKDB_VERSION=1.5.6
 readonly DUCKDB_NPM_PACKAGE="@duckdb/node-bindings-linux-x64@${DUCKDB_VERSION}-r.1"
 readonly DUCKDB_NPM_FILE="duckdb-node-bindings-linux-x64-${DUCKDB_VERSION}-r.1.tgz"
 readonly DUCKDB_PYPI_FILE="duckdb-${DUCKDB_VERSION}.tar.gz"
+
+# A Rust binding that carries the C++ headers of Apache DataSketches; nothing of Rust is built.
+readonly DSRS_VERSION=0.6.1
+readonly DSRS_FILE="dsrs-${DSRS_VERSION}.crate"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -69,6 +74,8 @@ setup_apt() {
     installed "$package" || missing+=("$package")
   done
   command -v npm >/dev/null || missing+=(nodejs npm)
+  # Debian's package `cargo` is too old for today's index.
+  command -v cargo >/dev/null || [ -f "$CACHE/$DSRS_FILE" ] || missing+=(cargo-web)
   if ! installed libboost1.81-dev && ! installed libboost-dev; then
     apt_lists
     missing+=("$(boost_package)")
@@ -117,6 +124,33 @@ setup_duckdb() {
   say "duckdb: $DUCKDB_VERSION in $target"
 }
 
+# Leaves $DSRS_FILE in the working folder. Only cargo knows where crates are, and it fetches for a
+# package.
+fetch_dsrs() {
+  mkdir src
+  touch src/lib.rs
+  printf '%s\n' '[package]' 'name = "fetch"' 'version = "0.0.0"' '[dependencies]' \
+    "dsrs = \"=$DSRS_VERSION\"" >Cargo.toml
+  cargo fetch
+  cp "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/"$DSRS_FILE" .
+}
+
+setup_datasketches() {
+  local target=build/third_party/datasketches scratch part
+  mkdir -p "$CACHE"
+  cached "$DSRS_FILE" fetch_dsrs
+  scratch="$(mktemp -d build/third_party.XXXXXX)"
+  for part in common cpc kll; do
+    tar -xzf "$CACHE/$DSRS_FILE" -C "$scratch" --strip-components=4 \
+      "dsrs-$DSRS_VERSION/datasketches-cpp/$part/include"
+  done
+  rm -rf "$target"
+  mkdir -p "$target"
+  chmod 755 "$scratch"
+  mv "$scratch" "$target/include"
+  say "datasketches: headers of dsrs $DSRS_VERSION in $target"
+}
+
 setup_python() {
   quietly .venv/bin/python -m pip install -e './python[dev]'
   say "python: .venv has $(.venv/bin/python --version) and ./python[dev]"
@@ -144,5 +178,8 @@ for file in lib/libduckdb.so include/duckdb.h; do
   [ -f "build/third_party/duckdb/$file" ] || rm -f "$STAMPS/duckdb"
 done
 step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
+
+[ -f build/third_party/datasketches/include/cpc_sketch.hpp ] || rm -f "$STAMPS/datasketches"
+step datasketches "$DSRS_VERSION $(sha256sum <tools/checksums.sha256)"
 
 step python "$(sha256sum python/pyproject.toml)"

@@ -43,6 +43,7 @@ class Operation(metaclass=type(ttypes.Operation)):
     KURTOSIS = ttypes.Operation.KURTOSIS
     HISTOGRAM = ttypes.Operation.HISTOGRAM
     HISTOGRAM_K = collector(ttypes.Operation.HISTOGRAM)
+    FREQUENT_K = collector(ttypes.Operation.HISTOGRAM)  # Zipline's spelling.
     APPROX_HISTOGRAM_K = collector(ttypes.Operation.APPROX_HISTOGRAM_K)
     FIRST_K = collector(ttypes.Operation.FIRST_K)
     LAST_K = collector(ttypes.Operation.LAST_K)

@@ -8,6 +8,8 @@ from catena.api.ttypes import Operation
 from catena.compile import engine_object, output_columns, sql, types
 from catena.compile.node import Violation
 
+# Of the sketches whose k has another meaning than how many values to keep.
+_SKETCH_K = {"APPROX_UNIQUE_COUNT": (4, 16), "APPROX_PERCENTILE": (8, 65535)}
 _NEEDS_K = ("LAST_K", "FIRST_K", "TOP_K", "BOTTOM_K", "APPROX_HISTOGRAM_K", "BOUNDED_UNIQUE_COUNT")
 
 
@@ -175,6 +177,10 @@ class Checker:
         k = arguments.get("k")
         if operation in _NEEDS_K and not (isinstance(k, str) and k.isdigit() and int(k) > 0):
             self.wrong(f"{operation} needs a positive k, got {k!r}", node, path, group_by)
+        least, most = _SKETCH_K.get(operation, (0, 10_000))
+        if k is not None and not (str(k).isdigit() and least <= int(k) <= most):
+            self.wrong(f"k of {operation} is from {least} to {most}, got {k!r}",
+                       node, path, group_by)  # fmt: skip
         if operation == "APPROX_PERCENTILE" and "percentiles" in arguments:
             try:
                 values = json.loads(arguments["percentiles"])

@@ -30,6 +30,9 @@ def compile_one(repo, definition):
         ('Aggregation("amount", Operation.HISTOGRAM)', "it needs a STRING"),
         ('Aggregation("amount", Operation.LAST_K(0))', "positive k"),
         ('Aggregation("amount", Operation.APPROX_PERCENTILE([1.5]))', "between 0 and 1"),
+        ('Aggregation("amount", Operation.APPROX_PERCENTILE([0.5], k=7))', "from 8 to 65535"),
+        ('Aggregation("name", Operation.APPROX_UNIQUE_COUNT_LGK(17))', "from 4 to 16, got '17'"),
+        ('Aggregation("name", Operation.APPROX_HISTOGRAM_K(10_001))', "from 0 to 10000"),
         ('Aggregation("amount", buckets=["amount2"])', "must be a STRING"),
         ('Aggregation("name", Operation.HISTOGRAM_K(1)), '
          'Aggregation("name", Operation.HISTOGRAM_K(2))', "two outputs are named"),

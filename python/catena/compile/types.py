@@ -109,6 +109,9 @@ def refusal(operation: str, input_type: str | None) -> str | None:
         return None if numbers else f"it needs a number, and the column is {value}"
     if operation == "HISTOGRAM":
         return None if value == "STRING" else f"it needs a STRING, and the column is {value}"
+    if operation == "APPROX_HISTOGRAM_K":
+        counted = value in NUMERIC or value == "STRING"
+        return None if counted else f"it needs a number or a STRING, and the column is {value}"
     if operation in ("MIN", "MAX", "TOP_K", "BOTTOM_K"):
         ordered = value in NUMERIC or value in ("STRING", "BOOLEAN")
         return None if ordered else f"it needs values with an order, and the column is {value}"

@@ -180,6 +180,44 @@ TEST(IrCodec, GoldenBytesOfSeveralValues) {
             "00000000");
 }
 
+// Sized sketches as Apache DataSketches writes them: CPC in Java 0.13.4, which Chronon uses; KLL
+// and frequent items in Python 5.2.
+TEST(IrCodec, GoldenBytesOfSketches) {
+  using types::Kind;
+  conf::Aggregation aggregation;
+  aggregation.input_column = "v";
+  aggregation.operation = Operation::kApproxUniqueCount;
+  EXPECT_EQ(HexOfOne(Kind::kLong, aggregation, {1, 2, -5}),
+            "14"
+            "04011008000acc93"  // Ints, version, family, lg_k, column, flags, seed.
+            "0300000001000000"  // Three cells in one word.
+            "ae7adb03");
+  aggregation.operation = Operation::kApproxPercentile;
+  EXPECT_EQ(HexOfOne(Kind::kDouble, aggregation, {1.5, -2.0, 300.0}),
+            "2c"
+            "05010f0280000800"  // Ints, version, family, sorted, k, m.
+            "03000000000000008000"
+            "0100"  // Three inputs, one level.
+            "7d000000"
+            "000000c000009643"  // The least and the largest.
+            "000000c00000c03f00009643");
+  EXPECT_EQ(HexOfOne(Kind::kDouble, aggregation, {1.5}),
+            "0c"
+            "02020f0680000800"
+            "0000c03f");
+  aggregation.operation = Operation::kApproxHistogramK;
+  EXPECT_EQ(HexOfOne(Kind::kString, aggregation, {"b", "a", "b", ""}),
+            "46"
+            "04010a0403000000"  // Longs, version, family, largest and present size.
+            "0300000000000000"
+            "0400000000000000"  // Three items, four inputs, offset 0.
+            "0000000000000000"
+            "010000000000000001000000000000000200000000000000"
+            "00000000"
+            "0100000061"
+            "0100000062");
+}
+
 TEST(IrCodec, GoldenBytesOfListsAndMaps) {
   using types::DataType;
   using types::Kind;

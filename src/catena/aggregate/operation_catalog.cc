@@ -23,7 +23,12 @@
   X(kUniqueTopK)             \
   X(kBoundedUniqueCount)     \
   X(kUniqueCount)            \
-  X(kHistogram)
+  X(kApproxUniqueCount)      \
+  X(kApproxPercentile)       \
+  X(kHistogram)              \
+  X(kApproxHistogramK)       \
+  X(kApproxFrequentK)        \
+  X(kApproxHeavyHittersK)
 
 namespace catena::aggregate {
 
@@ -68,13 +73,7 @@ const OperationEntry* FindOperation(std::string_view name) {
 Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request) {
   const std::string name = conf::OperationName(operation);
   const OperationEntry* entry = FindOperation(name);
-  if (entry == nullptr) {
-    std::string known;
-    for (const OperationEntry* one : kOperations) {
-      known += (known.empty() ? "" : " ") + std::string(one->name);
-    }
-    return Unsupported("operation is not in this build (use one of " + known + "): " + name);
-  }
+  CATENA_CHECK(entry != nullptr, "an operation of conf is not in the table: " + name);
   CATENA_TRY(KernelPtr kernel, BindInput(*entry, request));
   if (kernel == nullptr) {
     const bool nested = !request.input.children.empty();

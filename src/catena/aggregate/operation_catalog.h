@@ -4,8 +4,8 @@
 // To add an operation: one file in operations/ that defines its OperationEntry, and one line in the
 // list at the top of operation_catalog.cc.
 //
-//   errors   BindOperation: kUnsupported names an operation that is not in the table, kInvalidConf
-//            an input type it does not take (and those it does) or a wrong argument
+//   errors   BindOperation: kInvalidConf names an input type that the operation does not take (and
+//            those it does) or a wrong argument; kUnsupported a list or map that it does not
 //   threads  immutable
 
 #pragma once

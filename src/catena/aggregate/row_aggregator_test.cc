@@ -50,16 +50,17 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
       AggregationOf("long", Operation::kApproxPercentile, {}),
       AggregationOf("long", Operation::kSum, {}),
   };
+  group_by.aggregations[2].arguments["percentiles"] = "[0.5, 1.5]";
   const auto rows = RowAggregator::Bind(group_by, testing::EveryType());
   ASSERT_FALSE(rows.ok());
   EXPECT_EQ(rows.error().code, ErrorCode::kInvalidConf);
   EXPECT_THAT(rows.error().message, HasSubstr("risk/merchants.v1: aggregations[0]: unknown input"));
   EXPECT_THAT(rows.error().message, HasSubstr("amuont"));
   EXPECT_THAT(rows.error().message, HasSubstr("aggregations[1]: input type does not suit"));
-  EXPECT_THAT(rows.error().message, HasSubstr("aggregations[2]: operation is not in this build"));
-  EXPECT_THAT(rows.error().message, HasSubstr("APPROX_PERCENTILE"));
+  EXPECT_THAT(rows.error().message, HasSubstr("aggregations[2]: argument percentiles"));
+  EXPECT_THAT(rows.error().message, HasSubstr("[0.5, 1.5]"));
 
-  group_by.aggregations = {AggregationOf("long", Operation::kApproxPercentile, {})};
+  group_by.aggregations = {AggregationOf("list_string", Operation::kSum, {})};
   EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryType()).error().code,
             ErrorCode::kUnsupported);
   group_by.aggregations = {AggregationOf("map_double", Operation::kSum, {}),

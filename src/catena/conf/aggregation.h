@@ -37,7 +37,7 @@ enum class Operation : uint8_t {
   kApproxHistogramK,
   kBoundedUniqueCount,
   kUniqueTopK,
-  kFrequentK,
+  kApproxFrequentK,
   kApproxHeavyHittersK,
 };
 

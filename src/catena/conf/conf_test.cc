@@ -75,7 +75,7 @@ TEST(ConfTest, LineageListsParentsFirst) {
 
 TEST(ConfTest, TellsTheDialectsApart) {
   const Json zipline = *ParseJson(R"json({"metaData": {"name": "a.b__1"}})json", "z");
-  EXPECT_EQ(*OperationOf(18, DialectOf(zipline)), Operation::kFrequentK);
+  EXPECT_EQ(*OperationOf(18, DialectOf(zipline)), Operation::kApproxFrequentK);
   const Json chronon =
       *ParseJson(R"json({"metaData": {"name": "a.b", "customJson": "{}"}})json", "c");
   EXPECT_EQ(*OperationOf(18, DialectOf(chronon)), Operation::kApproxHistogramK);

@@ -66,7 +66,7 @@ Result<Operation> OperationOf(int64_t number, Dialect dialect) {
     if (number == 18) return Operation::kApproxHistogramK;
     if (number == 19) return Operation::kBoundedUniqueCount;
   } else {
-    if (number == 18) return Operation::kFrequentK;
+    if (number == 18) return Operation::kApproxFrequentK;
     if (number == 19) return Operation::kApproxHeavyHittersK;
     if (number == 20) return Operation::kUniqueTopK;
   }

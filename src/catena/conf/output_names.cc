@@ -27,7 +27,7 @@ constexpr const char* kNames[] = {"MIN",
                                   "APPROX_HISTOGRAM_K",
                                   "BOUNDED_UNIQUE_COUNT",
                                   "UNIQUE_TOP_K",
-                                  "FREQUENT_K",
+                                  "APPROX_FREQUENT_K",
                                   "APPROX_HEAVY_HITTERS_K"};
 
 // LAST_K, FIRST_K, TOP_K and BOTTOM_K carry their k in the name; the others do not (semantics.md).

@@ -3,7 +3,7 @@
 //
 // Written from semantics, on boxed values, sharing nothing with aggregate/: what it answers is what
 // every fast path must answer, to the last bit (AgreesWithNaive: where a definition needs roots and
-// quotients of rounded numbers, to 1e-12).
+// quotients of rounded numbers, to 1e-12; what approximates, within its bound: naive_sketches.h).
 //
 //   input   events of one key in any order; times in milliseconds
 //   output  one Value per output of conf::OutputsOf, in that order; null for an empty window and
@@ -22,6 +22,7 @@
 
 #include "catena/base/time.h"
 #include "catena/conf/output_names.h"
+#include "catena/testing/naive_sketches.h"
 #include "catena/types/batch.h"
 
 namespace catena::testing {
@@ -174,6 +175,36 @@ inline types::Value NaiveHistogram(const conf::Aggregation& aggregation,
   return types::Value(std::move(map));
 }
 
+// What the approximate operations are judged by.
+inline types::Value NaiveExact(const conf::Aggregation& aggregation,
+                               const std::vector<NaiveEvent>& events) {
+  if (aggregation.operation == conf::Operation::kApproxUniqueCount) {
+    return NaiveCpcCount(NaiveUnique(events));
+  }
+  if (IsFrequent(aggregation.operation)) {
+    types::ValueMap counts;
+    for (const types::Value& input : NaiveUnique(events)) {
+      counts.emplace_back(
+          input, std::count_if(events.begin(), events.end(),
+                               [&](const NaiveEvent& event) { return event.value == input; }));
+    }
+    return types::Value(std::move(counts));
+  }
+  std::vector<double> floats;
+  for (const NaiveEvent& event : events) {
+    const auto* integer = std::get_if<int64_t>(&event.value.data);
+    const float number = integer != nullptr ? static_cast<float>(*integer)
+                                            : static_cast<float>(NaiveNumber(event.value));
+    if (!std::isnan(number)) floats.push_back(number);
+  }
+  std::vector<double> shares{0.5};
+  const auto argument = aggregation.arguments.find("percentiles");
+  if (argument != aggregation.arguments.end()) {
+    shares = Json::parse(argument->second).get<std::vector<double>>();
+  }
+  return NaivePercentiles(aggregation, shares, std::move(floats));
+}
+
 // The operations that pick or list inputs; `events` are sorted by (time, order).
 inline types::Value NaivePick(const conf::Aggregation& aggregation,
                               std::vector<NaiveEvent> events) {
@@ -257,6 +288,12 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
     }
     case conf::Operation::kHistogram:
       return NaiveHistogram(aggregation, events);
+    case conf::Operation::kApproxUniqueCount:
+    case conf::Operation::kApproxPercentile:
+    case conf::Operation::kApproxHistogramK:
+    case conf::Operation::kApproxFrequentK:
+    case conf::Operation::kApproxHeavyHittersK:
+      return NaiveExact(aggregation, events);
     default:
       return NaivePick(aggregation, std::move(events));
   }
@@ -276,7 +313,7 @@ inline bool NaiveInside(int64_t time, int64_t query, const conf::AggregationOutp
 }
 
 // Equal; for moments within 1e-12 of the larger, or of one where the definition subtracts (a skew
-// or an excess kurtosis near zero).
+// or an excess kurtosis near zero); for what approximates, within its bound.
 inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::Value& answer,
                             const types::Value& naive) {
   const bool variance = aggregation.operation == conf::Operation::kVariance;
@@ -285,11 +322,25 @@ inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::V
   const auto* answers = std::get_if<types::ValueMap>(&answer.data);
   const auto* naives = std::get_if<types::ValueMap>(&naive.data);
   if (answers != nullptr && naives != nullptr) {
+    // By bucket or by key of a map the values are maps again.
+    if (IsFrequent(aggregation.operation) &&
+        !std::holds_alternative<types::ValueMap>(naives->front().second.data)) {
+      return AgreesWithFrequent(aggregation, *answers, *naives);
+    }
     return std::equal(answers->begin(), answers->end(), naives->begin(), naives->end(),
                       [&](const auto& a, const auto& b) {
                         return a.first == b.first &&
                                AgreesWithNaive(aggregation, a.second, b.second);
                       });
+  }
+  if (aggregation.operation == conf::Operation::kApproxPercentile) {
+    return AgreesWithPercentiles(answer, naive);
+  }
+  const auto* count = std::get_if<int64_t>(&answer.data);
+  const auto* exact = std::get_if<int64_t>(&naive.data);
+  if (aggregation.operation == conf::Operation::kApproxUniqueCount && count != nullptr &&
+      exact != nullptr) {
+    return AgreesWithCount(aggregation, *count, *exact);
   }
   const auto* x = std::get_if<double>(&answer.data);
   const auto* y = std::get_if<double>(&naive.data);
@@ -299,13 +350,14 @@ inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::V
 }
 
 // Whether equal inputs make equal states, and so equal bytes, whatever order of updates and merges
-// led there. Not those sketches whose state tells that order: KLL, which throws away by chance, and
-// frequent items, which throws away what was rare when it was full. Their answers are compared.
+// led there. Not those sketches whose state tells that order: KLL, which throws away every other
+// sample when it is full, and frequent items, which throws away what was rare then. Their answers
+// are compared.
 inline bool IsCanonical(conf::Operation operation) {
   switch (operation) {
     case conf::Operation::kApproxPercentile:
     case conf::Operation::kApproxHistogramK:
-    case conf::Operation::kFrequentK:
+    case conf::Operation::kApproxFrequentK:
     case conf::Operation::kApproxHeavyHittersK:
       return false;
     default:

@@ -28,9 +28,16 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
                                         conf::Operation::kBottomK,
                                         conf::Operation::kUniqueTopK,
                                         conf::Operation::kHistogram,
+                                        conf::Operation::kApproxHistogramK,
+                                        conf::Operation::kApproxFrequentK,
+                                        conf::Operation::kApproxHeavyHittersK,
                                         conf::Operation::kBoundedUniqueCount};
   if (std::find(std::begin(kWithK), std::end(kWithK), operation) != std::end(kWithK)) {
     aggregation.arguments.emplace("k", "3");
+  }
+  if (operation == conf::Operation::kApproxUniqueCount) aggregation.arguments["k"] = "5";
+  if (operation == conf::Operation::kApproxPercentile) {
+    aggregation.arguments = {{"k", "12"}, {"percentiles", "[0.5, 0, 0.99, 1]"}};
   }
   return aggregation;
 }
