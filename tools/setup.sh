@@ -132,7 +132,8 @@ fetch_dsrs() {
   printf '%s\n' '[package]' 'name = "fetch"' 'version = "0.0.0"' '[dependencies]' \
     "dsrs = \"=$DSRS_VERSION\"" >Cargo.toml
   cargo fetch
-  cp "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/"$DSRS_FILE" .
+  local crates=("${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/"$DSRS_FILE")
+  cp "${crates[0]}" .  # One for each registry that it came from; the checksum tells.
 }
 
 setup_datasketches() {

@@ -35,7 +35,7 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
   if (std::find(std::begin(kWithK), std::end(kWithK), operation) != std::end(kWithK)) {
     aggregation.arguments.emplace("k", "3");
   }
-  if (operation == conf::Operation::kApproxUniqueCount) aggregation.arguments["k"] = "5";
+  if (operation == conf::Operation::kApproxUniqueCount) aggregation.arguments.emplace("k", "5");
   if (operation == conf::Operation::kApproxPercentile) {
     aggregation.arguments = {{"k", "12"}, {"percentiles", "[0.5, 0, 0.99, 1]"}};
   }
