@@ -18,17 +18,14 @@ void Coupons::Add(std::string_view bytes) {
 
 void Coupons::Take(Cell cell) {
   if (!matrix_.empty()) {
-    uint64_t& word = matrix_[cell >> 6];
-    taken_ += static_cast<uint32_t>(~word >> (cell & 63) & 1);
-    word |= uint64_t{1} << (cell & 63);
+    matrix_[cell >> 6] |= uint64_t{1} << (cell & 63);
     return;
   }
   const auto at = std::lower_bound(cells_.begin(), cells_.end(), cell);
   if (at != cells_.end() && *at == cell) return;
   cells_.insert(at, cell);
-  ++taken_;
   // Where CPC calls a sketch no longer sparse; the list is a small part of the matrix then.
-  if (taken_ * 32 >= rows() * 3) MakeMatrix();
+  if (cells_.size() * 32 >= rows() * 3) MakeMatrix();
 }
 
 void Coupons::MakeMatrix() {
@@ -37,26 +34,29 @@ void Coupons::MakeMatrix() {
   cells_ = {};
 }
 
+uint32_t Coupons::taken() const {
+  if (matrix_.empty()) return static_cast<uint32_t>(cells_.size());
+  // Faster than std::popcount, which is a call on the least of x86-64.
+  return datasketches::count_bits_set_in_matrix(matrix_.data(), static_cast<uint32_t>(rows()));
+}
+
 void Coupons::Merge(const Coupons& other) {
   if (other.matrix_.empty()) {
     for (const Cell cell : other.cells_) Take(cell);
     return;
   }
   if (matrix_.empty()) MakeMatrix();
-  taken_ = 0;
-  for (size_t row = 0; row < matrix_.size(); ++row) {
-    matrix_[row] |= other.matrix_[row];
-    taken_ += static_cast<uint32_t>(std::popcount(matrix_[row]));
-  }
+  for (size_t row = 0; row < matrix_.size(); ++row) matrix_[row] |= other.matrix_[row];
 }
 
-double Coupons::Estimate() const { return datasketches::compute_icon_estimate(lg_k_, taken_); }
+double Coupons::Estimate() const { return datasketches::compute_icon_estimate(lg_k_, taken()); }
 
 void Coupons::Encode(std::string* out) const {
-  if (!IsSparseCpc(lg_k_, taken_)) return EncodeDenseCpc(lg_k_, matrix_, out);
+  const uint32_t count = taken();
+  if (!IsSparseCpc(lg_k_, count)) return EncodeDenseCpc(lg_k_, matrix_, out);
   if (matrix_.empty()) return EncodeSparseCpc(lg_k_, cells_, out);
   std::vector<Cell> cells;
-  cells.reserve(taken_);
+  cells.reserve(count);
   for (size_t row = 0; row < matrix_.size(); ++row) {
     for (uint64_t word = matrix_[row]; word != 0; word &= word - 1) {
       cells.push_back(static_cast<Cell>(row << 6) | static_cast<Cell>(std::countr_zero(word)));
@@ -72,7 +72,6 @@ bool Coupons::Decode(std::string_view bytes) {
     matrix_.clear();
     return false;
   }
-  for (const uint64_t word : matrix_) taken_ += static_cast<uint32_t>(std::popcount(word));
   for (const Cell cell : cells) Take(cell);
   return true;
 }

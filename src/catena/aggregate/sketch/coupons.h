@@ -56,9 +56,9 @@ class Coupons {
   size_t rows() const { return size_t{1} << lg_k_; }
   void Take(Cell cell);
   void MakeMatrix();
+  uint32_t taken() const;
 
   uint8_t lg_k_;
-  uint32_t taken_ = 0;
   std::vector<Cell> cells_;       // Sorted; empty once there is a matrix.
   std::vector<uint64_t> matrix_;  // One word a row, or empty.
 };
