@@ -86,7 +86,9 @@ void EncodeRawRow(bool incomplete, std::string_view row, std::string* out) {
 }
 
 Status DecodeRawRow(std::string_view bytes, bool* incomplete, std::string_view* row) {
-  if (bytes.empty() || bytes[0] > 1) return Corruption("raw row bytes do not decode");
+  if (bytes.empty() || static_cast<uint8_t>(bytes[0]) > 1) {
+    return Corruption("raw row bytes do not decode");
+  }
   *incomplete = bytes[0] == 1;
   *row = bytes.substr(1);
   return Status();
