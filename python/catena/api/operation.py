@@ -26,22 +26,11 @@ def generic_collector(operation: int, required: list[str], **defaults):
     return collect
 
 
-class Operation(metaclass=type(ttypes.Operation)):
-    MIN = ttypes.Operation.MIN
-    MAX = ttypes.Operation.MAX
-    FIRST = ttypes.Operation.FIRST
-    LAST = ttypes.Operation.LAST
-    APPROX_UNIQUE_COUNT = ttypes.Operation.APPROX_UNIQUE_COUNT
+class Operation(ttypes.Operation):
+    """The integers of ttypes.Operation, and what takes arguments as a function of them."""
+
     APPROX_UNIQUE_COUNT_LGK = collector(ttypes.Operation.APPROX_UNIQUE_COUNT)
-    UNIQUE_COUNT = ttypes.Operation.UNIQUE_COUNT
     BOUNDED_UNIQUE_COUNT_K = collector(ttypes.Operation.BOUNDED_UNIQUE_COUNT)
-    COUNT = ttypes.Operation.COUNT
-    SUM = ttypes.Operation.SUM
-    AVERAGE = ttypes.Operation.AVERAGE
-    VARIANCE = ttypes.Operation.VARIANCE
-    SKEW = ttypes.Operation.SKEW
-    KURTOSIS = ttypes.Operation.KURTOSIS
-    HISTOGRAM = ttypes.Operation.HISTOGRAM
     HISTOGRAM_K = collector(ttypes.Operation.HISTOGRAM)
     FREQUENT_K = collector(ttypes.Operation.HISTOGRAM)  # Zipline's spelling.
     APPROX_HISTOGRAM_K = collector(ttypes.Operation.APPROX_HISTOGRAM_K)

@@ -8,7 +8,7 @@ class _EnumMeta(type):
     def __getattr__(cls, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        known = [key for key in vars(cls) if key.isupper()]
+        known = [key for key in dir(cls) if key.isupper()]
         raise AttributeError(f"{cls.__name__} has no {name}{suggest(name.upper(), known)}")
 
     def __new__(mcs, name, bases, space):

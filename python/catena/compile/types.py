@@ -84,7 +84,7 @@ def _aggregated(operation, input_type):
         return "DOUBLE" if value in ("FLOAT", "DOUBLE") else "LONG"
     if operation in ("FIRST_K", "LAST_K", "TOP_K", "BOTTOM_K"):
         return f"LIST<{value}>"
-    return value
+    return value if operation in ("MIN", "MAX", "FIRST", "LAST") else None
 
 
 def refusal(operation: str, input_type: str | None) -> str | None:

@@ -46,7 +46,7 @@ const std::vector<Subject>& Subjects() {
       group_by.aggregations = {aggregation};
       RowAggregator rows = RowAggregator::Bind(group_by, testing::EveryType()).value();
       IR fold = FoldOfEvents(rows, random);
-      const bool timed = FindOperation(conf::OperationName(aggregation.operation))->timed;
+      const bool timed = Operations()[static_cast<size_t>(aggregation.operation)]->timed;
       every.push_back(Subject{std::move(rows), std::move(fold),
                               !timed && testing::IsCanonical(aggregation.operation)});
     }

@@ -2,43 +2,19 @@
 #include "catena/aggregate/operation_catalog.h"
 
 #include "catena/aggregate/nested_kernel.h"
-#include "catena/conf/output_names.h"
-
-// One line per operation; operations/*.cc define them.
-#define CATENA_OPERATIONS(X) \
-  X(kMin)                    \
-  X(kMax)                    \
-  X(kFirst)                  \
-  X(kLast)                   \
-  X(kFirstK)                 \
-  X(kLastK)                  \
-  X(kCount)                  \
-  X(kSum)                    \
-  X(kAverage)                \
-  X(kVariance)               \
-  X(kSkew)                   \
-  X(kKurtosis)               \
-  X(kTopK)                   \
-  X(kBottomK)                \
-  X(kUniqueTopK)             \
-  X(kBoundedUniqueCount)     \
-  X(kUniqueCount)            \
-  X(kApproxUniqueCount)      \
-  X(kApproxPercentile)       \
-  X(kHistogram)              \
-  X(kApproxHistogramK)       \
-  X(kApproxFrequentK)        \
-  X(kApproxHeavyHittersK)
 
 namespace catena::aggregate {
 
-#define CATENA_DECLARE(entry) extern const OperationEntry entry;
+// operations/*.cc define them.
+#define CATENA_DECLARE(entry, name, chronon, zipline) extern const OperationEntry entry;
 CATENA_OPERATIONS(CATENA_DECLARE)
+#undef CATENA_DECLARE
 
 namespace {
 
-#define CATENA_LIST(entry) &entry,
-constexpr const OperationEntry* kOperations[] = {CATENA_OPERATIONS(CATENA_LIST)};
+#define CATENA_ENTRY(entry, name, chronon, zipline) &entry,
+constexpr const OperationEntry* kOperations[] = {CATENA_OPERATIONS(CATENA_ENTRY)};
+#undef CATENA_ENTRY
 
 // A list's elements and a map's values are inputs of their own, unless the operation depends on
 // time: to that the whole is one value, which no operation stores yet.
@@ -71,14 +47,13 @@ const OperationEntry* FindOperation(std::string_view name) {
 }
 
 Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request) {
-  const std::string name = conf::OperationName(operation);
-  const OperationEntry* entry = FindOperation(name);
-  CATENA_CHECK(entry != nullptr, "an operation of conf is not in the table: " + name);
-  CATENA_TRY(KernelPtr kernel, BindInput(*entry, request));
+  const OperationEntry& entry = *kOperations[static_cast<size_t>(operation)];
+  CATENA_TRY(KernelPtr kernel, BindInput(entry, request));
   if (kernel == nullptr) {
     const bool nested = !request.input.children.empty();
-    std::string message = "input type does not suit the operation: " + name + " takes " +
-                          std::string(entry->inputs) + ", not " + types::TypeName(request.input);
+    std::string message = "input type does not suit the operation: " + std::string(entry.name) +
+                          " takes " + std::string(entry.inputs) + ", not " +
+                          types::TypeName(request.input);
     return nested ? Unsupported(std::move(message)) : InvalidConf(std::move(message));
   }
   return kernel;

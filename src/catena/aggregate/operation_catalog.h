@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one table of operations: name -> operation, bound to an input type.
+// The one table of operations: from its place in conf/operations.h to an operation, bound to an
+// input type.
 //
-// To add an operation: one file in operations/ that defines its OperationEntry, and one line in the
-// list at the top of operation_catalog.cc.
+// To add an operation: one file in operations/ that defines its OperationEntry, and one line in
+// conf/operations.h (docs/how-to/add-an-operation.md).
 //
 //   errors   BindOperation: kInvalidConf names an input type that the operation does not take (and
 //            those it does) or a wrong argument; kUnsupported a list or map that it does not
@@ -18,7 +19,7 @@
 
 namespace catena::aggregate {
 
-// In the order of the table.
+// Indexed by conf::Operation.
 std::span<const OperationEntry* const> Operations();
 
 // Null when the table has no such operation.

@@ -155,13 +155,14 @@ void ForEveryOperation(const std::vector<Subject>& subjects, uint64_t cases, Law
 }
 
 TEST(OperationLaws, HoldForTheWholeCatalog) {
-  std::set<std::string> tested;
-  for (const Subject& subject : Subjects()) {
-    tested.insert(conf::OperationName(subject.aggregation().operation));
-  }
-  for (const OperationEntry* entry : Operations()) {
-    EXPECT_TRUE(tested.contains(std::string(entry->name)))
-        << entry->name << " binds to no column of testing::EveryType(): give "
+  std::set<conf::Operation> tested;
+  for (const Subject& subject : Subjects()) tested.insert(subject.aggregation().operation);
+  for (const conf::Operation operation : conf::kEveryOperation) {
+    const OperationEntry& entry = *Operations()[static_cast<size_t>(operation)];
+    if (!testing::OperationIsAsked(operation)) continue;
+    EXPECT_EQ(entry.name, conf::OperationName(operation));
+    EXPECT_TRUE(tested.contains(operation))
+        << entry.name << " binds to no column of testing::EveryType(): give "
         << "testing::AggregationOf its arguments";
   }
 }
@@ -300,7 +301,10 @@ TEST(OperationLaws, RemoveUndoesMerge) {
   for (const Subject& subject : Subjects()) {
     if (subject.rows.removable()) removable.push_back(subject);
   }
-  ASSERT_GT(removable.size(), 50u);
+  if (removable.empty()) {
+    EXPECT_FALSE(testing::OperationIsAsked(conf::Operation::kSum));
+    return;
+  }
   ForEveryOperation(removable, 6'000, [](const Trial& trial) {
     const GeneratedEvents& events = trial.events();
     const std::vector<Rows> parts = trial.RandomParts(2);

@@ -11,35 +11,18 @@
 #include <vector>
 
 #include "catena/base/time.h"
+#include "catena/conf/operations.h"
 
 namespace catena::conf {
 
-// Chronon's operations by name; conf/dialect.h tells which integer means which.
-enum class Operation : uint8_t {
-  kMin,
-  kMax,
-  kFirst,
-  kLast,
-  kUniqueCount,
-  kApproxUniqueCount,
-  kCount,
-  kSum,
-  kAverage,
-  kVariance,
-  kSkew,
-  kKurtosis,
-  kApproxPercentile,
-  kLastK,
-  kFirstK,
-  kTopK,
-  kBottomK,
-  kHistogram,
-  kApproxHistogramK,
-  kBoundedUniqueCount,
-  kUniqueTopK,
-  kApproxFrequentK,
-  kApproxHeavyHittersK,
-};
+#define CATENA_ENUMERATOR(enumerator, name, chronon, zipline) enumerator,
+enum class Operation : uint8_t { CATENA_OPERATIONS(CATENA_ENUMERATOR) };
+#undef CATENA_ENUMERATOR
+
+// Every one, in the order of the list.
+#define CATENA_VALUE(enumerator, name, chronon, zipline) Operation::enumerator,
+inline constexpr Operation kEveryOperation[] = {CATENA_OPERATIONS(CATENA_VALUE)};
+#undef CATENA_VALUE
 
 // "LAST_K": as Chronon's confs and documents spell it.
 std::string OperationName(Operation operation);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "catena/conf/dialect.h"
 #include "catena/conf/output_names.h"
 
@@ -71,6 +73,21 @@ TEST(ConfTest, LineageListsParentsFirst) {
   EXPECT_EQ(lineage->group_bys[0]->metadata.name, "risk");
   EXPECT_EQ(lineage->group_bys[1]->metadata.name, "fraud.user-risk.v1");
   EXPECT_EQ(lineage->joins[0]->metadata.name, "enriched");
+}
+
+TEST(ConfTest, EveryOperationHasANumberOfItsOwnInSomeDialect) {
+  std::set<Operation> numbered;
+  for (const Dialect dialect : {Dialect::kChronon, Dialect::kZipline}) {
+    std::set<Operation> known;
+    for (int64_t number = -2; number < 1000; ++number) {
+      const auto operation = OperationOf(number, dialect);
+      if (!operation.ok()) continue;
+      EXPECT_GE(number, 0);
+      EXPECT_TRUE(known.insert(*operation).second) << number << " means the same as another";
+    }
+    numbered.merge(known);
+  }
+  EXPECT_EQ(numbered.size(), std::size(kEveryOperation));
 }
 
 TEST(ConfTest, TellsTheDialectsApart) {

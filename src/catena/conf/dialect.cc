@@ -6,32 +6,18 @@
 namespace catena::conf {
 namespace {
 
+constexpr int64_t kNoNumber = -1;
+
 struct Numbered {
-  int64_t number;
   Operation operation;
+  int64_t chronon;
+  int64_t zipline;
 };
 
-// Shared by both dialects. STORED FORMAT: numbers of Chronon's api.thrift.
-constexpr Numbered kShared[] = {
-    {0, Operation::kMin},
-    {1, Operation::kMax},
-    {2, Operation::kFirst},
-    {3, Operation::kLast},
-    {4, Operation::kUniqueCount},
-    {5, Operation::kApproxUniqueCount},
-    {6, Operation::kCount},
-    {7, Operation::kSum},
-    {8, Operation::kAverage},
-    {9, Operation::kVariance},
-    {10, Operation::kSkew},
-    {11, Operation::kKurtosis},
-    {12, Operation::kApproxPercentile},
-    {13, Operation::kLastK},
-    {14, Operation::kFirstK},
-    {15, Operation::kTopK},
-    {16, Operation::kBottomK},
-    {17, Operation::kHistogram},
-};
+#define CATENA_NUMBERED(enumerator, name, chronon, zipline) \
+  {Operation::enumerator, chronon, zipline},
+constexpr Numbered kNumbered[] = {CATENA_OPERATIONS(CATENA_NUMBERED)};
+#undef CATENA_NUMBERED
 
 bool EndsWithVersion(const std::string& name) {
   const size_t at = name.rfind("__");
@@ -59,16 +45,9 @@ Dialect DialectOf(const Json& conf) {
 }
 
 Result<Operation> OperationOf(int64_t number, Dialect dialect) {
-  for (const Numbered& shared : kShared) {
-    if (shared.number == number) return shared.operation;
-  }
-  if (dialect == Dialect::kChronon) {
-    if (number == 18) return Operation::kApproxHistogramK;
-    if (number == 19) return Operation::kBoundedUniqueCount;
-  } else {
-    if (number == 18) return Operation::kApproxFrequentK;
-    if (number == 19) return Operation::kApproxHeavyHittersK;
-    if (number == 20) return Operation::kUniqueTopK;
+  for (const Numbered& one : kNumbered) {
+    const int64_t mine = dialect == Dialect::kChronon ? one.chronon : one.zipline;
+    if (mine == number && mine != kNoNumber) return one.operation;
   }
   return InvalidConf("no operation has this number: " + std::to_string(number));
 }

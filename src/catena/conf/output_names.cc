@@ -6,29 +6,9 @@
 namespace catena::conf {
 namespace {
 
-constexpr const char* kNames[] = {"MIN",
-                                  "MAX",
-                                  "FIRST",
-                                  "LAST",
-                                  "UNIQUE_COUNT",
-                                  "APPROX_UNIQUE_COUNT",
-                                  "COUNT",
-                                  "SUM",
-                                  "AVERAGE",
-                                  "VARIANCE",
-                                  "SKEW",
-                                  "KURTOSIS",
-                                  "APPROX_PERCENTILE",
-                                  "LAST_K",
-                                  "FIRST_K",
-                                  "TOP_K",
-                                  "BOTTOM_K",
-                                  "HISTOGRAM",
-                                  "APPROX_HISTOGRAM_K",
-                                  "BOUNDED_UNIQUE_COUNT",
-                                  "UNIQUE_TOP_K",
-                                  "APPROX_FREQUENT_K",
-                                  "APPROX_HEAVY_HITTERS_K"};
+#define CATENA_NAME(enumerator, name, chronon, zipline) name,
+constexpr const char* kNames[] = {CATENA_OPERATIONS(CATENA_NAME)};
+#undef CATENA_NAME
 
 // LAST_K, FIRST_K, TOP_K and BOTTOM_K carry their k in the name; the others do not (semantics.md).
 std::string OperationPart(const Aggregation& aggregation) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,8 +43,14 @@ inline conf::Aggregation AggregationOf(const std::string& column, conf::Operatio
   return aggregation;
 }
 
+// CATENA_OPERATION=<name> asks for that one, otherwise every one is.
+inline bool OperationIsAsked(conf::Operation operation) {
+  const char* only = std::getenv("CATENA_OPERATION");
+  return only == nullptr || conf::OperationName(operation) == only;
+}
+
 // Every operation on every column of EveryType() that it takes, with an argument k and without,
-// plain, by bucket and element-wise: whatever binds, unwindowed.
+// plain, by bucket and element-wise: whatever binds of what is asked, unwindowed.
 inline const std::vector<conf::Aggregation>& EveryAggregation() {
   static const std::vector<conf::Aggregation> every = [] {
     std::vector<conf::Aggregation> bound;
@@ -52,11 +59,11 @@ inline const std::vector<conf::Aggregation>& EveryAggregation() {
       alone.aggregations = {aggregation};
       if (aggregate::RowAggregator::Bind(alone, EveryType()).ok()) bound.push_back(aggregation);
     };
-    for (int i = 0; i <= static_cast<int>(conf::Operation::kApproxHeavyHittersK); ++i) {
+    for (const conf::Operation operation : conf::kEveryOperation) {
+      if (!OperationIsAsked(operation)) continue;
       for (const types::Field& field : EveryType().fields) {
         for (const unsigned shape : {0u, 1u, 2u, 3u}) {
-          conf::Aggregation aggregation =
-              AggregationOf(field.name, static_cast<conf::Operation>(i), {});
+          conf::Aggregation aggregation = AggregationOf(field.name, operation, {});
           if ((shape & 1) != 0) aggregation.buckets = {"string"};
           aggregation.element_wise = (shape & 2) != 0;
           keep(aggregation);
