@@ -31,6 +31,9 @@ class Operation(ttypes.Operation):
 
     APPROX_UNIQUE_COUNT_LGK = collector(ttypes.Operation.APPROX_UNIQUE_COUNT)
     BOUNDED_UNIQUE_COUNT_K = collector(ttypes.Operation.BOUNDED_UNIQUE_COUNT)
+    # Doubles added as they come: faster, and the order of additions shows in the last digits.
+    PLAIN_SUM = (ttypes.Operation.SUM, {"sum": "plain"})
+    PLAIN_AVERAGE = (ttypes.Operation.AVERAGE, {"sum": "plain"})
     HISTOGRAM_K = collector(ttypes.Operation.HISTOGRAM)
     FREQUENT_K = collector(ttypes.Operation.HISTOGRAM)  # Zipline's spelling.
     APPROX_HISTOGRAM_K = collector(ttypes.Operation.APPROX_HISTOGRAM_K)

@@ -95,6 +95,15 @@ void ExactSum::Spill() noexcept {
 
 void ExactSum::AddRare(double value, int count) noexcept {
   if (value == 0.0) return;
+  const auto bits = std::bit_cast<uint64_t>(value);
+  const auto biased = static_cast<int>((bits >> 52) & 0x7ff);
+  const int below = static_cast<int>(kInlineExponent) - biased;
+  if (below > 0 && below <= 52 && (bits & kMantissa & ((uint64_t{1} << below) - 1)) == 0) {
+    // Small, but with no bit below the inline range: what is left when larger values cancel.
+    const uint64_t sign = uint64_t{0} - (bits >> 63);
+    AddLimbs(((bits & kMantissa) | kHidden) >> below ^ sign, sign, sign, sign & 1);
+    return;
+  }
   Wide& wide = Widened();
   if (std::isnan(value)) {
     wide.nans += count;
@@ -104,8 +113,6 @@ void ExactSum::AddRare(double value, int count) noexcept {
     (value > 0 ? wide.positive_infinities : wide.negative_infinities) += count;
     return;
   }
-  const auto bits = std::bit_cast<uint64_t>(value);
-  const auto biased = static_cast<int>((bits >> 52) & 0x7ff);
   const uint64_t mantissa = (bits & kMantissa) | (biased == 0 ? 0 : kHidden);
   const int shift = (biased == 0 ? 1 : biased) - 1075 - kLeastExponent;
   const unsigned __int128 shifted = static_cast<unsigned __int128>(mantissa) << (shift % 64);
@@ -113,14 +120,6 @@ void ExactSum::AddRare(double value, int count) noexcept {
   const bool negative = ((bits >> 63) != 0) != (count < 0);
   if (negative) Negate(limbs);
   AddAt(wide.limbs, static_cast<size_t>(shift / 64), limbs, negative ? ~uint64_t{0} : 0);
-}
-
-void ExactSum::Remove(double value) noexcept {
-  if (std::isfinite(value)) {
-    Add(-value);
-  } else {
-    AddRare(value, -1);
-  }
 }
 
 void ExactSum::Merge(const ExactSum& other) noexcept {
@@ -153,13 +152,7 @@ ExactSum::Limbs ExactSum::Total() const noexcept {
   return total;
 }
 
-double ExactSum::Round() const noexcept {
-  if (!wide_) [[likely]] {
-    std::array<uint64_t, 3> limbs{low_, middle_, static_cast<uint64_t>(high_)};
-    const bool negative = ToMagnitude(limbs);
-    const double rounded = RoundMagnitude(limbs, kLeastExponent + 64 * kInlineLimb);
-    return negative ? -rounded : rounded;
-  }
+double ExactSum::RoundWide() const noexcept {
   const bool positive = wide_->positive_infinities != 0;
   const bool negative = wide_->negative_infinities != 0;
   if (wide_->nans != 0 || (positive && negative)) return std::numeric_limits<double>::quiet_NaN();

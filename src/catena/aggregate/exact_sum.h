@@ -57,11 +57,20 @@ class ExactSum {
     AddLimbs((upper ? 0 : first) ^ sign, (upper ? first : second) ^ sign,
              (upper ? second : 0) ^ sign, sign & 1);
   }
-  void Remove(double value) noexcept;
+  void Remove(double value) noexcept {
+    const auto bits = std::bit_cast<uint64_t>(value);
+    if ((bits & kExponent) == kExponent) [[unlikely]] {
+      AddRare(value, -1);
+    } else {
+      Add(-value);
+    }
+  }
   void Merge(const ExactSum& other) noexcept;
   void Subtract(const ExactSum& other) noexcept;
 
-  double Round() const noexcept;
+  double Round() const noexcept { return wide_ ? RoundWide() : RoundInline(); }
+  // Without an accumulator on the heap.
+  bool is_inline() const noexcept { return wide_ == nullptr; }
 
   // Canonical: equal sums are equal bytes. Flags, then the magnitude without zero bytes at either
   // end and where it begins, then the counts of what is not finite.
@@ -83,6 +92,7 @@ class ExactSum {
 
   static constexpr uint64_t kHidden = uint64_t{1} << 52;
   static constexpr uint64_t kMantissa = kHidden - 1;
+  static constexpr uint64_t kExponent = uint64_t{0x7ff} << 52;
   // Biased exponent of 2^-52, whose least mantissa bit is 2^-104.
   static constexpr uint32_t kInlineExponent = 971;
   static constexpr uint32_t kInlineShiftMax = 126;
@@ -104,6 +114,33 @@ class ExactSum {
   }
   // Zero, the very small, the very large and what is not finite; `count` is 1 or -1.
   void AddRare(double value, int count) noexcept;
+  double RoundWide() const noexcept;
+  double RoundInline() const noexcept {
+    const auto sign = static_cast<uint64_t>(high_ >> 63);
+    const unsigned __int128 low = static_cast<unsigned __int128>(low_ ^ sign) + (sign & 1);
+    const unsigned __int128 middle =
+        static_cast<unsigned __int128>(middle_ ^ sign) + static_cast<uint64_t>(low >> 64);
+    uint64_t top = (static_cast<uint64_t>(high_) ^ sign) + static_cast<uint64_t>(middle >> 64);
+    auto next = static_cast<uint64_t>(middle);
+    auto rest = static_cast<uint64_t>(low);
+    int exponent = kLeastExponent + 64 * kInlineLimb + 128;
+    for (int limb = 0; top == 0 && limb < 2; ++limb) {
+      top = next;
+      next = rest;
+      rest = 0;
+      exponent -= 64;
+    }
+    if (top == 0) return 0.0;
+    // The 64 leading bits, the last of them set when any bit behind is: that rounds as all would.
+    const int zeros = std::countl_zero(top);
+    const uint64_t behind = zeros == 0 ? next : next << zeros;
+    if (zeros != 0) top = top << zeros | next >> (64 - zeros);
+    top |= (behind | rest) != 0 ? 1 : 0;
+    const double scale =
+        std::bit_cast<double>(static_cast<uint64_t>(exponent - zeros + 1023) << 52);
+    const double rounded = static_cast<double>(top) * scale;
+    return sign != 0 ? -rounded : rounded;
+  }
   // Moves the inline limbs into the wide accumulator.
   void Spill() noexcept;
   Wide& Widened();

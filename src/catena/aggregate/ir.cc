@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/aggregate/ir.h"
 
+#include <bit>
 #include <new>
 #include <utility>
 
 namespace catena::aggregate {
 namespace {
 
-constexpr std::align_val_t kAlignment{kIrAlignment};
+constexpr size_t kCacheLine = 64;
+constexpr std::align_val_t kAlignment{kCacheLine};
+static_assert(kCacheLine % kIrAlignment == 0);
 
 std::byte* Allocate(size_t bytes) {
   return static_cast<std::byte*>(::operator new(bytes, kAlignment));
@@ -41,8 +44,14 @@ void IrPool::FreeSlab::operator()(std::byte* slab) const noexcept {
   ::operator delete(slab, kAlignment);
 }
 
+// No IR row that fits into a cache line lies across two: an update of one key of many is one miss.
+size_t IrPool::StrideOf(const RowAggregator& rows) {
+  const size_t bytes = rows.ir_bytes();
+  return bytes <= kCacheLine ? std::bit_ceil(bytes) : bytes;
+}
+
 IrPool::IrPool(RowAggregator rows, size_t irs_per_slab)
-    : rows_(std::move(rows)), per_slab_(irs_per_slab), stride_(rows_.ir_bytes()) {}
+    : rows_(std::move(rows)), per_slab_(irs_per_slab), stride_(StrideOf(rows_)) {}
 
 IrPool::IrPool(IrPool&& other) noexcept
     : rows_(other.rows_),

@@ -46,6 +46,8 @@ class IrPool {
   // An empty IR row, valid as long as the pool (or until Clear).
   std::byte* New();
   size_t size() const { return size_; }
+  // From one IR row to the next.
+  size_t stride() const { return stride_; }
   std::byte* at(size_t i) { return slabs_[i / per_slab_].get() + i % per_slab_ * stride_; }
   const std::byte* at(size_t i) const {
     return slabs_[i / per_slab_].get() + i % per_slab_ * stride_;
@@ -55,6 +57,7 @@ class IrPool {
   const RowAggregator& rows() const { return rows_; }
 
  private:
+  static size_t StrideOf(const RowAggregator& rows);
   struct FreeSlab {
     void operator()(std::byte* slab) const noexcept;
   };

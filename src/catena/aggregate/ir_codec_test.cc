@@ -111,6 +111,16 @@ TEST(IrCodec, GoldenBytes) {
             "808c8d9e02000900");        // LAST: second 300,000, offset 9, false.
 }
 
+TEST(IrCodec, GoldenBytesOfPlainSums) {
+  for (const auto operation : {Operation::kSum, Operation::kAverage}) {
+    conf::Aggregation aggregation = AggregationOf("v", operation, {});
+    aggregation.arguments = {{"sum", "plain"}};
+    EXPECT_EQ(HexOfOne(types::Kind::kDouble, aggregation, {12.5, 0.25}),
+              "02"                  // Inputs.
+              "0000000000802940");  // The bits of 12.75.
+  }
+}
+
 TEST(IrCodec, GoldenBytesOfMoments) {
   using types::Kind;
   const std::vector<types::Value> values{-5.0, 0.5, 300.0, std::nan(""), 0.0};

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,21 +56,40 @@ struct IrLayout {
 // Every IR row starts at a multiple of this.
 inline constexpr size_t kIrAlignment = 16;
 
-// A window of a sweep: its length, or unwindowed.
-struct SweepWindow {
-  bool windowed = false;
-  int64_t length = 0;  // Milliseconds; meaningful when windowed.
+// Where the windows of some queries begin and end, as positions among the events of all groups,
+// which stand group after group, each sorted by (event time, source order). window/sweep_walk.h
+// makes it; every aggregation reads the same.
+struct SweepPiece {
+  uint32_t first = 0;  // Queries [first, last) of the chunk are of one group.
+  uint32_t last = 0;
+  uint32_t first_event = 0;  // Of the group.
+  bool continues = false;    // The group began in an earlier chunk.
 };
-
-// Groups of events and queries that belong together (window/sawtooth.h explains the layout).
+struct SweepChunk {
+  std::span<const SweepPiece> pieces;
+  std::span<const uint32_t> output_rows;              // By query; within a group by query time.
+  std::span<const uint32_t> ends;                     // By query: events before it end here.
+  std::vector<std::span<const uint32_t>> begins;      // By window, by query.
+  std::vector<std::span<const uint32_t>> hop_begins;  // By hop class: those among its events.
+};
+// A window of a sweep, and the hops that its tail jumps by; none when it has no tail.
+struct SweepWindow {
+  size_t index = 0;                 // In SweepChunk::begins.
+  std::optional<size_t> hop_class;  // In SweepChunk::hop_begins.
+};
 struct SweepInput {
   KernelInput events;
-  std::span<const uint32_t> event_rows;   // By group; within one by (event time, source order).
-  std::span<const uint32_t> event_begin;  // Groups + 1.
-  std::span<const int64_t> query_times;   // Milliseconds, by output row.
-  std::span<const uint32_t> query_rows;   // By group; within one by query time.
-  std::span<const uint32_t> query_begin;  // Groups + 1.
+  std::span<const uint32_t> event_rows;  // By position.
   size_t output_rows = 0;
+};
+
+// One aggregation's answers to the queries of all chunks, which come in order.
+class KernelSweep {
+ public:
+  virtual ~KernelSweep() = default;
+  virtual void Run(const SweepChunk& chunk) noexcept = 0;
+  // One column of output_rows values a window, null where no query asked. Once.
+  virtual std::vector<std::shared_ptr<types::Column>> Take() noexcept = 0;
 };
 
 class Kernel {
@@ -93,6 +113,9 @@ class Kernel {
   // Every row into one slot.
   virtual void UpdateOne(const KernelInput& input, std::span<const uint32_t> rows,
                          std::byte* slot) const noexcept = 0;
+  // Rows [begin, end) into one slot.
+  virtual void UpdateRange(const KernelInput& input, uint32_t begin, uint32_t end,
+                           std::byte* slot) const noexcept = 0;
   virtual void Merge(std::byte* into, const std::byte* from) const noexcept = 0;
   // One value, which is not null: row `row` of a column that need not be a batch's, such as the
   // elements of lists. For kernels that are made of others (nested_kernel.h).
@@ -111,9 +134,8 @@ class Kernel {
                         types::Column* into) const noexcept = 0;
   // Appends the value of one IR as it is inside of a map: NaN and infinities stay.
   virtual void AppendRaw(const std::byte* slot, types::Column* into) const noexcept = 0;
-  // Answers every query of `input` for every window: one column of output_rows values a window,
-  // null where no query asked.
-  virtual std::vector<std::shared_ptr<types::Column>> Sweep(
+  // What `input` refers to, and the kernel, must outlive the sweep.
+  virtual std::unique_ptr<KernelSweep> NewSweep(
       const SweepInput& input, std::span<const SweepWindow> windows) const noexcept = 0;
 
   // Canonical: equal states are equal bytes. Never called for an empty slot.

@@ -6,6 +6,8 @@
 //   Input, Output        Input: what Update takes (the column's values are converted to it)
 //   IR                   IR{} is the identity of Merge; copied and destroyed as C++ does
 //   Update(IR&, Input)   or Update(IR&, Input, EventPosition) when it depends on time
+//   UpdateMany(IR&, span<const P>)   only when it is faster than as many Updates: inputs without
+//                        nulls, at least one, as the column holds them (a size_t of AnyValue)
 //   Merge(IR&, const IR&)
 //   IsEmpty(const IR&)
 //   Finalize(const IR&)  optional<Output>; or AppendTo(const IR&, Column*) for lists and maps
@@ -19,70 +21,26 @@
 
 #pragma once
 
-#include <cmath>
 #include <new>
 #include <optional>
-#include <type_traits>
 #include <utility>
 
 #include "catena/aggregate/operation.h"
+#include "catena/aggregate/row_fold.h"
 #include "catena/aggregate/window/sweep.h"
 
 namespace catena::aggregate {
-
-// The physical type of a column whose values do not matter, only whether they are there.
-struct AnyValue {};
-
-// One row of a column that the operation reads itself: a list, a map, or a value with its bucket.
-struct Cell {
-  const types::Column* column = nullptr;
-  const types::Column* bucket = nullptr;
-  uint32_t row = 0;
-};
-
-// Values of a column of physical type P: an integer, float, double, string_view, AnyValue or Cell.
-template <typename P>
-class ColumnReader {
- public:
-  explicit ColumnReader(const KernelInput& input)
-      : column_(*input.column),
-        bucket_(input.bucket),
-        validity_(column_.has_nulls() ? column_.validity() : nullptr) {
-    if constexpr (std::is_arithmetic_v<P>) values_ = column_.template Values<P>().data();
-  }
-  bool IsNull(uint32_t row) const { return validity_ != nullptr && validity_[row] == 0; }
-  P At(uint32_t row) const {
-    if constexpr (std::is_arithmetic_v<P>) {
-      return values_[row];
-    } else if constexpr (std::is_same_v<P, std::string_view>) {
-      return column_.Text(row);
-    } else if constexpr (std::is_same_v<P, Cell>) {
-      return Cell{&column_, bucket_, row};
-    } else {
-      return AnyValue{};
-    }
-  }
-
- private:
-  const types::Column& column_;
-  const types::Column* bucket_;
-  const uint8_t* validity_;
-  const P* values_ = nullptr;
-};
 
 template <typename Op, typename P>
 class ColumnKernel final : public Kernel {
  public:
   using OpIr = typename Op::IR;
-  static constexpr bool kRemovable = requires(const Op op, OpIr ir, const OpIr part) {
-    op.Remove(ir, part);
-  };
 
   ColumnKernel(Op op, types::DataType output) : op_(std::move(op)), output_(std::move(output)) {}
 
   IrLayout layout() const override { return {sizeof(OpIr), alignof(OpIr)}; }
   const types::DataType& output_type() const override { return output_; }
-  bool removable() const override { return kRemovable; }
+  bool removable() const override { return kRemovable<Op>; }
 
   void Init(std::byte* slot) const noexcept override { new (slot) OpIr(); }
   void Destroy(std::byte* slot) const noexcept override { At(slot).~OpIr(); }
@@ -93,18 +51,32 @@ class ColumnKernel final : public Kernel {
                   std::span<std::byte* const> irs, size_t offset) const noexcept override {
     const ColumnReader<P> reader(input);
     for (size_t i = 0; i < rows.size(); ++i) {
+      if (i + kFetchedAhead < rows.size()) {
+        __builtin_prefetch(irs[i + kFetchedAhead] + offset, 1);
+      }
       if (!reader.IsNull(rows[i])) {
-        SweepUpdate(op_, At(irs[i] + offset), reader.At(rows[i]), input, rows[i]);
+        UpdateRow(op_, At(irs[i] + offset), reader.At(rows[i]), input, rows[i]);
       }
     }
   }
   void UpdateOne(const KernelInput& input, std::span<const uint32_t> rows,
                  std::byte* slot) const noexcept override {
+    FoldRows(
+        op_, input, ColumnReader<P>(input), rows.size(), [&](size_t i) { return rows[i]; },
+        At(slot));
+  }
+  void UpdateRange(const KernelInput& input, uint32_t begin, uint32_t end,
+                   std::byte* slot) const noexcept override {
     const ColumnReader<P> reader(input);
-    OpIr& ir = At(slot);
-    for (const uint32_t row : rows) {
-      if (!reader.IsNull(row)) SweepUpdate(op_, ir, reader.At(row), input, row);
+    if constexpr (kUpdatesMany<Op, P> && std::is_arithmetic_v<P>) {
+      if (!reader.has_nulls()) {
+        if (begin < end) op_.UpdateMany(At(slot), reader.Range(begin, end));
+        return;
+      }
     }
+    FoldRows(
+        op_, input, reader, end - begin, [&](size_t i) { return begin + static_cast<uint32_t>(i); },
+        At(slot));
   }
   void Merge(std::byte* into, const std::byte* from) const noexcept override {
     op_.Merge(At(into), At(from));
@@ -116,7 +88,7 @@ class ColumnKernel final : public Kernel {
 
   void RemoveRows(const KernelInput& input, std::span<const uint32_t> rows,
                   std::byte* slot) const noexcept override {
-    if constexpr (kRemovable) {
+    if constexpr (kRemovable<Op>) {
       const ColumnReader<P> reader(input);
       for (const uint32_t row : rows) {
         if (!reader.IsNull(row)) {
@@ -124,23 +96,23 @@ class ColumnKernel final : public Kernel {
         }
       }
     } else {
-      CATENA_CHECK(kRemovable, "RemoveRows of an operation that cannot remove");
+      CATENA_CHECK(kRemovable<Op>, "RemoveRows of an operation that cannot remove");
     }
   }
   void Remove(std::byte* from, const std::byte* part) const noexcept override {
-    if constexpr (kRemovable) {
+    if constexpr (kRemovable<Op>) {
       op_.Remove(At(from), At(part));
     } else {
-      CATENA_CHECK(kRemovable, "Remove of an operation that cannot remove");
+      CATENA_CHECK(kRemovable<Op>, "Remove of an operation that cannot remove");
     }
   }
   void RemoveValue(const types::Column& column, uint32_t row,
                    std::byte* slot) const noexcept override {
-    if constexpr (kRemovable) {
+    if constexpr (kRemovable<Op>) {
       op_.Remove(At(slot),
                  static_cast<typename Op::Input>(ColumnReader<P>(KernelInput{&column}).At(row)));
     } else {
-      CATENA_CHECK(kRemovable, "RemoveValue of an operation that cannot remove");
+      CATENA_CHECK(kRemovable<Op>, "RemoveValue of an operation that cannot remove");
     }
   }
 
@@ -151,9 +123,9 @@ class ColumnKernel final : public Kernel {
   void AppendRaw(const std::byte* slot, types::Column* into) const noexcept override {
     AppendRawResult(op_, At(slot), into);
   }
-  std::vector<std::shared_ptr<types::Column>> Sweep(
+  std::unique_ptr<KernelSweep> NewSweep(
       const SweepInput& input, std::span<const SweepWindow> windows) const noexcept override {
-    return ColumnSweep<Op, ColumnReader<P>>(op_, output_, input, windows).Run();
+    return MakeSweep<Op, P>(op_, output_, input, windows);
   }
 
   void Encode(const std::byte* slot, std::string* out) const noexcept override {

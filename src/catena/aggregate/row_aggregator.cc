@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/aggregate/row_aggregator.h"
 
+#include <algorithm>
+
 #include "catena/aggregate/nested_kernel.h"
 #include "catena/aggregate/operation_catalog.h"
 #include "catena/conf/output_names.h"
@@ -179,9 +181,28 @@ KernelInput RowAggregator::InputOf(const BaseAggregation& aggregation, const typ
 void RowAggregator::Update(const types::Batch& batch, std::span<const int64_t> event_times,
                            std::span<const uint64_t> source_orders, std::span<const uint32_t> rows,
                            std::span<std::byte* const> irs) const noexcept {
+  std::vector<KernelInput> inputs;
   for (const BaseAggregation& base : bound_->aggregations) {
-    base.kernel->UpdateEach(InputOf(base, batch, event_times, source_orders), rows, irs,
-                            base.offset);
+    inputs.push_back(InputOf(base, batch, event_times, source_orders));
+  }
+  // So few rows at a time that their IR rows are still in the cache for the next aggregation.
+  constexpr size_t kRowsAtOnce = 1024;
+  for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
+    const size_t count = std::min(kRowsAtOnce, rows.size() - first);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const BaseAggregation& base = bound_->aggregations[i];
+      base.kernel->UpdateEach(inputs[i], rows.subspan(first, count), irs.subspan(first, count),
+                              base.offset);
+    }
+  }
+}
+
+void RowAggregator::UpdateRange(const types::Batch& batch, std::span<const int64_t> event_times,
+                                std::span<const uint64_t> source_orders, uint32_t begin,
+                                uint32_t end, std::byte* ir) const noexcept {
+  for (const BaseAggregation& base : bound_->aggregations) {
+    base.kernel->UpdateRange(InputOf(base, batch, event_times, source_orders), begin, end,
+                             ir + base.offset);
   }
 }
 

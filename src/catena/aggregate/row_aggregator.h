@@ -81,6 +81,10 @@ class RowAggregator {
   void UpdateOne(const types::Batch& batch, std::span<const int64_t> event_times,
                  std::span<const uint64_t> source_orders, std::span<const uint32_t> rows,
                  std::byte* ir) const noexcept;
+  // Rows [begin, end) into one IR row: where rows lie together, the fastest way.
+  void UpdateRange(const types::Batch& batch, std::span<const int64_t> event_times,
+                   std::span<const uint64_t> source_orders, uint32_t begin, uint32_t end,
+                   std::byte* ir) const noexcept;
   // Takes rows out again that were folded in. Only when removable().
   void RemoveOne(const types::Batch& batch, std::span<const int64_t> event_times,
                  std::span<const uint64_t> source_orders, std::span<const uint32_t> rows,

@@ -100,6 +100,53 @@ TEST(RowAggregator, TiesKeepTheFirstEncountered) {
   EXPECT_EQ(Answer(rows, 1, ir), types::Value("a"));
 }
 
+std::string BytesOf(const IR& ir) {
+  std::string bytes;
+  EncodeIr(ir.rows(), ir.data(), &bytes);
+  return bytes;
+}
+
+// With nulls and, for the paths that skip looking for them, without.
+TEST(RowAggregator, ARangeAndChosenRowsAndOneRowAtATimeFoldAlike) {
+  testing::ForSeeds(400, [&](Random& random) {
+    conf::GroupBy group_by = testing::RandomGroupBy(random, 3);
+    std::erase_if(group_by.aggregations, [](const conf::Aggregation& aggregation) {
+      return !testing::IsCanonical(aggregation.operation);
+    });
+    if (group_by.aggregations.empty()) return;
+    testing::GeneratorOptions options;
+    options.columns = testing::ColumnsOf(group_by);
+    options.rows = random.OneIn(3) ? 1400 : 70;
+    options.values = testing::RandomKindOfValues(random);
+    auto events = testing::RandomEvents(random, options);
+    std::vector<uint32_t> chosen;
+    for (uint32_t row = 0; row < options.rows; ++row) {
+      bool complete = true;
+      for (size_t i = 0; i < events.batch.width(); ++i) {
+        complete = complete && !events.batch.column(i).IsNull(row);
+      }
+      if (complete) chosen.push_back(row);
+    }
+    if (random.OneIn(2)) events.batch = events.batch.Take(chosen);
+    const auto size = static_cast<uint32_t>(events.batch.rows());
+    const auto begin = static_cast<uint32_t>(random.Below(size + 1));
+    const auto end = begin + static_cast<uint32_t>(random.Below(size - begin + 1));
+    chosen.clear();
+    for (uint32_t row = begin; row < end; ++row) chosen.push_back(row);
+
+    const RowAggregator rows = RowAggregator::Bind(group_by, options.columns).value();
+    IR range(rows);
+    rows.UpdateRange(events.batch, events.times, events.orders, begin, end, range.data());
+    IR together(rows);
+    rows.UpdateOne(events.batch, events.times, events.orders, chosen, together.data());
+    IR one_by_one(rows);
+    const std::vector<std::byte*> irs(chosen.size(), one_by_one.data());
+    rows.Update(events.batch, events.times, events.orders, chosen, irs);
+    EXPECT_EQ(BytesOf(range), BytesOf(one_by_one));
+    EXPECT_EQ(BytesOf(together), BytesOf(one_by_one));
+  });
+}
+
 TEST(RowAggregator, NumbersAreChronons) {
   conf::GroupBy group_by;
   group_by.aggregations = {

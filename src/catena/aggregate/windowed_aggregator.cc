@@ -16,6 +16,7 @@ Result<WindowedAggregator> WindowedAggregator::Bind(const conf::GroupBy& group_b
   }
   CATENA_TRY(RowAggregator rows, RowAggregator::Bind(group_by, input));
   auto bound = std::make_shared<Bound>();
+  bound->exact_windows = group_by.exact_windows;
   for (const conf::AggregationOutput& asked : conf::OutputsOf(group_by)) {
     const WindowLength length =
         asked.windowed ? WindowLength(asked.window.Length()) : WindowLength();

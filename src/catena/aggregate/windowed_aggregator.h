@@ -46,6 +46,8 @@ class WindowedAggregator {
   // By window, by base aggregation: does an output ask for the two together?
   const std::vector<std::vector<bool>>& uses() const { return bound_->uses; }
   const types::Schema& output_schema() const { return bound_->output_schema; }
+  // Tails do not jump by hops (batch only; what serves and streams refuses such a GroupBy).
+  bool exact_windows() const { return bound_->exact_windows; }
 
   // Finalizes one row: irs[w] is the IR row of windows()[w]; columns are typed as output_schema().
   void AppendRow(std::span<const std::byte* const> irs,
@@ -61,6 +63,7 @@ class WindowedAggregator {
     std::vector<WindowedOutput> outputs;
     std::vector<std::vector<bool>> uses;
     types::Schema output_schema;
+    bool exact_windows = false;
   };
   WindowedAggregator(RowAggregator rows, std::shared_ptr<const Bound> bound)
       : rows_(std::move(rows)), bound_(std::move(bound)) {}

@@ -27,6 +27,9 @@ struct GroupBy {
   // Inferred when the conf leaves it out: TEMPORAL if any source has a topic, else SNAPSHOT.
   Accuracy accuracy = Accuracy::kSnapshot;
   std::string backfill_start_date;
+  // `exact_windows` of metaData.customJson: tails do not jump by hops, an event counts when
+  // query - window <= its time < query. Backfills only.
+  bool exact_windows = false;
 };
 
 // The source that streams: the first with a topic; null when none does.

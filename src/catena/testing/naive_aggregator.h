@@ -299,11 +299,13 @@ inline types::Value NaiveAnswer(const conf::Aggregation& aggregation, const type
   }
 }
 
-inline bool NaiveInside(int64_t time, int64_t query, const conf::AggregationOutput& output) {
+inline bool NaiveInside(int64_t time, int64_t query, const conf::AggregationOutput& output,
+                        bool exact_windows = false) {
   if (time >= query) return false;
   if (!output.windowed) return true;
   constexpr int64_t kMinute = 60'000;
   const int64_t length = output.window.Length().count();
+  if (exact_windows) return time >= query - length;
   const int64_t hop = length >= 12 * 24 * 60 * kMinute ? 24 * 60 * kMinute
                       : length >= 12 * 60 * kMinute    ? 60 * kMinute
                                                        : 5 * kMinute;
@@ -395,7 +397,7 @@ inline std::vector<types::Value> NaiveOutputs(const conf::GroupBy& group_by,
     const types::Column* bucket = output.bucket.empty() ? nullptr : batch.Find(output.bucket);
     NaiveByKey inside;
     for (const uint32_t row : rows) {
-      if (!NaiveInside(event_times[row], query, output)) continue;
+      if (!NaiveInside(event_times[row], query, output, group_by.exact_windows)) continue;
       if (bucket != nullptr && bucket->IsNull(row)) continue;
       NaiveSpread(column.ValueAt(row), bucket == nullptr ? "" : std::string(bucket->Text(row)),
                   {event_times[row], source_orders[row], {}}, &inside);

@@ -2,6 +2,7 @@
 // AVERAGE: arithmetic mean of the inputs of one key within one window.
 //
 //   input   BYTE, SHORT, INT, LONG, FLOAT, DOUBLE
+//   argument  sum: exact (the default) or plain (plain_sum_fold.h: faster, with an error bound)
 //   IR      {sum, count}; both sums are exact, so that no order of additions shows in the result
 //   output  DOUBLE, in the unit of the input: the correctly rounded sum divided by the count; null
 //           when the window holds no input, NaN or an infinity
@@ -10,6 +11,7 @@
 
 #include "catena/aggregate/operation_kernel.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
+#include "catena/aggregate/operations/plain_sum_fold.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
@@ -26,6 +28,11 @@ struct IntegerAverage {
   void Update(IR& ir, Input input) const noexcept {
     ir.sum += input;
     ++ir.count;
+  }
+  template <typename T>
+  void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
+    ir.sum += WideSum(inputs);
+    ir.count += static_cast<int64_t>(inputs.size());
   }
   void Merge(IR& into, const IR& from) const noexcept {
     into.sum += from.sum;
@@ -70,9 +77,18 @@ struct DoubleAverage : ExactSumFold {
   }
 };
 
+struct PlainAverage : PlainSumFold {
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return ir.sum / static_cast<double>(ir.count);
+  }
+};
+
 Result<KernelPtr> BindAverage(const BindRequest& request) {
-  return ForNumber(request.input, []<typename P>() -> KernelPtr {
+  CATENA_TRY(const bool plain, AsksForPlainSum(request));
+  return ForNumber(request.input, [plain]<typename P>() -> KernelPtr {
     if constexpr (std::is_floating_point_v<P>) {
+      if (plain) return MakeKernel<P>(PlainAverage{}, types::Kind::kDouble);
       return MakeKernel<P>(DoubleAverage{}, types::Kind::kDouble);
     } else {
       return MakeKernel<P>(IntegerAverage{}, types::Kind::kDouble);

@@ -20,6 +20,9 @@ struct Count {
   };
 
   void Update(IR& ir, Input) const noexcept { ++ir.count; }
+  void UpdateMany(IR& ir, size_t inputs) const noexcept {
+    ir.count += static_cast<int64_t>(inputs);
+  }
   void Merge(IR& into, const IR& from) const noexcept { into.count += from.count; }
   void Remove(IR& ir, Input) const noexcept { --ir.count; }
   void Remove(IR& from, const IR& part) const noexcept { from.count -= part.count; }

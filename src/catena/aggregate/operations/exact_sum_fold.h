@@ -8,7 +8,7 @@
 
 #pragma once
 
-#include "catena/aggregate/exact_sum.h"
+#include "catena/aggregate/dense_fold.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
@@ -24,6 +24,11 @@ struct ExactSumFold {
   void Update(IR& ir, Input input) const noexcept {
     ir.sum.Add(input);
     ++ir.count;
+  }
+  template <typename T>
+  void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
+    AddAll(inputs, &ir.sum);
+    ir.count += static_cast<int64_t>(inputs.size());
   }
   void Merge(IR& into, const IR& from) const noexcept {
     into.sum.Merge(from.sum);

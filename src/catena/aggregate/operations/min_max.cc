@@ -7,6 +7,7 @@
 //           infinity wins
 //   source  Chronon Min, Max (SimpleAggregators.scala, which are Java's Math.min and Math.max)
 
+#include "catena/aggregate/dense_fold.h"
 #include "catena/aggregate/operation_kernel.h"
 #include "catena/aggregate/stored_value.h"
 #include "catena/aggregate/value_order.h"
@@ -25,6 +26,10 @@ struct Extremum {
 
   void Update(IR& ir, Input input) const noexcept {
     if (Wins(ir, input)) Take(ir, input);
+  }
+  void UpdateMany(IR& ir,
+                  std::span<const T> inputs) const noexcept requires std::is_arithmetic_v<T> {
+    Update(ir, ExtremeOf<T, kMax>(inputs));
   }
   void Merge(IR& into, const IR& from) const noexcept {
     if (from.filled && Wins(into, from.value)) Take(into, from.value);

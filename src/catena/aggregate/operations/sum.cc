@@ -3,6 +3,7 @@
 //
 //   input   BOOLEAN (true is 1), BYTE, SHORT, INT, LONG: wraps around as Chronon's does;
 //           FLOAT, DOUBLE: exact, so that no order of additions shows in the result
+//   argument  sum: exact (the default) or plain (plain_sum_fold.h: faster, with an error bound)
 //   IR      {sum, count}; the count tells a sum of zero from no input
 //   output  LONG of integers, DOUBLE of the others, in the unit of the input; null when the window
 //           holds no input, NaN or an infinity
@@ -10,6 +11,7 @@
 
 #include "catena/aggregate/operation_kernel.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
+#include "catena/aggregate/operations/plain_sum_fold.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
@@ -26,6 +28,11 @@ struct IntegerSum {
   void Update(IR& ir, Input input) const noexcept {
     ir.sum += static_cast<uint64_t>(input);
     ++ir.count;
+  }
+  template <typename T>
+  void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
+    ir.sum += WrappedSum(inputs);
+    ir.count += static_cast<int64_t>(inputs.size());
   }
   void Merge(IR& into, const IR& from) const noexcept {
     into.sum += from.sum;
@@ -62,12 +69,21 @@ struct DoubleSum : ExactSumFold {
   }
 };
 
+struct PlainSum : PlainSumFold {
+  std::optional<Output> Finalize(const IR& ir) const noexcept {
+    if (ir.count == 0) return std::nullopt;
+    return ir.sum;
+  }
+};
+
 Result<KernelPtr> BindSum(const BindRequest& request) {
+  CATENA_TRY(const bool plain, AsksForPlainSum(request));
   if (request.input.kind == types::Kind::kBool) {
     return MakeKernel<int8_t>(IntegerSum{}, types::Kind::kLong);
   }
-  return ForNumber(request.input, []<typename P>() -> KernelPtr {
+  return ForNumber(request.input, [plain]<typename P>() -> KernelPtr {
     if constexpr (std::is_floating_point_v<P>) {
+      if (plain) return MakeKernel<P>(PlainSum{}, types::Kind::kDouble);
       return MakeKernel<P>(DoubleSum{}, types::Kind::kDouble);
     } else {
       return MakeKernel<P>(IntegerSum{}, types::Kind::kLong);

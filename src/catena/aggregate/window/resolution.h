@@ -48,6 +48,9 @@ constexpr Millis TailHop(Millis window) {
   return kFiveMinuteResolution.back().hop;
 }
 
+// GroupBys with exact windows do not round: their tail moves as the query does.
+inline constexpr Millis kExactHop{1};
+
 // First instant inside the window of a query at `query`: an event at `t` counts when
 // WindowTail(query, window) <= t < query.
 constexpr Timestamp WindowTail(Timestamp query, Millis window) {

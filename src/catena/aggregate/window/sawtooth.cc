@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/aggregate/window/sawtooth.h"
 
+#include <algorithm>
+
+#include "catena/aggregate/window/resolution.h"
+#include "catena/aggregate/window/sweep_walk.h"
 #include "catena/base/check.h"
 
 namespace catena::aggregate {
@@ -23,6 +27,23 @@ void CheckSorted(const SawtoothInput& input) {
 }
 #endif
 
+// The outputs that a base aggregation answers.
+std::vector<size_t> OutputsOf(const WindowedAggregator& windowed, size_t base) {
+  std::vector<size_t> outputs;
+  for (size_t i = 0; i < windowed.outputs().size(); ++i) {
+    if (windowed.outputs()[i].base == base) outputs.push_back(i);
+  }
+  return outputs;
+}
+
+// Where the hop stands in `hops`, which it is appended to when it is new.
+size_t IndexIn(std::vector<int64_t>* hops, int64_t hop) {
+  const auto at = std::find(hops->begin(), hops->end(), hop);
+  if (at != hops->end()) return static_cast<size_t>(at - hops->begin());
+  hops->push_back(hop);
+  return hops->size() - 1;
+}
+
 }  // namespace
 
 std::vector<types::ColumnPtr> AnswerQueries(const WindowedAggregator& windowed,
@@ -32,30 +53,41 @@ std::vector<types::ColumnPtr> AnswerQueries(const WindowedAggregator& windowed,
 #ifndef NDEBUG
   CheckSorted(input);
 #endif
-  SweepInput sweep{.events = {},
-                   .event_rows = input.event_rows,
-                   .event_begin = input.event_begin,
-                   .query_times = input.query_times,
-                   .query_rows = input.query_rows,
-                   .query_begin = input.query_begin,
-                   .output_rows = input.output_rows};
-  const auto outputs = windowed.outputs();
   const auto bases = windowed.rows().aggregations();
-  std::vector<types::ColumnPtr> columns(outputs.size());
-  // One sweep per base aggregation answers all of its windows.
-  for (size_t base = 0; base < bases.size(); ++base) {
-    std::vector<SweepWindow> windows;
-    std::vector<size_t> asked;
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      if (outputs[i].base != base) continue;
-      const WindowLength& length = windowed.windows()[outputs[i].window];
-      windows.push_back(length ? SweepWindow{true, length->count()} : SweepWindow{});
-      asked.push_back(i);
+  std::vector<SweepWalk::Window> windows;
+  for (const WindowLength& length : windowed.windows()) {
+    if (!length) {
+      windows.emplace_back();
+      continue;
     }
-    sweep.events =
-        windowed.rows().InputOf(bases[base], *input.events, input.event_times, input.event_orders);
-    const auto answers = bases[base].kernel->Sweep(sweep, windows);
-    for (size_t i = 0; i < asked.size(); ++i) columns[asked[i]] = answers[i];
+    const Millis hop = windowed.exact_windows() ? kExactHop : TailHop(*length);
+    windows.push_back({true, length->count(), hop.count()});
+  }
+  std::vector<int64_t> hops;  // Distinct, of aggregations that want to know.
+  std::vector<std::unique_ptr<KernelSweep>> sweeps;
+  std::vector<std::vector<size_t>> asked;  // By base aggregation: its outputs.
+  for (size_t base = 0; base < bases.size(); ++base) {
+    asked.push_back(OutputsOf(windowed, base));
+    std::vector<SweepWindow> mine;
+    for (const size_t output : asked.back()) {
+      const size_t window = windowed.outputs()[output].window;
+      mine.push_back({window, std::nullopt});
+      if (bases[base].kernel->removable() || !windows[window].windowed) continue;
+      mine.back().hop_class = IndexIn(&hops, windows[window].hop);
+    }
+    const SweepInput sweep{
+        windowed.rows().InputOf(bases[base], *input.events, input.event_times, input.event_orders),
+        input.event_rows, input.output_rows};
+    sweeps.push_back(bases[base].kernel->NewSweep(sweep, mine));
+  }
+  SweepWalk walk(input, windows, hops);
+  while (walk.Next()) {
+    for (const auto& sweep : sweeps) sweep->Run(walk.chunk());
+  }
+  std::vector<types::ColumnPtr> columns(windowed.outputs().size());
+  for (size_t base = 0; base < bases.size(); ++base) {
+    const auto answers = sweeps[base]->Take();
+    for (size_t i = 0; i < answers.size(); ++i) columns[asked[base][i]] = answers[i];
   }
   return columns;
 }

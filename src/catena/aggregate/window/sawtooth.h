@@ -10,8 +10,9 @@
 //   input    columns of `events` by name, as RowAggregator; times in milliseconds
 //   output   one column per output, output_rows long; null where the window is empty and where no
 //            query asked for the row
-//   window   an event at t counts for a query at q when WindowTail(q, w) <= t < q (resolution.h)
-//   cost     an update per event and hop class; per query and window two merges; per hop two merges
+//   window   an event at t counts for a query at q when WindowTail(q, w) <= t < q (resolution.h);
+//            with exact windows when q - w <= t < q
+//   cost     sweep_walk.h finds all windows once, sweep.h folds them for each aggregation
 //   errors   none; groups that are not sorted are a bug (checked in debug builds)
 //   threads  pure; groups may be split over calls and threads at will
 //   source   Chronon SawtoothAggregator; sliding fold: Tangwongsan et al., DABA/TwoStacks (2017)

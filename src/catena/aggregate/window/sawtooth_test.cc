@@ -18,9 +18,10 @@ struct Queries {
   std::vector<bool> asked;
 };
 
-Queries RandomQueries(Random& random, const testing::GeneratorOptions& options, bool daily) {
+Queries RandomQueries(Random& random, const testing::GeneratorOptions& options, bool daily,
+                      uint64_t count) {
   Queries queries;
-  for (uint64_t n = random.Below(40); n > 0; --n) {
+  for (uint64_t n = count; n > 0; --n) {
     int64_t time = testing::RandomTime(random, options.begin, options.span + 3 * kDay.count());
     if (daily) time = FloorMillis(time, kDay.count());
     const bool again = !queries.times.empty() && random.OneIn(6);
@@ -84,7 +85,8 @@ void CheckAgainstNaive(const conf::GroupBy& group_by, const testing::GeneratedEv
 
 TEST(Sawtooth, EqualsTheNaiveTwin) {
   testing::ForSeeds(4000, [](Random& random) {
-    const conf::GroupBy group_by = testing::RandomGroupBy(random, 2);
+    conf::GroupBy group_by = testing::RandomGroupBy(random, 2);
+    group_by.exact_windows = random.OneIn(3);
     testing::GeneratorOptions options;
     options.columns = testing::ColumnsOf(group_by);
     options.rows = random.Below(80);
@@ -93,7 +95,25 @@ TEST(Sawtooth, EqualsTheNaiveTwin) {
     options.begin = random.OneIn(3) ? -options.span / 2 : 1'760'000'000'000;
     options.values = testing::RandomKindOfValues(random);
     const auto events = testing::RandomEvents(random, options);
-    const auto queries = RandomQueries(random, options, random.OneIn(4));
+    const auto queries = RandomQueries(random, options, random.OneIn(4), random.Below(40));
+    CheckAgainstNaive(group_by, events, queries, options.keys);
+  });
+}
+
+// More queries of a key than are walked at once, and long runs of events between queries.
+TEST(Sawtooth, HotKeysEqualTheNaiveTwin) {
+  testing::ForSeeds(30, [](Random& random) {
+    conf::GroupBy group_by = testing::RandomGroupBy(random, 2);
+    group_by.exact_windows = random.OneIn(3);
+    testing::GeneratorOptions options;
+    options.columns = testing::ColumnsOf(group_by);
+    const bool queried = random.OneIn(2);
+    options.rows = queried ? 60 : 1500;
+    options.keys = queried ? 1 : 2;
+    options.span = 2 * 86'400'000LL;
+    options.values = testing::RandomKindOfValues(random);
+    const auto events = testing::RandomEvents(random, options);
+    const auto queries = RandomQueries(random, options, false, queried ? 4500 : 20);
     CheckAgainstNaive(group_by, events, queries, options.keys);
   });
 }
