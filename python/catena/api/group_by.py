@@ -78,8 +78,11 @@ def GroupBy(sources, keys, aggregations=None, online=None, production=None,
             output_namespace=None, accuracy=None, lag=0, offline_schedule="@daily",
             upload_schedule=_DEFAULT_UPLOAD_SCHEDULE, name=None, tags=None, derivations=None,
             historical_backfill=None, deprecation_date=None, description=None,
-            is_incremental=None, **kwargs) -> ttypes.GroupBy:  # fmt: skip
+            is_incremental=None, exact_windows=None, **kwargs) -> ttypes.GroupBy:  # fmt: skip
     """`aggregations=None` passes the latest row of every key through (entity sources only).
+
+    `exact_windows=True`: an event counts when query - window <= its time < query; tails are not
+    rounded to hops. Backfills only: what is uploaded and streamed is kept by hops.
 
     Unknown keyword arguments are kept in metaData.customJson.
     """
@@ -95,6 +98,10 @@ def GroupBy(sources, keys, aggregations=None, online=None, production=None,
                 f"aggregations must be a list of Aggregation, got {type(aggregation).__name__}"
             )
     custom = {**kwargs, "lag": lag, "groupby_tags": tags, "column_tags": _column_tags(aggregations)}
+    if exact_windows is not None:
+        if not isinstance(exact_windows, bool):
+            raise DefinitionError(f"exact_windows must be True or False, not {exact_windows!r}")
+        custom["exact_windows"] = exact_windows
     if upload_schedule != _DEFAULT_UPLOAD_SCHEDULE:
         custom["uploadSchedule"] = upload_schedule
     try:

@@ -2,6 +2,7 @@
 """Records: both spellings of arguments, hints, and the place where they were written."""
 
 import inspect
+import json
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from catena.api import (
     DefinitionError,
     EntitySource,
     EventSource,
+    GroupBy,
     Operation,
     Query,
     Source,
@@ -86,3 +88,21 @@ def test_operations_with_arguments():
     percentile = Aggregation("x", Operation.APPROX_PERCENTILE([0.5]))
     assert percentile.argMap == {"k": "128", "percentiles": "[0.5]"}
     assert Aggregation("x").operation == Operation.LAST
+    plain = Aggregation("x", Operation.PLAIN_SUM)
+    assert (plain.operation, plain.argMap) == (Operation.SUM, {"sum": "plain"})
+
+
+def test_exact_windows_stand_in_custom_json():
+    def custom(**arguments):
+        group_by = GroupBy(
+            Source(events=EventSource("db.t", query=Query(time_column="ts"))),
+            ["k"],
+            [Aggregation("x", Operation.SUM, windows=["1h"])],
+            **arguments,
+        )
+        return json.loads(group_by.metaData.customJson)
+
+    assert custom(exact_windows=True)["exact_windows"] is True
+    assert "exact_windows" not in custom()
+    with pytest.raises(DefinitionError, match="exact_windows must be True or False"):
+        custom(exact_windows="yes")

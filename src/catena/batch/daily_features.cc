@@ -38,7 +38,11 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
   Asked asked;
   for (const Date day : range) {
     const int64_t query = ToMillis(day.End());
-    const int64_t tail = window ? ToMillis(aggregate::WindowTail(day.End(), *window)) : INT64_MIN;
+    int64_t tail = INT64_MIN;
+    if (window) {
+      tail = ToMillis(group_by.exact_windows ? day.End() - *window
+                                             : aggregate::WindowTail(day.End(), *window));
+    }
     for (const uint32_t id : ids) {
       const auto first = groups.rows.begin() + groups.begin[id];
       const auto last = groups.rows.begin() + groups.begin[id + 1];

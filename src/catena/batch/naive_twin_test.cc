@@ -86,7 +86,7 @@ void WriteEvents(TemporaryWarehouse& at, const RandomEvents& events) {
 
 // Every operation of the skeleton over some column in some windows. SNAPSHOT wants whole days only
 // in Chronon; here any window works.
-std::string RandomGroupByJson(Random& random, conf::Accuracy accuracy) {
+std::string RandomGroupByJson(Random& random, conf::Accuracy accuracy, bool exact_windows) {
   constexpr const char* kWindows[] = {
       R"({"length": 7, "timeUnit": 2})",  R"({"length": 1, "timeUnit": 0})",
       R"({"length": 13, "timeUnit": 0})", R"({"length": 1, "timeUnit": 1})",
@@ -106,9 +106,11 @@ std::string RandomGroupByJson(Random& random, conf::Accuracy accuracy) {
                     kColumns[random.Below(3)] + "\", \"operation\": " + std::to_string(operation) +
                     windows + "}";
   }
-  return R"({"metaData": {"name": "gb", "outputNamespace": "t"}, "keyColumns": ["key"],
-             "accuracy": )" +
-         std::to_string(static_cast<int>(accuracy)) + ", \"aggregations\": [" + aggregations +
+  const std::string custom =
+      exact_windows ? R"(, "customJson": "{\"exact_windows\": true}")" : std::string();
+  return R"({"metaData": {"name": "gb", "outputNamespace": "t")" + custom +
+         R"(}, "keyColumns": ["key"], "accuracy": )" + std::to_string(static_cast<int>(accuracy)) +
+         ", \"aggregations\": [" + aggregations +
          R"(], "sources": [{"events": {"table": "t.events", "query": {"timeColumn": "ts"}}}]})";
 }
 
@@ -154,7 +156,7 @@ TEST(NaiveTwinTest, JoinAnswersAsTheDefinition) {
         R"({"metaData": {"name": "j", "outputNamespace": "t"},
             "left": {"events": {"table": "t.queries", "query": {"timeColumn": "ts"}}},
             "joinParts": [{"groupBy": )" +
-        RandomGroupByJson(random, accuracy) + "}]}");
+        RandomGroupByJson(random, accuracy, random.OneIn(3)) + "}]}");
     // In two steps, so that the second reuses the first.
     const Date middle = first + 3;
     at.Backfilled(conf, FormatDate(first), FormatDate(middle));
@@ -180,7 +182,8 @@ TEST(NaiveTwinTest, DailyFeaturesAnswerAsTheDefinition) {
     TemporaryWarehouse at;
     const RandomEvents events = MakeEvents(random, 200, 6);
     WriteEvents(at, events);
-    const conf::Conf conf = at.ConfOf(RandomGroupByJson(random, conf::Accuracy::kSnapshot));
+    const conf::Conf conf =
+        at.ConfOf(RandomGroupByJson(random, conf::Accuracy::kSnapshot, random.OneIn(3)));
     const conf::GroupBy& group_by = *conf.group_by();
     at.Backfilled(conf, "2026-03-02", "2026-03-05");
     std::vector<std::string> columns{"key"};
@@ -198,7 +201,7 @@ TEST(NaiveTwinTest, DailyFeaturesAnswerAsTheDefinition) {
       for (int k = 0; k < 6; ++k) {
         const auto rows = events.RowsOf(KeyName(k));
         const bool inside = std::any_of(rows.begin(), rows.end(), [&](uint32_t row) {
-          return testing::NaiveInside(events.times[row], end, widest);
+          return testing::NaiveInside(events.times[row], end, widest, group_by.exact_windows);
         });
         if (!inside) continue;
         Row row{KeyName(k)};
@@ -216,7 +219,7 @@ TEST(NaiveTwinTest, TemporalUploadReadsBackAsTheDefinition) {
     kv::MemoryKVStore store;
     const RandomEvents events = MakeEvents(random, 250, 5);
     WriteEvents(at, events);
-    const conf::Conf conf = at.ConfOf(RandomGroupByJson(random, conf::Accuracy::kTemporal));
+    const conf::Conf conf = at.ConfOf(RandomGroupByJson(random, conf::Accuracy::kTemporal, false));
     UploadOptions options;
     options.chunk_bytes = 256;  // So that there are many chunks.
     const auto report = UploadGroupBy(at.context_, conf, Day("2026-03-04"), &store, options);

@@ -54,13 +54,15 @@ TEST(ConfTest, SpellsOutputsAsChrononDoes) {
 }
 
 TEST(ConfTest, NamesEveryViolationWithItsPath) {
-  const char* text = R"json({"metaData": {"name": "a/../b"}, "keyColumns": [],
+  const char* text = R"json({"metaData": {"name": "a/../b",
+      "customJson": "{\"exact_windows\": \"yes\"}"}, "keyColumns": [],
     "aggregations": [{"operation": 99, "windows": [{"length": 0, "timeUnit": 7}]}],
     "sources": [{"events": {"query": {"startPartition": "yesterday"}}}]})json";
   auto conf = ParseConf(*ParseJson(text, "test"), "bad.v1");
   ASSERT_FALSE(conf.ok());
-  for (const char* part : {".metaData.name", "has no keyColumns", ".aggregations[0].operation",
-                           ".windows[0].timeUnit", "has no table", "YYYY-MM-DD"}) {
+  for (const char* part :
+       {".metaData.name", ".customJson.exact_windows", "has no keyColumns",
+        ".aggregations[0].operation", ".windows[0].timeUnit", "has no table", "YYYY-MM-DD"}) {
     EXPECT_NE(conf.error().message.find(part), std::string::npos) << conf.error().message;
   }
 }

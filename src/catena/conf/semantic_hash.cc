@@ -65,11 +65,13 @@ Json Describe(const GroupBy& group_by) {
   for (const Source& source : group_by.sources) sources.push_back(Describe(source, true));
   Json aggregations = Json::array();
   for (const Aggregation& one : group_by.aggregations) aggregations.push_back(Describe(one));
-  return {{"sources", sources},
-          {"keys", group_by.key_columns},
-          {"aggregations", aggregations},
-          {"accuracy", group_by.accuracy == Accuracy::kTemporal ? "TEMPORAL" : "SNAPSHOT"},
-          {"derivations", Describe(group_by.derivations)}};
+  Json json = {{"sources", sources},
+               {"keys", group_by.key_columns},
+               {"aggregations", aggregations},
+               {"accuracy", group_by.accuracy == Accuracy::kTemporal ? "TEMPORAL" : "SNAPSHOT"},
+               {"derivations", Describe(group_by.derivations)}};
+  if (group_by.exact_windows) json["exact_windows"] = true;  // Else as before there was the choice.
+  return json;
 }
 
 Json Describe(const Join& join) {

@@ -58,6 +58,14 @@ TEST(SemanticHashTest, ChangesWithAnythingBelow) {
   Json where = Chain();
   where["sources"][0]["joinSource"]["query"]["wheres"] = Json::array({"risk"});
   EXPECT_NE(Meaning(where), before);
+  Json exact = Chain();
+  exact["metaData"]["customJson"] = R"({"exact_windows": true})";
+  EXPECT_NE(Meaning(exact), before);
+  exact["metaData"]["customJson"] = R"({"exact_windows": false})";
+  EXPECT_EQ(Meaning(exact), before);
+  Json plain = Chain();
+  plain["aggregations"][0]["argMap"] = {{"sum", "plain"}};
+  EXPECT_NE(Meaning(plain), before);
 }
 
 }  // namespace

@@ -184,6 +184,17 @@ TEST_F(FetcherTest, AnotherDefinitionOfTheSameNameIsRefusedNotMisread) {
   EXPECT_NE(answer.error().message.find("different definitions"), std::string::npos);
 }
 
+TEST_F(FetcherTest, ExactWindowsAreRefused) {
+  auto conf = *ParseJson(kTemporal, "test");
+  conf["metaData"]["customJson"] = R"({"exact_windows": true})";
+  fetcher_->AddConf(Parsed(PrintJson(conf)));
+  const Timestamp as_of = FromMillis(kBatchEnd);
+  const auto answer = fetcher_->FetchGroupBy("spend.v1", Users({1}), {&as_of, 1});
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(answer.error().message.find("drop exact_windows"), std::string::npos);
+}
+
 TEST_F(FetcherTest, AJoinAnswersWhatItCanAndNamesThePartThatFailed) {
   fetcher_->AddConf(JoinConf());
   const Timestamp as_of = FromMillis(kBatchEnd);

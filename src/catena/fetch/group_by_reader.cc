@@ -50,6 +50,12 @@ std::string_view IncompleteName(Incomplete reason) {
 Result<GroupByReader> GroupByReader::Open(kv::KVStore* store,
                                           std::shared_ptr<const conf::GroupBy> group_by) {
   const std::string& name = group_by->metadata.name;
+  if (group_by->exact_windows) {
+    return Unsupported(
+        "windows that are exact are answered by backfills only: drop exact_windows of the "
+        "GroupBy: " +
+        name);
+  }
   CATENA_TRY(auto info, ReadServingInfo(store, name));
   if (!info) {
     return NotFound(

@@ -98,6 +98,12 @@ class Planner {
   Result<BackfillPlan> Upload(Date end) {
     CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
     auto group_by = std::get<std::shared_ptr<const conf::GroupBy>>(conf_.definition);
+    if (group_by->exact_windows) {
+      return Unsupported(
+          "windows that are exact are answered by backfills only, because what is uploaded is kept "
+          "by hops: drop exact_windows of the GroupBy: " +
+          group_by->metadata.name);
+    }
     Step step = StepOf(*group_by, StepKind::kUpload, end);
     step.group_by = group_by;
     std::vector<std::vector<Date>> days;

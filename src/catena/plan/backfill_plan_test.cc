@@ -185,6 +185,21 @@ TEST(BackfillPlanTest, AnUploadWantsItsLastDayAndItsParent) {
   EXPECT_FALSE(PlanUpload(final, Day("2026-03-10"), Sources()).ok());
 }
 
+TEST(BackfillPlanTest, ExactWindowsAreBackfilledAndNotUploaded) {
+  const conf::Conf final = Final();
+  auto group_by = std::make_shared<conf::GroupBy>(*final.join()->join_parts[0].group_by);
+  group_by->exact_windows = true;
+  conf::Conf conf;
+  conf.definition = std::shared_ptr<const conf::GroupBy>(group_by);
+  EXPECT_TRUE(PlanBackfill(conf, {Day("2026-03-10"), Day("2026-03-10")}, Sources()).ok());
+  const auto upload = PlanUpload(conf, Day("2026-03-10"), Sources());
+  ASSERT_FALSE(upload.ok());
+  EXPECT_EQ(upload.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(upload.error().message.find("drop exact_windows of the GroupBy: t.user_risk"),
+            std::string::npos)
+      << upload.error().message;
+}
+
 TEST(PrintDaysTest, WritesRuns) {
   auto days = Days("2026-03-01", "2026-03-03");
   days.push_back(Day("2026-03-05"));

@@ -18,6 +18,9 @@ std::string WhyNot(const conf::GroupBy& group_by) {
     return "its topic carries entity mutations, which do not stream yet";
   }
   if (group_by.aggregations.empty()) return "it has no aggregations";
+  if (group_by.exact_windows) {
+    return "its windows are exact, and what streams is kept in tiles: drop exact_windows";
+  }
   return "";
 }
 

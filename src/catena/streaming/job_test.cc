@@ -406,5 +406,20 @@ TEST_F(JobTest, AChangedDefinitionUnderTheSameNameIsRefused) {
   EXPECT_NE(job.error().message.find("definition changed"), std::string::npos);
 }
 
+TEST_F(JobTest, ExactWindowsDoNotStream) {
+  auto json = *ParseJson(ChainConf(tx_, risk_), "chain");
+  json["metaData"]["customJson"] = R"({"exact_windows": true})";
+  conf_ = *conf::ParseConf(json, "chain");
+  auto job = StreamJob::Open(
+      {conf_}, options_,
+      [](const std::string& table) {
+        return Result<types::Schema>(NotFound("no table: " + table));
+      },
+      store_.get(), database_.get(), &SystemClock());
+  ASSERT_FALSE(job.ok());
+  EXPECT_NE(job.error().message.find("drop exact_windows"), std::string::npos)
+      << job.error().message;
+}
+
 }  // namespace
 }  // namespace catena::streaming
