@@ -6,7 +6,7 @@ FUZZ_TIMES ?= 100
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fuzz format clean
+.PHONY: help peers setup build demo test check fuzz format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -34,8 +34,12 @@ check: setup ## before a commit: format, tidy, dev build, unit tests
 
 bench-%: setup ## measure: make bench-kv; a table, and build/bench/kv.json (bench/README.md)
 	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
-	@cmake --build --preset release --target $*_bench
-	@build/release/src/catena/$*/$*_bench
+	@.venv/bin/python $(or $(wildcard bench/$*.py),bench/module.py $*) $(ARGS)
+
+bench-batch: peers
+
+peers: setup
+	@tools/setup.sh bench
 
 fuzz: setup ## every fuzzer for FUZZ_SECONDS=60, the property tests FUZZ_TIMES=100 times
 	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }

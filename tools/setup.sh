@@ -3,6 +3,7 @@
 # Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, DataSketches,
 # the venv.
 #
+#   usage    setup.sh [bench]; with `bench` also what bench/batch.py compares with
 #   effect   apt packages (needs root or sudo, only when one is missing); build/third_party;
 #            .venv; downloads are kept in $CATENA_CACHE (default ~/.cache/catena)
 #   again    a step whose inputs did not change is skipped by its stamp under build/setup
@@ -157,6 +158,11 @@ setup_python() {
   say "python: .venv has $(.venv/bin/python --version) and ./python[dev]"
 }
 
+setup_bench() {
+  quietly .venv/bin/python -m pip install -r bench/requirements.txt
+  say "bench: .venv has what bench/requirements.txt names"
+}
+
 # step <name> <inputs as text>: runs setup_<name> unless its stamp holds the same inputs.
 step() {
   local name="$1" inputs="$2"
@@ -173,7 +179,10 @@ flock 9  # Two makes at once would both write .venv.
 setup_apt  # Asks dpkg every time: build/ may have moved to another machine.
 
 # Debian's own interpreter: the venv package that apt just installed belongs to it.
-[ -x .venv/bin/python ] || { quietly /usr/bin/python3 -m venv .venv; rm -f "$STAMPS/python"; }
+[ -x .venv/bin/python ] || {
+  quietly /usr/bin/python3 -m venv .venv
+  rm -f "$STAMPS/python" "$STAMPS/bench"
+}
 
 for file in lib/libduckdb.so include/duckdb.h; do
   [ -f "build/third_party/duckdb/$file" ] || rm -f "$STAMPS/duckdb"
@@ -184,3 +193,5 @@ step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
 step datasketches "$DSRS_VERSION $(sha256sum <tools/checksums.sha256)"
 
 step python "$(sha256sum python/pyproject.toml)"
+
+if [ "${1:-}" = bench ]; then step bench "$(sha256sum bench/requirements.txt)"; fi
