@@ -63,7 +63,8 @@ class Trial {
       : subject_(subject), random_(random) {
     testing::GeneratorOptions options;
     options.columns = subject.rows.input_schema();
-    options.rows = random.Below(random.OneIn(20) ? 60 : 12);
+    // Now and then enough for what states do only when they grow.
+    options.rows = random.Below(random.OneIn(300) ? 600 : random.OneIn(20) ? 60 : 12);
     options.values = values;
     options.begin = random.OneIn(2) ? -options.span / 2 : 1'760'000'000'000;
     events_ = testing::RandomEvents(random, options);
@@ -292,6 +293,23 @@ TEST(OperationLaws, UpdatePathsAgree) {
       trial.ExpectSame(cut, at_once, parts[i]);
       if (trial.input().bucket == nullptr) trial.ExpectSame(one_by_one, at_once, parts[i]);
     }
+  });
+}
+
+// Rows side by side, cut anywhere, which dense loops may take at once.
+TEST(OperationLaws, RangesAreTheirRows) {
+  ForEveryOperation(Subjects(), 10'000, [](const Trial& trial) {
+    const GeneratedEvents& events = trial.events();
+    const auto rows = static_cast<uint32_t>(trial.all().size());
+    IR ir(trial.rows());
+    for (uint32_t begin = 0; begin < rows;) {
+      const auto length = static_cast<uint32_t>(1 + trial.random().Below(rows - begin));
+      trial.rows().UpdateRange(events.batch, events.times, events.orders, begin, begin + length,
+                               ir.data());
+      begin += length;
+    }
+    trial.ExpectSame(ir, trial.Fold(trial.all()), trial.all());
+    trial.ExpectAnswer(ir, trial.all());
   });
 }
 

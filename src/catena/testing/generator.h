@@ -5,7 +5,7 @@
 //   output  one Batch, by default with a column per scalar type, named as the type in lower case
 //           ("double"), and lists and maps ("list_long", "map_double"); by row an event time
 //           (milliseconds), a source order (unique, not in order of time) and a key (0, 1, ...)
-//   null    about one value in six; a column may be all null
+//   null    about one value in six, or none; a column may be all null
 
 #pragma once
 
@@ -217,6 +217,7 @@ inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& opti
   types::BatchBuilder builder(options.columns, options.rows);
   const size_t columns = options.columns.size();
   const size_t all_null = random.OneIn(4) ? random.Below(columns) : columns;
+  const bool no_nulls = random.OneIn(3);
   for (size_t row = 0; row < options.rows; ++row) {
     const bool tied = !events.times.empty() && random.OneIn(5);
     events.times.push_back(tied ? events.times[random.Below(events.times.size())]
@@ -225,7 +226,7 @@ inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& opti
     events.orders.push_back(random.Below(3) << 48 | (row * 7919 % options.rows + row * 100'000));
     events.keys.push_back(static_cast<uint32_t>(random.Below(options.keys)));
     for (size_t i = 0; i < columns; ++i) {
-      const bool null = i == all_null || random.OneIn(6);
+      const bool null = i == all_null || (!no_nulls && random.OneIn(6));
       const Status appended = builder.column(i)->AppendValue(
           null ? types::Value()
                : RandomValue(random, options.columns.fields[i].type, options.values));
