@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# catena_module(<name> DEPENDS <modules> [LINK <libraries>] [TEST_DEPENDS <modules>])
+# catena_module(<name> DEPENDS <modules> [LINK <libraries>] [TEST_DEPENDS <modules>]
+#               [TEST_SERVER <server>])
 #
 # One folder src/catena/<name> becomes
 #   catena_<name>     static library of every *.cc that is not a test, benchmark, fuzzer or main.cc
@@ -11,7 +12,8 @@
 # third_party:: targets without their prefix. TEST_DEPENDS adds modules for the tests alone.
 #
 # catena_test(<name> SOURCES <files> DEPENDS <modules>) makes one test program of files that
-# belong to no module (tests/).
+# belong to no module (tests/). A TEST_SERVER (kafka, redis) is started before the first test that
+# wants it and stopped after the last, by the fixture tests <server>.start and <server>.stop.
 
 include(GoogleTest)
 find_package(Threads REQUIRED)
@@ -50,15 +52,34 @@ function(catena_check_dependencies)
   endforeach()
 endfunction()
 
+function(catena_test_server server)
+  if(TEST ${server}.start)
+    return()
+  endif()
+  foreach(verb start stop)
+    add_test(NAME ${server}.${verb}
+             COMMAND python3 "${CMAKE_SOURCE_DIR}/tests/servers.py" ${verb} ${server}
+                     "${CMAKE_BINARY_DIR}/servers/${server}")
+  endforeach()
+  set_tests_properties(${server}.start PROPERTIES FIXTURES_SETUP ${server})
+  set_tests_properties(${server}.stop PROPERTIES FIXTURES_CLEANUP ${server})
+endfunction()
+
 function(catena_test name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "SERVER" "SOURCES;DEPENDS;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
   # Tests read golden files of the source tree; products never know where they were built.
   target_compile_definitions(${name} PRIVATE CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   catena_link(${name} PRIVATE DEPENDS ${arg_DEPENDS} LINK ${arg_LINK} gtest_main)
+  set(server)
+  if(arg_SERVER)
+    catena_test_server(${arg_SERVER})
+    set(server FIXTURES_REQUIRED ${arg_SERVER}
+        ENVIRONMENT_MODIFICATION "CATENA_TEST_SERVERS=set:${CMAKE_BINARY_DIR}/servers")
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-                       PROPERTIES TIMEOUT 600
+                       PROPERTIES TIMEOUT 600 ${server}
                        ENVIRONMENT "CATENA_BIN=${CMAKE_BINARY_DIR}/bin/catena")
 endfunction()
 
@@ -93,7 +114,7 @@ function(catena_fuzzer source)
 endfunction()
 
 function(catena_module name)
-  cmake_parse_arguments(arg "" "" "DEPENDS;LINK;TEST_DEPENDS;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "TEST_SERVER" "DEPENDS;LINK;TEST_DEPENDS;TEST_LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   set(tests ${sources})
   set(benches ${sources})
@@ -117,7 +138,7 @@ function(catena_module name)
 
   if(tests)
     catena_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${arg_TEST_DEPENDS}
-                LINK gmock ${arg_TEST_LINK})
+                LINK gmock ${arg_TEST_LINK} SERVER ${arg_TEST_SERVER})
   endif()
   if(benches)
     add_executable(${name}_bench EXCLUDE_FROM_ALL ${benches})

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, DataSketches,
-# the venv.
+# the venv, a Kafka broker for the tests.
 #
 #   usage    setup.sh [bench]; with `bench` also what bench/batch.py compares with
 #   effect   apt packages (needs root or sudo, only when one is missing); build/third_party;
@@ -12,6 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+readonly ROOT=$PWD
 readonly STAMPS=build/setup
 readonly CACHE="${CATENA_CACHE:-$HOME/.cache/catena}"
 
@@ -23,6 +24,7 @@ readonly APT_PACKAGES=(
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
+  redis-server openjdk-17-jre-headless maven
 )
 
 # The library from npm and the header from the Python source package are of one DuckDB version.
@@ -34,6 +36,10 @@ readonly DUCKDB_PYPI_FILE="duckdb-${DUCKDB_VERSION}.tar.gz"
 # A Rust binding that carries the C++ headers of Apache DataSketches; nothing of Rust is built.
 readonly DSRS_VERSION=0.6.1
 readonly DSRS_FILE="dsrs-${DSRS_VERSION}.crate"
+
+# The broker of the tests: tools/kafka.pom.xml and what it depends on, as one archive.
+readonly KAFKA_VERSION=4.3.1
+readonly KAFKA_FILE="kafka_2.13-$KAFKA_VERSION.tar"
 
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
@@ -153,6 +159,23 @@ setup_datasketches() {
   say "datasketches: headers of dsrs $DSRS_VERSION in $target"
 }
 
+# The same bytes whenever and wherever it is packed.
+pack_kafka() {
+  mvn --batch-mode --quiet --file "$ROOT/tools/kafka.pom.xml" -Dkafka.version="$KAFKA_VERSION" \
+    -DoutputDirectory="$PWD/jars" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
+  tar --create --file="$KAFKA_FILE" --directory=jars --sort=name --format=ustar --mtime=@0 \
+    --owner=0 --group=0 --numeric-owner --mode=644 -- $(ls jars)
+}
+
+setup_kafka() {
+  mkdir -p "$CACHE" build/third_party/kafka
+  cached "$KAFKA_FILE" pack_kafka
+  rm -f build/third_party/kafka/*.jar
+  tar -xf "$CACHE/$KAFKA_FILE" -C build/third_party/kafka
+  say "kafka: $KAFKA_VERSION in build/third_party/kafka"
+}
+
 setup_python() {
   quietly .venv/bin/python -m pip install -e './python[dev]'
   say "python: .venv has $(.venv/bin/python --version) and ./python[dev]"
@@ -191,6 +214,9 @@ step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
 
 [ -f build/third_party/datasketches/include/cpc_sketch.hpp ] || rm -f "$STAMPS/datasketches"
 step datasketches "$DSRS_VERSION $(sha256sum <tools/checksums.sha256)"
+
+[ -f "build/third_party/kafka/kafka_2.13-$KAFKA_VERSION.jar" ] || rm -f "$STAMPS/kafka"
+step kafka "$KAFKA_VERSION $(sha256sum <tools/checksums.sha256)"
 
 step python "$(sha256sum python/pyproject.toml)"
 

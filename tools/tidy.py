@@ -103,7 +103,7 @@ def parse_module(name: str, text: str) -> Module:
         return module
     module.line = text.count("\n", 0, call.start()) + 1
     lists = {"DEPENDS": module.depends, "TEST_DEPENDS": module.test_depends, "LINK": module.link,
-             "TEST_LINK": []}
+             "TEST_LINK": [], "TEST_SERVER": []}
     current: list[str] = []
     for word in call[1].split()[1:]:
         if word in lists:

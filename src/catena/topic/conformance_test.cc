@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every implementation of topic.h promises. To hold a new one to it, add it to kSchemes.
+// What every implementation of topic.h promises. To hold a new one to it, add it to kKinds.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -14,23 +14,33 @@
 #include <vector>
 
 #include "catena/base/hash.h"
+#include "catena/base/server_under_test.h"
 #include "catena/topic/topic.h"
 
 namespace catena::topic {
 namespace {
 
-constexpr const char* kSchemes[] = {"file", "memory"};
+struct Kind {
+  const char* scheme;
+  bool is_elsewhere = false;  // On a server, where other programs may write too.
+};
 
-class TopicConformanceTest : public testing::TestWithParam<const char*> {
+void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.scheme; }
+
+constexpr Kind kKinds[] = {{"file"}, {"memory"}, {"kafka", true}};
+
+class TopicConformanceTest : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     static std::atomic<int> counter{0};
-    address_.scheme = GetParam();
-    address_.root = testing::TempDir() + "catena_topic_" + std::to_string(getpid());
-    address_.name = "t" + std::to_string(counter++);
-    ASSERT_TRUE(CreateTopic(address_, 3).ok());
+    address_.scheme = GetParam().scheme;
+    folder_ = testing::TempDir() + "catena_topic_" + std::to_string(getpid());
+    address_.root = GetParam().is_elsewhere ? KafkaUnderTest() : folder_;
+    address_.name = "t" + std::to_string(getpid()) + "_" + std::to_string(counter++);
+    const Status created = CreateTopic(address_, 3);
+    ASSERT_TRUE(created.ok()) << created.error().message;
   }
-  void TearDown() override { std::filesystem::remove_all(address_.root); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<TopicWriter> Writer() { return OpenTopicWriter(address_, clock_).value(); }
   std::unique_ptr<TopicReader> Reader() { return OpenTopicReader(address_).value(); }
@@ -44,6 +54,7 @@ class TopicConformanceTest : public testing::TestWithParam<const char*> {
     return Writer()->Append(records).value().at(0).first;
   }
 
+  std::string folder_;
   TopicAddress address_;
   SimulatedClock clock_{FromMillis(5'000'000)};
 };
@@ -168,6 +179,39 @@ TEST_P(TopicConformanceTest, EndOffsetSeesWhatWasJustAppended) {
   }
 }
 
+TEST_P(TopicConformanceTest, EndOffsetsAreThoseOfEveryPartition) {
+  const auto reader = Reader();
+  EXPECT_EQ(reader->EndOffsets().value(), (std::vector<Offset>{0, 0, 0}));
+  const TopicPartition partition = AppendNumbered(7);
+  std::vector<Offset> expected(3, 0);
+  expected[static_cast<size_t>(partition)] = 7;
+  EXPECT_EQ(reader->EndOffsets().value(), expected);
+}
+
+TEST_P(TopicConformanceTest, WhatHasArrivedIsInTheEndAllThatIsThere) {
+  const TopicPartition partition = AppendNumbered(500);
+  const auto reader = Reader();
+  std::vector<Record> records;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (records.size() < 500 && std::chrono::steady_clock::now() < give_up) {
+    ASSERT_TRUE(reader->PollArrived(partition, 100, &records).ok());
+    ASSERT_TRUE(reader->Wait(Millis{1}).ok());
+  }
+  ASSERT_EQ(records.size(), 500u);
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(records[static_cast<size_t>(i)].offset, i);
+  ASSERT_TRUE(reader->PollArrived(partition, 100, &records).ok());
+  EXPECT_EQ(records.size(), 500u);
+}
+
+TEST_P(TopicConformanceTest, CommitDisturbsNoReader) {
+  const TopicPartition partition = AppendNumbered(10);
+  const auto reader = Reader();
+  const Status committed = reader->Commit({{partition, 5}});
+  ASSERT_TRUE(committed.ok()) << committed.error().message;
+  EXPECT_EQ(PollAll(reader.get(), partition).size(), 10u);
+  EXPECT_EQ(PollAll(Reader().get(), partition).size(), 10u);
+}
+
 TEST_P(TopicConformanceTest, ReadersDoNotDisturbEachOther) {
   const TopicPartition partition = AppendNumbered(10);
   const auto one = Reader();
@@ -197,7 +241,12 @@ TEST_P(TopicConformanceTest, AppendTimeNeverGoesBack) {
           ->Append(
               {{"key", "", FromMillis(9'000'000)}, {"key", "", FromMillis(8'000'000)}, {"key", ""}})
           .value();
-  ASSERT_TRUE(Writer()->Append({{"key", "", FromMillis(1)}}).ok());
+  // Of another writer's records a server cannot know.
+  if (GetParam().is_elsewhere) {
+    ASSERT_TRUE(writer->Append({{"key", "", FromMillis(1)}}).ok());
+  } else {
+    ASSERT_TRUE(Writer()->Append({{"key", "", FromMillis(1)}}).ok());
+  }
   for (const Record& record : PollAll(Reader().get(), places[0].first)) {
     EXPECT_EQ(record.append_time, FromMillis(9'000'000));
   }
@@ -300,8 +349,8 @@ TEST_P(TopicConformanceTest, ConcurrentWritersLoseNothingAndKeepTheirOrder) {
   EXPECT_EQ(seen, static_cast<size_t>(2 * kRecords));
 }
 
-INSTANTIATE_TEST_SUITE_P(Every, TopicConformanceTest, testing::ValuesIn(kSchemes),
-                         [](const auto& test) { return std::string(test.param); });
+INSTANTIATE_TEST_SUITE_P(Every, TopicConformanceTest, testing::ValuesIn(kKinds),
+                         [](const auto& test) { return std::string(test.param.scheme); });
 
 }  // namespace
 }  // namespace catena::topic

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "catena/topic/file_topic.h"
+#include "catena/topic/kafka_topic.h"
 #include "catena/topic/memory_topic.h"
 #include "catena/topic/topic.h"
 
@@ -36,6 +37,7 @@ constexpr std::array kImplementations = {
         [](const TopicAddress& at, const Clock& clock) {
           return OpenMemoryTopicWriter(at.name, clock);
         }},
+    Implementation{"kafka", CreateKafkaTopic, OpenKafkaTopicReader, OpenKafkaTopicWriter},
 };
 
 Result<const Implementation*> Find(const TopicAddress& address) {
@@ -49,6 +51,19 @@ Result<const Implementation*> Find(const TopicAddress& address) {
 }
 
 }  // namespace
+
+Result<std::vector<Offset>> TopicReader::EndOffsets() {
+  std::vector<Offset> ends;
+  for (TopicPartition p = 0; p < partitions(); ++p) {
+    CATENA_TRY(const Offset end, EndOffset(p));
+    ends.push_back(end);
+  }
+  return ends;
+}
+
+Status TopicReader::Commit(const std::map<TopicPartition, Offset>& /*next_offsets*/) {
+  return Status();
+}
 
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {
   // Source order keeps the topic partition in 16 bits.

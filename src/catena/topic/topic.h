@@ -48,10 +48,19 @@ class TopicReader {
   // partition starts at its earliest record. kNotFound, with what there is, when `offset` lies
   // before BeginOffset (the topic was trimmed) or behind EndOffset (the topic lost records).
   virtual Status Seek(TopicPartition partition, Offset offset) = 0;
-  // Appends to `into` up to `records_max` records of `partition`, never waiting; none at its end.
+  // Appends to `into` up to `records_max` records of `partition`, not waiting for what is not there
+  // yet; none at its end only. kNotFound when the topic was trimmed past them meanwhile.
   virtual Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) = 0;
+  // The same of those that have arrived already: from another machine some may still be on their
+  // way, and none says nothing about the end. For loops that ask for the ends themselves.
+  virtual Status PollArrived(TopicPartition partition, size_t records_max,
+                             std::vector<Record>* into) {
+    return Poll(partition, records_max, into);
+  }
   // The offset that the next appended record will get. Cheap enough for every micro-batch.
   virtual Result<Offset> EndOffset(TopicPartition partition) = 0;
+  // That of every partition, in one look-up.
+  virtual Result<std::vector<Offset>> EndOffsets();
   // The earliest offset still kept.
   virtual Result<Offset> BeginOffset(TopicPartition partition) = 0;
   // The first offset whose append time is at or after `time`; the end offset when there is none.
@@ -60,6 +69,9 @@ class TopicReader {
   // Partitions that were never polled nor sought do not count, unless none was: a reader of some
   // partitions is not woken by the others.
   virtual Status Wait(Millis wait) = 0;
+  // Tells the topic's system how far `consumer` of the address is, by partition, for its tools that
+  // show lag. Nothing here ever reads it back; a topic without such tools takes no notice.
+  virtual Status Commit(const std::map<TopicPartition, Offset>& next_offsets);
 };
 
 struct OutRecord {
@@ -75,23 +87,31 @@ class TopicWriter {
   virtual TopicPartition partitions() const = 0;
   // All records are visible to readers when it returns; answers the offset of each, in their order.
   // A crash during the call leaves a prefix of them, per partition; so may kUnavailable. Append
-  // times never go back within a partition: an earlier one becomes that of the record before.
-  // kInvalidData: a record of more than 16 MiB; nothing is appended.
+  // times never go back within a partition: an earlier one becomes that of the record before (of
+  // this writer's, where other systems' programs write as well). kInvalidData: a record of more
+  // than 16 MiB; nothing is appended.
   virtual Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
       const std::vector<OutRecord>& records) = 0;
 };
 
 // Where a topic of a conf lives. `name` may be a bare name or a URL: `file:///dir/name`,
 // `file:dir/name` (relative to the working folder), `memory:name`, `kafka://name/host=h/port=p`; a
-// bare name takes `default_url` ("file:///dir", "memory:", "kafka://host=h/port=p"). Parameters may
-// follow a kafka name or a bare one: `name/host=h`. kInvalidConf says which part cannot be read.
+// bare name takes `default_url` ("file:///dir", "memory:", "kafka:", "kafka://host=h/port=p").
+// Parameters may follow a kafka name or a bare one: `name/host=h`.
 struct TopicAddress {
-  std::string scheme;                             // "file", "memory", "kafka".
-  std::string root;                               // Folder, "host:port" of the broker, or empty.
-  std::string name;                               // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
-  std::map<std::string, std::string> parameters;  // Those of a kafka URL other than host and port.
+  std::string scheme;  // "file", "memory", "kafka".
+  std::string root;    // Folder, brokers as "host:port[,host:port...]", or empty.
+  std::string name;    // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
+  // Of a kafka topic: `kafka`, and above it those of the URL other than host and port.
+  std::map<std::string, std::string> parameters;
+  std::string consumer;  // Under which name Commit tells; the caller's to set.
 };
-Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url);
+// `kafka` holds librdkafka's properties; bootstrap.servers among them are the brokers of a topic
+// that names none. kInvalidConf says which part cannot be read, or that a secret stands in a URL.
+Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url,
+                                       const std::map<std::string, std::string>& kafka = {});
+// What ParseTopicAddress reads as the same topic, parameters aside; to be shown and kept.
+std::string TopicURL(const TopicAddress& address);
 
 // Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions);

@@ -4,14 +4,17 @@
 #include <string_view>
 #include <utility>
 
+#include "catena/topic/kafka_client.h"
 #include "catena/topic/topic.h"
 
 namespace catena::topic {
 namespace {
 
 constexpr size_t kNameBytesMax = 249;
-constexpr std::string_view kDefaultBroker = "localhost";
 constexpr std::string_view kDefaultBrokerPort = "9092";
+constexpr const char* kBrokers = "bootstrap.servers";
+
+using Parameters = std::map<std::string, std::string>;
 
 bool IsNameByte(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -65,17 +68,32 @@ Status ReadParameters(std::string_view text, TopicAddress* address) {
   return Status();
 }
 
-void TakeBroker(TopicAddress* address) {
-  const auto take = [&](const char* key, std::string_view otherwise) {
-    const auto found = address->parameters.find(key);
-    if (found == address->parameters.end()) return std::string(otherwise);
-    std::string value = std::move(found->second);
-    address->parameters.erase(found);
-    return value;
+// A URL is shown and kept; what must be neither does not belong in one.
+Status CheckSecrets(const Parameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    if (!IsSecretKafkaProperty(name)) continue;
+    return InvalidConf(
+        "a topic's URL is no place for a secret; set it under `kafka:` of "
+        "catena.yaml: " +
+        name);
+  }
+  return Status();
+}
+
+// The URL's parameters above those of `kafka`; the brokers become the root.
+void FillIn(const Parameters& kafka, TopicAddress* address) {
+  const auto take = [&](const std::string& key) {
+    const auto node = address->parameters.extract(key);
+    return node.empty() ? std::string() : node.mapped();
   };
-  const std::string host = take("host", kDefaultBroker);
-  const std::string port = take("port", kDefaultBrokerPort);
-  address->root = host + ":" + port;
+  const std::string host = take("host");
+  const std::string port = take("port");
+  address->parameters.insert(kafka.begin(), kafka.end());
+  const std::string brokers = take(kBrokers);
+  const bool names_broker = !host.empty() || !port.empty() || brokers.empty();
+  address->root = names_broker ? (host.empty() ? "localhost" : host) + ":" +
+                                     (port.empty() ? std::string(kDefaultBrokerPort) : port)
+                               : brokers;
 }
 
 Result<TopicAddress> ParseFileURL(std::string_view rest) {
@@ -87,19 +105,21 @@ Result<TopicAddress> ParseFileURL(std::string_view rest) {
   return address;
 }
 
-Result<TopicAddress> ParseKafkaURL(std::string_view rest) {
+Result<TopicAddress> ParseKafkaURL(std::string_view rest, const Parameters& kafka) {
   if (rest.starts_with("//")) rest.remove_prefix(2);
   const size_t slash = std::min(rest.find('/'), rest.size());
   TopicAddress address{.scheme = "kafka"};
   address.name = rest.substr(0, slash);
   CATENA_RETURN_IF_ERROR(ReadParameters(rest.substr(slash), &address));
-  TakeBroker(&address);
+  CATENA_RETURN_IF_ERROR(CheckSecrets(address.parameters));
+  FillIn(kafka, &address);
   return address;
 }
 
-Result<TopicAddress> ParseURL(std::string_view scheme, std::string_view rest) {
+Result<TopicAddress> ParseURL(std::string_view scheme, std::string_view rest,
+                              const Parameters& kafka) {
   if (scheme == "file") return ParseFileURL(rest);
-  if (scheme == "kafka") return ParseKafkaURL(rest);
+  if (scheme == "kafka") return ParseKafkaURL(rest, kafka);
   if (scheme == "memory") {
     return TopicAddress{.scheme = "memory", .name = std::string(rest)};
   }
@@ -108,7 +128,8 @@ Result<TopicAddress> ParseURL(std::string_view scheme, std::string_view rest) {
 }
 
 // A bare name, with parameters or without, in the place that the default names.
-Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_url) {
+Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_url,
+                               const Parameters& kafka) {
   const auto [scheme, rest] = SplitScheme(default_url);
   if (scheme.empty()) {
     return InvalidConf(
@@ -125,11 +146,12 @@ Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_u
   } else if (scheme == "kafka") {
     CATENA_RETURN_IF_ERROR(ReadParameters(rest, &address));
   } else if (scheme != "memory") {
-    return ParseURL(scheme, rest);  // Says that it is unknown.
+    return ParseURL(scheme, rest, kafka);  // Says that it is unknown.
   }
   CATENA_RETURN_IF_ERROR(ReadParameters(text.substr(slash), &address));
   if (scheme == "kafka") {
-    TakeBroker(&address);
+    CATENA_RETURN_IF_ERROR(CheckSecrets(address.parameters));
+    FillIn(kafka, &address);
   } else if (!address.parameters.empty()) {
     return InvalidConf("only kafka topics have parameters; write the name alone: \"" +
                        std::string(text) + "\"");
@@ -139,13 +161,21 @@ Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_u
 
 }  // namespace
 
-Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url) {
+Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view default_url,
+                                       const Parameters& kafka) {
   const auto [scheme, rest] = SplitScheme(name);
   CATENA_TRY(TopicAddress address,
-             scheme.empty() ? ParseBare(name, default_url) : ParseURL(scheme, rest));
+             scheme.empty() ? ParseBare(name, default_url, kafka) : ParseURL(scheme, rest, kafka));
   CATENA_RETURN_IF_ERROR(
       CheckName(address.name).WithContext("topic \"" + std::string(name) + "\""));
   return address;
+}
+
+std::string TopicURL(const TopicAddress& address) {
+  if (address.scheme == "kafka") {
+    return "kafka://" + address.name + "/" + kBrokers + "=" + address.root;
+  }
+  return address.scheme + ":" + address.root + (address.root.empty() ? "" : "/") + address.name;
 }
 
 }  // namespace catena::topic

@@ -69,9 +69,38 @@ TEST(TopicAddressTest, RefusesWhatIsNoTopic) {
   EXPECT_FALSE(ParseTopicAddress("payments", "pulsar:x").ok());
 }
 
-TEST(TopicAddressTest, KafkaIsReadButNotOpened) {
-  const auto address = ParseTopicAddress("kafka://t", "").value();
-  EXPECT_EQ(OpenTopicReader(address).error().code, ErrorCode::kUnsupported);
+TEST(TopicAddressTest, KafkaPropertiesAreBelowThoseOfTheURL) {
+  const std::map<std::string, std::string> kafka = {
+      {"bootstrap.servers", "a:1,b:2"}, {"sasl.password", "hidden"}, {"linger.ms", "7"}};
+  const auto plain = ParseTopicAddress("t", "kafka:", kafka).value();
+  EXPECT_EQ(plain.root, "a:1,b:2");
+  EXPECT_EQ(plain.parameters.at("linger.ms"), "7");
+  EXPECT_EQ(plain.parameters.at("sasl.password"), "hidden");
+  EXPECT_FALSE(plain.parameters.contains("bootstrap.servers"));
+  const auto named = ParseTopicAddress("kafka://t/host=h/linger.ms=9", "", kafka).value();
+  EXPECT_EQ(named.root, "h:9092");
+  EXPECT_EQ(named.parameters.at("linger.ms"), "9");
+  EXPECT_TRUE(ParseTopicAddress("t", "file:dir", kafka).value().parameters.empty());
+}
+
+TEST(TopicAddressTest, URLsHoldNoSecrets) {
+  for (const char* name : {"kafka://t/sasl.password=p", "t/ssl.key.password=p"}) {
+    const auto address = ParseTopicAddress(name, "kafka:");
+    ASSERT_FALSE(address.ok()) << name;
+    EXPECT_EQ(address.error().code, ErrorCode::kInvalidConf);
+    EXPECT_NE(address.error().message.find("`kafka:`"), std::string::npos);
+  }
+}
+
+TEST(TopicAddressTest, TheURLIsReadAsTheSameTopic) {
+  for (const char* name : {"file:dir/t", "file:/dir/t", "memory:t", "kafka://t/host=h/port=7",
+                           "kafka://t/bootstrap.servers=a:1,b:2"}) {
+    const auto address = ParseTopicAddress(name, "").value();
+    const auto again = ParseTopicAddress(TopicURL(address), "").value();
+    EXPECT_EQ(again.scheme, address.scheme) << name;
+    EXPECT_EQ(again.root, address.root) << name;
+    EXPECT_EQ(again.name, address.name) << name;
+  }
 }
 
 }  // namespace

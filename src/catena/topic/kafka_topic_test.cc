@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is Kafka's own: properties, absent brokers, trimmed topics, transactions, other producers.
+
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catena/base/server_under_test.h"
+#include "catena/topic/kafka_client.h"
+#include "catena/topic/topic.h"
+
+namespace catena::topic {
+namespace {
+
+TopicAddress AddressOf(const std::string& brokers, const KafkaProperties& properties = {}) {
+  return {.scheme = "kafka", .root = brokers, .name = "t", .parameters = properties};
+}
+
+Error ErrorOf(const KafkaProperties& properties) {
+  return OpenTopicReader(AddressOf("127.0.0.1:1", properties)).error();
+}
+
+TEST(KafkaPropertiesTest, WhatLibrdkafkaDoesNotKnowIsNamed) {
+  const Error error = ErrorOf({{"linger.msec", "1"}});
+  EXPECT_EQ(error.code, ErrorCode::kInvalidConf);
+  EXPECT_TRUE(error.message.ends_with(": linger.msec")) << error.message;
+}
+
+TEST(KafkaPropertiesTest, RefusedValuesAreShownUnlessSecret) {
+  const Error shown = ErrorOf({{"security.protocol", "carrier_pigeon"}});
+  EXPECT_EQ(shown.code, ErrorCode::kInvalidConf);
+  EXPECT_NE(shown.message.find("carrier_pigeon"), std::string::npos) << shown.message;
+  const Error hidden = ErrorOf({{"security.protocol", "ssl"}, {"ssl.key.pem", "hunter2"}});
+  EXPECT_EQ(hidden.code, ErrorCode::kInvalidConf);
+  EXPECT_EQ(hidden.message.find("hunter2"), std::string::npos) << hidden.message;
+}
+
+TEST(KafkaPropertiesTest, SaslAndTlsReachLibrdkafka) {
+  // What it says of them without a broker: a mechanism needs its user.
+  const Error error = ErrorOf({{"security.protocol", "sasl_ssl"}, {"sasl.mechanism", "PLAIN"}});
+  EXPECT_EQ(error.code, ErrorCode::kInvalidConf);
+  EXPECT_NE(error.message.find("sasl.username"), std::string::npos) << error.message;
+}
+
+TEST(KafkaPropertiesTest, OffsetsAreNotKafkas) {
+  for (const char* name : {"enable.auto.commit", "auto.offset.reset"}) {
+    const Error error = ErrorOf({{name, "true"}});
+    EXPECT_EQ(error.code, ErrorCode::kInvalidConf);
+    EXPECT_NE(error.message.find(name), std::string::npos) << error.message;
+  }
+}
+
+TEST(KafkaPropertiesTest, AChrononSchemaIsNoProperty) {
+  EXPECT_EQ(ErrorOf({{"schema", "payments"}}).code, ErrorCode::kUnavailable);
+}
+
+TEST(KafkaPropertiesTest, ABrokerThatIsNotThereIsUnavailableAndNamed) {
+  const Error error = ErrorOf({});
+  EXPECT_EQ(error.code, ErrorCode::kUnavailable);
+  EXPECT_NE(error.message.find("127.0.0.1:1"), std::string::npos) << error.message;
+}
+
+struct Deleter {
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+  void operator()(rd_kafka_DeleteRecords_t* request) const {
+    rd_kafka_DeleteRecords_destroy(request);
+  }
+  void operator()(rd_kafka_topic_partition_list_t* list) const {
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+  void operator()(rd_kafka_error_t* error) const { rd_kafka_error_destroy(error); }
+};
+
+class KafkaTopicTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    address_ = AddressOf(KafkaUnderTest());
+    address_.name = std::string("own") + std::to_string(getpid()) + "_" +
+                    testing::UnitTest::GetInstance()->current_test_info()->name();
+    ASSERT_TRUE(CreateTopic(address_, 1).ok());
+  }
+
+  std::unique_ptr<KafkaClient> Producer(const KafkaProperties& properties = {}) {
+    return KafkaClient::Open(RD_KAFKA_PRODUCER, address_, properties).value();
+  }
+  void Produce(KafkaClient* producer, int count) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_EQ(rd_kafka_producev(producer->handle(), RD_KAFKA_V_TOPIC(address_.name.c_str()),
+                                  RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_END),
+                RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+    ASSERT_EQ(rd_kafka_flush(producer->handle(), 20'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+  // What retention does in its own time.
+  void Trim(Offset before) {
+    const auto client = Producer();
+    const std::unique_ptr<rd_kafka_topic_partition_list_t, Deleter> offsets(
+        rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(offsets.get(), address_.name.c_str(), 0)->offset = before;
+    const std::unique_ptr<rd_kafka_DeleteRecords_t, Deleter> request(
+        rd_kafka_DeleteRecords_new(offsets.get()));
+    const std::unique_ptr<rd_kafka_queue_t, Deleter> answers(rd_kafka_queue_new(client->handle()));
+    rd_kafka_DeleteRecords_t* requests[] = {request.get()};
+    rd_kafka_DeleteRecords(client->handle(), requests, 1, nullptr, answers.get());
+    const std::unique_ptr<rd_kafka_event_t, Deleter> event(
+        rd_kafka_queue_poll(answers.get(), 20'000));
+    ASSERT_NE(event, nullptr);
+    ASSERT_EQ(rd_kafka_event_error(event.get()), RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+
+  TopicAddress address_;
+};
+
+TEST_F(KafkaTopicTest, WhatWasTrimmedIsNotFoundNeverSkipped) {
+  Produce(Producer().get(), 10);
+  const auto early = OpenTopicReader(address_).value();
+  std::vector<Record> records;
+  ASSERT_TRUE(early->Seek(0, 2).ok());
+  Trim(6);
+  const auto late = OpenTopicReader(address_).value();
+  EXPECT_EQ(late->BeginOffset(0).value(), 6);
+  EXPECT_EQ(late->EndOffset(0).value(), 10);
+  EXPECT_EQ(late->Seek(0, 5).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(late->Poll(0, 100, &records).ok());
+  EXPECT_EQ(records.at(0).offset, 6);
+  // The trim may come before or after the first fetch; between them nothing is passed over.
+  records.clear();
+  Status status;
+  while (status.ok() && (records.empty() || records.back().offset < 9)) {
+    status = early->Poll(0, 1, &records);
+  }
+  if (!status.ok()) {
+    EXPECT_EQ(status.error().code, ErrorCode::kNotFound) << status.error().message;
+  }
+  for (size_t i = 0; i < records.size(); ++i) {
+    EXPECT_EQ(records[i].offset, static_cast<Offset>(2 + i));
+  }
+}
+
+TEST_F(KafkaTopicTest, RecordsWithoutKeyOrValueAreEmpty) {
+  Produce(Producer().get(), 1);
+  std::vector<Record> records;
+  ASSERT_TRUE(OpenTopicReader(address_).value()->Poll(0, 10, &records).ok());
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].key, "");
+  EXPECT_EQ(records[0].value, "");
+}
+
+TEST_F(KafkaTopicTest, TheEndOfATransactionIsNoRecord) {
+  const auto producer = Producer({{"transactional.id", address_.name}});
+  const auto done = [](rd_kafka_error_t* error) {
+    const std::unique_ptr<rd_kafka_error_t, Deleter> owned(error);
+    ASSERT_EQ(error, nullptr) << rd_kafka_error_string(error);
+  };
+  done(rd_kafka_init_transactions(producer->handle(), 20'000));
+  done(rd_kafka_begin_transaction(producer->handle()));
+  Produce(producer.get(), 3);
+  done(rd_kafka_commit_transaction(producer->handle(), 20'000));
+  const auto reader = OpenTopicReader(address_).value();
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  while (reader->EndOffset(0).value() < 4 && std::chrono::steady_clock::now() < give_up) {
+  }  // The broker writes the end of a transaction in its own time.
+  ASSERT_EQ(reader->EndOffset(0).value(), 4);
+  std::vector<Record> records;
+  ASSERT_TRUE(reader->Poll(0, 100, &records).ok());
+  EXPECT_EQ(records.size(), 3u);
+  ASSERT_TRUE(reader->Poll(0, 100, &records).ok());  // At the end, though its offset is 3.
+  EXPECT_EQ(records.size(), 3u);
+}
+
+TEST_F(KafkaTopicTest, CommitIsWhatLagToolsSee) {
+  Produce(Producer().get(), 5);
+  address_.consumer = address_.name;
+  const auto reader = OpenTopicReader(address_).value();
+  ASSERT_TRUE(reader->Commit({{0, 4}}).ok());
+  const auto tool =
+      KafkaClient::Open(RD_KAFKA_CONSUMER, address_, {{"group.id", address_.consumer}}).value();
+  const std::unique_ptr<rd_kafka_topic_partition_list_t, Deleter> list(
+      rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), address_.name.c_str(), 0);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  do {
+    ASSERT_EQ(rd_kafka_committed(tool->handle(), list.get(), 20'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  } while (list->elems[0].offset != 4 && std::chrono::steady_clock::now() < give_up);
+  EXPECT_EQ(list->elems[0].offset, 4);
+}
+
+}  // namespace
+}  // namespace catena::topic
