@@ -6,7 +6,7 @@ import json
 from catena.api.struct import suggest
 from catena.api.ttypes import Operation
 from catena.compile import engine_object, output_columns, sql, types
-from catena.compile.node import Violation
+from catena.compile.node import Node, Violation
 
 # Of the sketches whose k has another meaning than how many values to keep.
 _SKETCH_K = {"APPROX_UNIQUE_COUNT": (4, 16), "APPROX_PERCENTILE": (8, 65535)}
@@ -159,9 +159,12 @@ class Checker:
                 group_by,
             )
             return
-        why = types.refusal(operation, selected[column])
-        if why and not node.get("elementWise"):
+        why = types.refusal(operation, selected[column], bool(node.get("elementWise")))
+        if why:
             self.wrong(f"{operation} of `{column}`: {why}", node, path, group_by)
+        elsewhere = types.refused_by_chronon(selected[column], bool(node.get("elementWise")))
+        if elsewhere and isinstance(node, Node):
+            node.notes.append(f"{operation} of `{column}`: {elsewhere}")
         for bucket in node.get("buckets") or []:
             kind = selected.get(bucket)
             if kind is not None and kind != "STRING":

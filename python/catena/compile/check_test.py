@@ -5,8 +5,8 @@ import pytest
 
 REPO = """
 from catena.api import *
-source = Source(events=EventSource(table="db.ev", topic="t", query=Query(
-    selects=select("user", "amount", "name", amount2="amount * 2"), time_column="ts")))
+source = Source(events=EventSource(table="db.ev", topic="t", query=Query(time_column="ts",
+    selects=select("user", "amount", "name", "tags", "days", "vecs", "born", amount2="amount*2"))))
 v1 = {definition}
 """
 
@@ -15,8 +15,9 @@ GROUP_BY = 'GroupBy(sources=source, keys=["user"], aggregations=[{aggregation}])
 
 def compile_one(repo, definition):
     repo.schema(
-        "db.ev", user="LONG", amount="DOUBLE", name="STRING", ts="LONG", tags="LIST<STRING>"
-    )
+        "db.ev", user="LONG", amount="DOUBLE", name="STRING", ts="LONG", tags="LIST<STRING>",
+        days="MAP<INT,DOUBLE>", vecs="LIST<LIST<FLOAT>>", born="DATE"
+    )  # fmt: skip
     repo.write("group_bys/a/x.py", REPO.format(definition=definition))
     return repo.compile()
 
@@ -36,6 +37,14 @@ def compile_one(repo, definition):
         ('Aggregation("amount", buckets=["amount2"])', "must be a STRING"),
         ('Aggregation("name", Operation.HISTOGRAM_K(1)), '
          'Aggregation("name", Operation.HISTOGRAM_K(2))', "two outputs are named"),
+        ('Aggregation("amount", Operation.SUM), Aggregation("amount", Operation.SUM)',
+         "two outputs are named `amount_sum`"),
+        ('Aggregation("tags"), Aggregation("tags", element_wise=True)', "two outputs are named"),
+        ('Aggregation("amount", Operation.SUM, element_wise=True)', "element_wise needs a list"),
+        ('Aggregation("tags", Operation.SUM, element_wise=True)', "it needs a number"),
+        ('Aggregation("vecs", Operation.MAX)', "gets LIST<FLOAT>"),
+        ('Aggregation("days", Operation.LAST)', "only maps with STRING keys"),
+        ('Aggregation("days", Operation.SUM)', "only maps with STRING keys"),
         ("Aggregation()", "needs an input_column"),
         ('Aggregation("amount", windows=[Window(0, TimeUnit.DAYS)])', "positive number"),
     ],
@@ -128,6 +137,22 @@ def test_a_mistake_is_reported_once_however_often_it_is_used(repo):
     )
     result = repo.compile()
     assert len(result.violations) == 1 and result.confs == {}
+
+
+@pytest.mark.parametrize(
+    "aggregation,note",
+    [
+        ('Aggregation("vecs", element_wise=True)', "Chronon throws"),
+        ('Aggregation("born", Operation.MAX)', "DATE inputs: Chronon refuses them"),
+        ('Aggregation("tags", Operation.LAST_K(2))', None),
+        ('Aggregation("vecs")', None),
+    ],
+)
+def test_what_chronon_cannot_do_is_accepted_with_a_note(repo, aggregation, note):
+    result = compile_one(repo, GROUP_BY.format(aggregation=aggregation))
+    assert result.violations == []
+    notes = result.confs["group_bys/a/x.v1"]["catena"]["inferred"]
+    assert any(note in n for n in notes) if note else not any("Chronon" in n for n in notes)
 
 
 def test_hours_on_a_snapshot_are_accepted_with_a_note(repo):

@@ -81,7 +81,9 @@ def aggregation_columns(aggregation: dict, column_types: dict) -> list[OutputCol
     names = output_names.aggregation_columns(
         column, aggregation["operation"], aggregation.get("argMap"), windows, buckets
     )
-    kind = types.aggregated(operation, column_types.get(column), bool(buckets))
+    kind = types.aggregated(
+        operation, column_types.get(column), bool(buckets), bool(aggregation.get("elementWise"))
+    )
     return [OutputColumn(name, column, kind) for name in names]
 
 
