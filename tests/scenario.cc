@@ -46,6 +46,14 @@ Csv ReadCsv(const fs::path& path) {
   return csv;
 }
 
+// The cell as a value of that type.
+types::Value ParseCell(const std::string& cell, const types::DataType& type) {
+  if (cell.empty()) return types::Value();
+  auto value = types::FromJson(Json(cell), type);
+  if (!value.ok()) ADD_FAILURE() << "cell " << cell << ": " << value.error().message;
+  return value.ok() ? std::move(value).value() : types::Value();
+}
+
 ScenarioTable ReadTable(const fs::path& folder, const std::string& name, const Json& columns) {
   ScenarioTable table{name, {}, "", {}, {}, {}};
   for (const Json& column : columns) {
@@ -83,13 +91,6 @@ Json ReadJson(const fs::path& path) {
 
 }  // namespace
 
-types::Value ParseCell(const std::string& cell, const types::DataType& type) {
-  if (cell.empty()) return types::Value();
-  auto value = types::FromJson(Json(cell), type);
-  if (!value.ok()) ADD_FAILURE() << "cell " << cell << ": " << value.error().message;
-  return value.ok() ? std::move(value).value() : types::Value();
-}
-
 Scenario ReadScenario(const std::string& name) {
   const fs::path folder = Folder() / name;
   Scenario scenario;
@@ -108,10 +109,14 @@ Scenario ReadScenario(const std::string& name) {
   }
   Csv expected = ReadCsv(folder / "expected.csv");
   scenario.features.assign(expected.header.begin() + 1, expected.header.end());
-  for (auto& line : expected.lines) {
-    scenario.expected.emplace_back(line.begin() + 1, line.end());
-  }
-  EXPECT_EQ(scenario.expected.size(), scenario.queries.rows.size());
+  EXPECT_EQ(expected.lines.size(), scenario.queries.rows.size());
+  scenario.mismatch = [lines = std::move(expected.lines)](
+                          size_t query, size_t feature, const types::DataType& type,
+                          const types::Value& got) -> std::optional<types::Value> {
+    types::Value wanted = ParseCell(lines[query][feature + 1], type);
+    if (got == wanted) return std::nullopt;
+    return wanted;
+  };
   return scenario;
 }
 

@@ -12,6 +12,8 @@
 
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,15 +40,15 @@ struct Scenario {
   Json conf;
   Date upload_day;
   std::vector<ScenarioTable> tables;
-  ScenarioTable queries;                           // Also a table of the warehouse.
-  std::vector<std::string> features;               // Columns of the answer.
-  std::vector<std::vector<std::string>> expected;  // By query, cells as in the file.
+  ScenarioTable queries;              // Also a table of the warehouse.
+  std::vector<std::string> features;  // Columns of the answer.
+  // What was expected instead of `got`, a value of `type`; nothing when it is right.
+  std::function<std::optional<types::Value>(size_t query, size_t feature,
+                                            const types::DataType& type, const types::Value& got)>
+      mismatch;
 };
 
 Scenario ReadScenario(const std::string& name);
 std::vector<std::string> ScenarioNames();
-
-// The cell as a value of that type.
-types::Value ParseCell(const std::string& cell, const types::DataType& type);
 
 }  // namespace catena::scenario

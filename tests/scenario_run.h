@@ -80,6 +80,7 @@ class ScenarioRun {
   void CreateTopics();
   void WriteTables();
   std::vector<std::shared_ptr<const conf::GroupBy>> GroupBysOf(conf::Accuracy accuracy) const;
+  void Materialise();  // The final Join and what it reads.
   void UploadOne(const std::shared_ptr<const conf::GroupBy>& group_by, Date end);
   void RunJob(Millis stop_after, const std::function<bool()>& done);
   void ExpectConserved();

@@ -2,7 +2,8 @@
 """Runs every suite and adds them up.
 
     suites   tidy (one test per house rule), ctest, pytest
-    output   each suite's own output, one line per suite, then `N passed, M failed`
+    output   each suite's own output, the golden cases by name, one line per suite, then
+             `N passed, M failed`
     exit     0 only when something passed in every suite and nothing failed anywhere
     reports  JUnit XML of each suite under build/test
 """
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # One run each: folders have modules of the same name.
 PYTEST_FOLDERS = ("tools", "bench", "python", "examples/fraud", "examples/quickstart", "tests")
+# tests/parity/golden_test.cc: one test a case and path.
+GOLDEN = re.compile(r"Golden/(?P<path>\w+)\.\w+/(?P<case>\w+)")
 # What ctest says of each test that went well.
 UNINTERESTING = re.compile(r"\s+Start +\d+: |\s*\d+/\d+ Test +#\d+: .* Passed ")
 
@@ -31,19 +34,42 @@ class Tally:
     skipped: int = 0
 
 
+def outcome_of(case: ElementTree.Element) -> str:
+    """Of one test case, whatever tool wrote it down."""
+    states = {child.tag for child in case} | {case.get("status", "run")}
+    if states & {"failure", "error", "fail"}:
+        return "failed"
+    return "skipped" if states & {"skipped", "notrun", "disabled"} else "passed"
+
+
+def golden_lines(report: pathlib.Path) -> list[str]:
+    """The golden cases by name: a line for each path that they take, one for those that wait."""
+    paths: dict[str, dict[str, list[str]]] = {}
+    for case in ElementTree.parse(report).getroot().iter("testcase") if report.exists() else ():
+        if match := GOLDEN.match(case.get("name", "")):
+            outcomes = paths.setdefault(match["path"], {})
+            outcomes.setdefault(outcome_of(case), []).append(match["case"])
+    lines = []
+    for path, outcomes in sorted(paths.items(), reverse=True):
+        total = sum(len(names) for names in outcomes.values())
+        line = f"golden cases, {path.lower()}:"
+        for outcome, names in sorted(outcomes.items()):
+            known = "still wait" if (path, outcome) == ("Pending", "passed") else outcome
+            line += f" {len(names)} of {total} {known}: {' '.join(sorted(names))};"
+        lines.append(line.rstrip(";"))
+    return lines
+
+
 def count_junit(suite: str, report: pathlib.Path, exit_code: int) -> Tally:
     """Counts test cases, whatever tool wrote them; a suite that wrote nothing has failed."""
     if not report.exists():
         return Tally(suite, 0, 1)
     passed = failed = skipped = 0
     for case in ElementTree.parse(report).getroot().iter("testcase"):
-        states = {child.tag for child in case} | {case.get("status", "run")}
-        if states & {"failure", "error", "fail"}:
-            failed += 1
-        elif states & {"skipped", "notrun", "disabled"}:
-            skipped += 1
-        else:
-            passed += 1
+        outcome = outcome_of(case)
+        failed += outcome == "failed"
+        skipped += outcome == "skipped"
+        passed += outcome == "passed"
     # A tool that failed without naming a test (it crashed, or found no tests) is one failure.
     if failed == 0 and (exit_code != 0 or passed == 0):
         failed = 1
@@ -92,6 +118,9 @@ def main() -> int:
         suite = f"pytest-{folder.replace('/', '-')}"
         tallies.append(run_suite(suite, [sys.executable, "-m", "pytest", "-q", folder,
                                          f"--junitxml={report(suite)}"], report(suite), env))
+    print()
+    for line in golden_lines(report("ctest")):
+        print(line)
     print()
     for tally in tallies:
         skipped = f", {tally.skipped} skipped" if tally.skipped else ""

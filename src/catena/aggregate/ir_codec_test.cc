@@ -244,6 +244,69 @@ TEST(IrCodec, GoldenBytesOfListsAndMaps) {
             "01620102");
 }
 
+TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
+  using types::Value;
+  using types::ValueList;
+  using types::ValueMap;
+  const auto of = [](const char* type, Operation operation, bool element_wise,
+                     const ValueList& values) {
+    auto aggregation = AggregationOf("v", operation, {});
+    aggregation.element_wise = element_wise;
+    return HexOfOne(*types::ParseType(type), aggregation, values);
+  };
+  // Time and order, then the sized cell: it is there; a block of two, each there or null; the end.
+  EXPECT_EQ(of("LIST<LONG>", Operation::kLast, false, ValueList(1, ValueList{5, Value()})),
+            "000000"
+            "06"
+            "0204"
+            "020a"
+            "00"
+            "00");
+  EXPECT_EQ(of("MAP<STRING,BOOLEAN>", Operation::kFirst, false,
+               ValueList(1, ValueMap{{"b", true}, {"a", false}})),
+            "000000"
+            "0d"
+            "0204"
+            "0202610200"
+            "0202620201"
+            "00");
+  EXPECT_EQ(of("LIST<INT>", Operation::kFirstK, false, ValueList(1, ValueList())),
+            "01"
+            "000000"
+            "02"
+            "0200");
+  // Positions, each filled or not, then its IR; no positions when the lengths differ.
+  EXPECT_EQ(of("LIST<LONG>", Operation::kSum, true, ValueList(1, ValueList{-3, Value()})),
+            "02"
+            "010105"
+            "00");
+  EXPECT_EQ(of("LIST<LONG>", Operation::kSum, true, {ValueList{1}, ValueList{1, 2}}), "00");
+}
+
+// Bytes that Store would not write.
+TEST(IrCodec, RefusesWholeValuesThatAreNotCanonical) {
+  using std::string_view_literals::operator""sv;
+  const auto decodes = [](const char* type, std::string_view cell) {
+    conf::GroupBy group_by;
+    group_by.aggregations = {AggregationOf("v", Operation::kLast, {})};
+    const RowAggregator rows =
+        RowAggregator::Bind(group_by, types::Schema{{{"v", *types::ParseType(type)}}}).value();
+    std::string bytes("\x01\x01\x00\x00\x00", 5);
+    AppendSized(&bytes, cell);
+    return DecodeIr(rows, bytes).ok();
+  };
+  EXPECT_TRUE(decodes("LIST<BYTE>", "\x02\x02\x02\x05\x00"sv));
+  EXPECT_FALSE(decodes("LIST<BYTE>", "\x02\x02\x02\x80\x02\x00"sv)) << "out of range";
+  EXPECT_FALSE(decodes("LIST<BOOLEAN>", "\x02\x02\x02\x07\x00"sv)) << "neither true nor false";
+  EXPECT_FALSE(decodes("LIST<BYTE>", "\x02\x02\x00\x02\x00\x00"sv)) << "two blocks";
+  EXPECT_FALSE(decodes("LIST<BYTE>", "\x00"sv)) << "null";
+  EXPECT_FALSE(decodes("LIST<BYTE>", "\x02\x00\x00"sv)) << "a tail";
+  EXPECT_FALSE(decodes("LIST<BYTE>", "\x02\xfe\xff\xff\xff\x0f"sv)) << "longer than the bytes";
+  EXPECT_TRUE(decodes("MAP<STRING,BYTE>", "\x02\x02\x02\x02z\x00\x00"sv));
+  EXPECT_FALSE(decodes("MAP<STRING,BYTE>", "\x02\x04\x02\x02z\x00\x02\x02z\x00\x00"sv)) << "twice";
+  EXPECT_FALSE(decodes("MAP<STRING,BYTE>", "\x02\x04\x02\x02z\x00\x02\x02y\x00\x00"sv)) << "order";
+}
+
 TEST(IrCodec, GoldenUploadBytes) {
   const WindowedAggregator windowed =
       WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();

@@ -10,39 +10,54 @@
 namespace catena::aggregate {
 namespace {
 
-// One slot of a kernel, on the heap. The kernel outlives it: the operation that made it holds it.
-class Slot {
+// Slots of a kernel, side by side on the heap. The kernel outlives them: the operation that made
+// them holds it.
+class Slots {
  public:
-  explicit Slot(const Kernel* kernel)
-      : kernel_(kernel), data_(new std::byte[kernel->layout().bytes]) {
-    kernel_->Init(data());
+  explicit Slots(const Kernel* kernel, size_t count = 1)
+      : kernel_(kernel),
+        stride_((kernel->layout().bytes + kIrAlignment - 1) / kIrAlignment * kIrAlignment),
+        count_(count),
+        data_(new std::byte[stride_ * count]) {
+    for (size_t i = 0; i < count_; ++i) kernel_->Init(at(i));
   }
-  Slot(const Slot& other) : Slot(other.kernel_) { kernel_->Copy(data(), other.data()); }
-  Slot(Slot&&) noexcept = default;
-  Slot& operator=(const Slot& other) {
-    if (this != &other) *this = Slot(other);
+  Slots(const Slots& other) : Slots(other.kernel_, other.count_) {
+    for (size_t i = 0; i < count_; ++i) kernel_->Copy(at(i), other.at(i));
+  }
+  Slots(Slots&&) noexcept = default;
+  Slots& operator=(const Slots& other) {
+    if (this != &other) *this = Slots(other);
     return *this;
   }
-  Slot& operator=(Slot&& other) noexcept {
+  Slots& operator=(Slots&& other) noexcept {
     std::swap(kernel_, other.kernel_);
+    std::swap(stride_, other.stride_);
+    std::swap(count_, other.count_);
     std::swap(data_, other.data_);
     return *this;
   }
-  ~Slot() {
-    if (data_ != nullptr) kernel_->Destroy(data());
+  ~Slots() {
+    if (data_ == nullptr) return;
+    for (size_t i = 0; i < count_; ++i) kernel_->Destroy(at(i));
   }
+  size_t size() const { return count_; }
+  std::byte* at(size_t i) { return data_.get() + i * stride_; }
+  const std::byte* at(size_t i) const { return data_.get() + i * stride_; }
+  // Of the only one.
   std::byte* data() { return data_.get(); }
   const std::byte* data() const { return data_.get(); }
   bool IsEmpty() const { return kernel_->IsEmpty(data()); }
 
  private:
   const Kernel* kernel_;
+  size_t stride_;
+  size_t count_;
   std::unique_ptr<std::byte[]> data_;  // new[] aligns to kIrAlignment.
 };
 static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= kIrAlignment);
 
 struct KeyedIr {
-  std::map<std::string, Slot, std::less<>> slots;  // None is empty.
+  std::map<std::string, Slots, std::less<>> slots;  // None is empty.
 };
 
 // What buckets and maps share: how folds by key merge, end and are stored.
@@ -93,7 +108,7 @@ struct KeyedOperation {
     for (uint64_t i = 0; i < size; ++i) {
       const std::string_view key = reader->Sized();
       if (!reader->ok() || (i > 0 && key <= ir.slots.rbegin()->first)) return false;
-      const auto at = ir.slots.emplace_hint(ir.slots.end(), key, Slot(inner.get()));
+      const auto at = ir.slots.emplace_hint(ir.slots.end(), key, Slots(inner.get()));
       if (!inner->Decode(reader, at->second.data()).ok()) return false;
     }
     return true;
@@ -104,7 +119,7 @@ struct KeyedOperation {
                  EventPosition position) const {
     auto at = ir.slots.lower_bound(key);
     if (at == ir.slots.end() || at->first != key) {
-      at = ir.slots.emplace_hint(at, key, Slot(inner.get()));
+      at = ir.slots.emplace_hint(at, key, Slots(inner.get()));
     }
     inner->UpdateValue(column, static_cast<uint32_t>(row), position, at->second.data());
     // An operation over lists passes over an empty one.
@@ -157,7 +172,7 @@ struct ListOperation {
   using Input = Cell;
   using Output = void;
   struct IR {
-    std::optional<Slot> slot;
+    std::optional<Slots> slot;
   };
 
   KernelPtr inner;
@@ -211,6 +226,79 @@ struct ListOperation {
   }
 };
 
+// Its IR is one slot a position, made when the first list comes.
+struct ElementWiseOperation {
+  using Input = Cell;
+  using Output = void;
+  struct IR {
+    std::optional<Slots> slots;
+    bool mixed = false;  // Lists of two lengths met: there are no slots, and never will be.
+  };
+
+  KernelPtr inner;
+
+  void Update(IR& ir, Cell cell, EventPosition position) const {
+    const uint64_t begin = cell.column->offset(cell.row);
+    const uint64_t length = cell.column->offset(cell.row + 1) - begin;
+    if (length == 0 || !Admit(ir, length)) return;
+    const types::Column& elements = cell.column->child(0);
+    for (uint64_t i = 0; i < length; ++i) {
+      if (elements.IsNull(begin + i)) continue;
+      inner->UpdateValue(elements, static_cast<uint32_t>(begin + i), position, ir.slots->at(i));
+    }
+  }
+  void Merge(IR& into, const IR& from) const {
+    if (from.mixed) {
+      into = from;
+    } else if (from.slots && Admit(into, from.slots->size())) {
+      for (size_t i = 0; i < from.slots->size(); ++i) {
+        inner->Merge(into.slots->at(i), from.slots->at(i));
+      }
+    }
+  }
+  bool IsEmpty(const IR& ir) const noexcept { return !ir.slots && !ir.mixed; }
+  void AppendTo(const IR& ir, types::Column* into) const {
+    if (ir.mixed) return into->AppendNull();
+    for (size_t i = 0; i < ir.slots->size(); ++i) {
+      inner->AppendRaw(ir.slots->at(i), into->mutable_child(0));
+    }
+    into->CloseRow();
+  }
+  // The length, 0 when mixed; of each position whether it is filled, and its IR.
+  void Encode(const IR& ir, std::string* out) const {
+    AppendVarint(out, ir.mixed ? 0 : ir.slots->size());
+    for (size_t i = 0; !ir.mixed && i < ir.slots->size(); ++i) {
+      const bool filled = !inner->IsEmpty(ir.slots->at(i));
+      out->push_back(filled ? 1 : 0);
+      if (filled) inner->Encode(ir.slots->at(i), out);
+    }
+  }
+  bool Decode(ByteReader* reader, IR& ir) const {
+    const uint64_t length = reader->Varint();
+    // Every position takes a byte at least.
+    if (!reader->ok() || length > reader->remaining()) return false;
+    ir.mixed = length == 0;
+    if (ir.mixed) return true;
+    ir.slots.emplace(inner.get(), length);
+    for (size_t i = 0; i < length; ++i) {
+      const uint8_t filled = reader->Byte();
+      if (!reader->ok() || filled > 1) return false;
+      if (filled == 1 && !inner->Decode(reader, ir.slots->at(i)).ok()) return false;
+    }
+    return true;
+  }
+
+ private:
+  // Whether a list of that length can be folded in.
+  bool Admit(IR& ir, uint64_t length) const {
+    if (ir.mixed) return false;
+    if (!ir.slots) ir.slots.emplace(inner.get(), length);
+    ir.mixed = ir.slots->size() != length;
+    if (ir.mixed) ir.slots.reset();
+    return !ir.mixed;
+  }
+};
+
 // The operation of a kernel that can remove.
 template <typename Op>
 struct Removing : Op {
@@ -251,6 +339,11 @@ KernelPtr MapKernel(KernelPtr operation) {
 KernelPtr ListKernel(KernelPtr operation) {
   types::DataType output = operation->output_type();
   return MakeNested<ListOperation>(std::move(operation), std::move(output));
+}
+
+KernelPtr ElementWiseKernel(KernelPtr operation) {
+  types::DataType output = types::DataType::List(operation->output_type());
+  return MakeKernel<Cell>(ElementWiseOperation{std::move(operation)}, std::move(output));
 }
 
 }  // namespace catena::aggregate

@@ -151,7 +151,11 @@ using KernelPtr = std::shared_ptr<const Kernel>;
 struct BindRequest {
   types::DataType input;
   const std::map<std::string, std::string>* arguments = nullptr;  // Never null when binding.
+  bool element_wise = false;  // Of a list: position by position. No operation knows of it.
 };
+
+// What timed operations take, in words.
+inline constexpr std::string_view kAnyWhole = "any value (maps with STRING keys)";
 
 // One line of the catalog.
 struct OperationEntry {
@@ -162,6 +166,7 @@ struct OperationEntry {
   Result<KernelPtr> (*bind)(const BindRequest& request);
   // Depends on event time: a list or a map is one value to it, not as many as it has elements.
   bool timed = false;
+  std::string_view arguments = {};  // Name, range and default, in words, for the docs.
 };
 
 }  // namespace catena::aggregate

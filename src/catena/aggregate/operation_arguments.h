@@ -15,6 +15,7 @@
 namespace catena::aggregate {
 
 inline constexpr int kMostElements = 10'000;
+inline constexpr std::string_view kArgumentK = "k, from 1 to 10,000";
 
 // `absent`: the k of an aggregation that gives none; without one, k is required.
 inline Result<size_t> ArgumentK(const BindRequest& request, std::string_view operations, int least,

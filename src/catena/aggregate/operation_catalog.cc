@@ -17,8 +17,14 @@ constexpr const OperationEntry* kOperations[] = {CATENA_OPERATIONS(CATENA_ENTRY)
 #undef CATENA_ENTRY
 
 // A list's elements and a map's values are inputs of their own, unless the operation depends on
-// time: to that the whole is one value, which no operation stores yet.
+// time: to that the whole is one value.
 Result<KernelPtr> BindInput(const OperationEntry& entry, BindRequest request) {
+  if (request.element_wise) {
+    if (request.input.kind != types::Kind::kList) return KernelPtr();
+    request.input = types::DataType(request.input.children[0]);
+    CATENA_TRY(KernelPtr element, entry.bind(request));
+    return element == nullptr ? element : ElementWiseKernel(std::move(element));
+  }
   CATENA_TRY(KernelPtr whole, entry.bind(request));
   if (whole != nullptr || request.input.children.empty() || entry.timed) return whole;
   const types::DataType type = request.input;
@@ -50,11 +56,12 @@ Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& re
   const OperationEntry& entry = *kOperations[static_cast<size_t>(operation)];
   CATENA_TRY(KernelPtr kernel, BindInput(entry, request));
   if (kernel == nullptr) {
-    const bool nested = !request.input.children.empty();
-    std::string message = "input type does not suit the operation: " + std::string(entry.name) +
-                          " takes " + std::string(entry.inputs) + ", not " +
-                          types::TypeName(request.input);
-    return nested ? Unsupported(std::move(message)) : InvalidConf(std::move(message));
+    const std::string each(request.element_wise ? "lists of "
+                           : entry.timed        ? ""
+                                                : "one, or a list or a map by STRING of ");
+    return InvalidConf("input type does not suit the operation: " + std::string(entry.name) +
+                       (request.element_wise ? ", element-wise, takes " : " takes ") + each +
+                       std::string(entry.inputs) + ", not " + types::TypeName(request.input));
   }
   return kernel;
 }

@@ -6,7 +6,7 @@
 // conf/operations.h (docs/how-to/add-an-operation.md).
 //
 //   errors   BindOperation: kInvalidConf names an input type that the operation does not take (and
-//            those it does) or a wrong argument; kUnsupported a list or map that it does not
+//            those it does) or a wrong argument
 //   threads  immutable
 
 #pragma once

@@ -27,6 +27,7 @@
 
 #include "catena/aggregate/operation.h"
 #include "catena/aggregate/row_fold.h"
+#include "catena/aggregate/stored_value.h"
 #include "catena/aggregate/window/sweep.h"
 
 namespace catena::aggregate {
@@ -190,6 +191,13 @@ KernelPtr ForScalar(const types::DataType& type, Visit visit) {
     default:
       return ForNumber(type, visit);
   }
+}
+
+// The same for every value that an IR can keep whole: lists, maps and structs are Cells.
+template <typename Visit>
+KernelPtr ForWhole(const types::DataType& type, Visit visit) {
+  if (type.children.empty()) return ForScalar(type, visit);
+  return IsStorable(type) ? visit.template operator()<Cell>() : KernelPtr();
 }
 
 }  // namespace catena::aggregate

@@ -15,29 +15,23 @@ constexpr size_t RoundUp(size_t value, size_t step) { return (value + step - 1) 
 bool Same(const BaseAggregation& base, const conf::Aggregation& aggregation,
           const std::string& bucket) {
   return base.input_column == aggregation.input_column && base.operation == aggregation.operation &&
-         base.arguments == aggregation.arguments && base.bucket == bucket;
+         base.arguments == aggregation.arguments && base.bucket == bucket &&
+         base.element_wise == aggregation.element_wise;
 }
 
 // Collects every violation, so that an author sees all at once.
 class Violations {
  public:
-  void Add(const Error& error) {
-    message_ += (message_.empty() ? "" : "\n") + error.message;
-    invalid_ = invalid_ || error.code == ErrorCode::kInvalidConf;
-  }
+  void Add(const Error& error) { message_ += (message_.empty() ? "" : "\n") + error.message; }
   bool none() const { return message_.empty(); }
-  Error ToError() const { return invalid_ ? InvalidConf(message_) : Unsupported(message_); }
+  Error ToError() const { return InvalidConf(message_); }
 
  private:
   std::string message_;
-  bool invalid_ = false;
 };
 
 Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const std::string& bucket,
                           const types::Schema& input) {
-  if (aggregation.element_wise) {
-    return Unsupported("element_wise is not in this build: remove it");
-  }
   const auto at = input.Find(aggregation.input_column);
   if (!at) {
     return InvalidConf("unknown input column (the selected columns are " + input.ToString() +
@@ -46,6 +40,7 @@ Result<KernelPtr> BindOne(const conf::Aggregation& aggregation, const std::strin
   BindRequest request;
   request.input = input.fields[*at].type;
   request.arguments = &aggregation.arguments;
+  request.element_wise = aggregation.element_wise;
   CATENA_TRY(KernelPtr kernel, BindOperation(aggregation.operation, request));
   if (bucket.empty()) return kernel;
   const auto bucket_at = input.Find(bucket);
@@ -104,7 +99,7 @@ Result<RowAggregator> RowAggregator::Bind(const conf::GroupBy& group_by,
 Status RowAggregator::AddBase(const conf::Aggregation& aggregation, const std::string& bucket,
                               const types::Schema& input, Bound* bound) {
   for (const BaseAggregation& base : bound->aggregations) {
-    if (!aggregation.element_wise && Same(base, aggregation, bucket)) return Status();
+    if (Same(base, aggregation, bucket)) return Status();
   }
   BaseAggregation base;
   CATENA_TRY(base.kernel, BindOne(aggregation, bucket, input));
@@ -112,6 +107,7 @@ Status RowAggregator::AddBase(const conf::Aggregation& aggregation, const std::s
   base.operation = aggregation.operation;
   base.arguments = aggregation.arguments;
   base.bucket = bucket;
+  base.element_wise = aggregation.element_wise;
   base.input_index = IndexIn(&bound->input_schema, input, base.input_column);
   if (!bucket.empty()) base.bucket_index = IndexIn(&bound->input_schema, input, bucket);
   const IrLayout layout = base.kernel->layout();

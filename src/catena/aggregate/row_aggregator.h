@@ -33,7 +33,8 @@ struct BaseAggregation {
   std::string input_column;
   conf::Operation operation = conf::Operation::kLast;
   std::map<std::string, std::string> arguments;
-  std::string bucket;       // Empty: none.
+  std::string bucket;  // Empty: none.
+  bool element_wise = false;
   size_t input_index = 0;   // In input_schema().
   size_t bucket_index = 0;  // In input_schema(); meaningful when there is a bucket.
   size_t offset = 0;        // Of its slot in the IR row.
@@ -43,8 +44,7 @@ struct BaseAggregation {
 class RowAggregator {
  public:
   // `input` is the schema after the source's selects. kInvalidConf: no aggregations, unknown
-  // column, type that the operation does not take, wrong argument. kUnsupported when only
-  // operations, input types or options that this build lacks are the matter; they are named.
+  // column, type that the operation does not take, wrong argument.
   static Result<RowAggregator> Bind(const conf::GroupBy& group_by, const types::Schema& input);
 
   // The columns aggregated or bucketed by, each once, by first use: also what a raw row stores.

@@ -62,7 +62,7 @@ TEST(RowAggregator, TellsAllViolationsAtOnce) {
 
   group_by.aggregations = {AggregationOf("list_string", Operation::kSum, {})};
   EXPECT_EQ(RowAggregator::Bind(group_by, testing::EveryType()).error().code,
-            ErrorCode::kUnsupported);
+            ErrorCode::kInvalidConf);
   group_by.aggregations = {AggregationOf("map_double", Operation::kSum, {}),
                            AggregationOf("long", Operation::kSum, {})};
   group_by.aggregations[0].buckets = {"string"};
@@ -98,6 +98,103 @@ TEST(RowAggregator, TiesKeepTheFirstEncountered) {
   rows.UpdateOne(batch, times, orders, all, ir.data());
   EXPECT_EQ(Answer(rows, 0, ir), types::Value("a"));
   EXPECT_EQ(Answer(rows, 1, ir), types::Value("a"));
+}
+
+TEST(RowAggregator, ListsAndMapsAreOneValueToTimedOperations) {
+  const types::Schema schema{{{"list", *types::ParseType("LIST<DOUBLE>")},
+                              {"map", *types::ParseType("MAP<STRING,LIST<LONG>>")}}};
+  conf::GroupBy group_by;
+  for (const types::Field& field : schema.fields) {
+    for (const Operation operation : {Operation::kFirst, Operation::kLast, Operation::kLastK}) {
+      group_by.aggregations.push_back(AggregationOf(field.name, operation, {}));
+    }
+  }
+  const RowAggregator rows = RowAggregator::Bind(group_by, schema).value();
+  using types::Value;
+  using types::ValueList;
+  using types::ValueMap;
+  const Value lists[] = {ValueList{1.5, std::nan("")}, Value(), ValueList{}};
+  const Value maps[] = {ValueMap{{"b", ValueList{1}}, {"a", Value()}}, ValueMap{}, Value()};
+  const Value by_key = ValueMap{{"a", Value()}, {"b", ValueList{1}}};
+  types::BatchBuilder builder(schema);
+  for (size_t i = 0; i < 3; ++i) {
+    ASSERT_TRUE(builder.AppendRow(std::vector<Value>{lists[i], maps[i]}).ok());
+  }
+  const std::vector<int64_t> times{1, 2, 3};
+  const std::vector<uint64_t> orders{1, 2, 3};
+  const std::vector<uint32_t> all{0, 1, 2};
+  IR ir(rows);
+  rows.UpdateOne(builder.Build(), times, orders, all, ir.data());
+  EXPECT_EQ(Answer(rows, 0, ir), lists[0]);  // NaN stays within a list.
+  EXPECT_EQ(Answer(rows, 1, ir), lists[2]);  // An empty list is a value, null is none.
+  EXPECT_EQ(Answer(rows, 2, ir), Value(ValueList{lists[2], lists[0]}));
+  EXPECT_EQ(Answer(rows, 3, ir), by_key);
+  EXPECT_EQ(Answer(rows, 4, ir), maps[1]);
+  EXPECT_EQ(Answer(rows, 5, ir), Value(ValueList{maps[1], by_key}));
+  const types::DataType type = rows.aggregations()[5].kernel->output_type();
+  EXPECT_EQ(TypeName(type), "LIST<MAP<STRING,LIST<LONG>>>");
+}
+
+TEST(RowAggregator, ElementWiseFoldsEachPosition) {
+  const types::Schema schema{{{"v", *types::ParseType("LIST<INT>")}}};
+  conf::GroupBy group_by;
+  for (const Operation operation : {Operation::kSum, Operation::kLast, Operation::kCount}) {
+    group_by.aggregations.push_back(AggregationOf("v", operation, {}));
+    group_by.aggregations.back().element_wise = true;
+  }
+  group_by.aggregations.push_back(AggregationOf("v", Operation::kSum, {}));
+  const RowAggregator rows = RowAggregator::Bind(group_by, schema).value();
+  ASSERT_EQ(rows.aggregations().size(), 4u);
+  using types::Value;
+  using types::ValueList;
+  const Value null;
+  types::BatchBuilder builder(schema);
+  for (const Value& list : {Value(ValueList{1, null, null}), null, Value(ValueList()),
+                            Value(ValueList{10, 20, null}), Value(ValueList{7})}) {
+    ASSERT_TRUE(builder.column(0)->AppendValue(list).ok());
+  }
+  const testing::GeneratedEvents events{builder.Build(), {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}, {}};
+  const std::vector<uint32_t> of_three{0, 1, 2, 3}, other{4};
+  const auto update = [&](IR* ir, std::span<const uint32_t> chosen) {
+    rows.UpdateOne(events.batch, events.times, events.orders, chosen, ir->data());
+  };
+  IR ir(rows), odd(rows);
+  update(&ir, of_three);
+  EXPECT_EQ(Answer(rows, 0, ir), Value(ValueList{11, 20, null}));
+  EXPECT_EQ(Answer(rows, 1, ir), Value(ValueList{10, 20, null}));
+  EXPECT_EQ(Answer(rows, 2, ir), Value(ValueList{2, 1, null}));
+  EXPECT_EQ(Answer(rows, 3, ir), Value(31));
+  const types::DataType type = rows.aggregations()[0].kernel->output_type();
+  EXPECT_EQ(TypeName(type), "LIST<LONG>");
+  // A list of another length: null, whichever came first, for good; the plain sum goes on.
+  update(&odd, other);
+  rows.Merge(odd.data(), ir.data());
+  update(&ir, other);
+  for (IR* mixed : {&ir, &odd}) {
+    update(mixed, of_three);
+    EXPECT_TRUE(Answer(rows, 0, *mixed).is_null());
+    EXPECT_EQ(Answer(rows, 3, *mixed), Value(69));
+  }
+}
+
+TEST(RowAggregator, NamesTheInputTypesThatDoNotSuit) {
+  const auto refusal = [](const char* type, Operation operation, bool element_wise) {
+    conf::GroupBy group_by;
+    group_by.aggregations = {AggregationOf("v", operation, {})};
+    group_by.aggregations[0].element_wise = element_wise;
+    const types::Schema schema{{{"v", *types::ParseType(type)}}};
+    const auto rows = RowAggregator::Bind(group_by, schema);
+    return rows.ok() ? "" : rows.error().message;
+  };
+  EXPECT_THAT(
+      refusal("LIST<LIST<LONG>>", Operation::kMin, false),
+      HasSubstr("MIN takes one, or a list or a map by STRING of any scalar, not LIST<LIST"));
+  EXPECT_THAT(refusal("MAP<INT,LONG>", Operation::kLast, false),
+              HasSubstr("LAST takes any value (maps with STRING keys), not MAP<INT,LONG>"));
+  EXPECT_THAT(refusal("LONG", Operation::kMin, true),
+              HasSubstr("MIN, element-wise, takes lists of any scalar, not LONG"));
+  EXPECT_EQ(refusal("LIST<STRUCT<a:MAP<STRING,DATE>>>", Operation::kLastK, false), "");
+  EXPECT_EQ(refusal("LIST<LIST<LONG>>", Operation::kLast, true), "");
 }
 
 std::string BytesOf(const IR& ir) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // StoredValue: how an IR owns and encodes one input value.
 //
-// Integers are zigzag varints, floats and doubles their bits, text is sized.
-// STORED FORMAT: part of the IR bytes; golden bytes in ir_codec_test.cc.
+// Integers are zigzag varints, floats and doubles their bits, text is sized; lists, maps and
+// structs are sized types::EncodeCell, in which equal maps are equal bytes. STORED FORMAT: part of
+// the IR bytes; golden bytes in ir_codec_test.cc.
 //
 //   errors  DecodeValue answers false when the bytes do not fit the type
 
@@ -14,8 +15,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "catena/aggregate/row_fold.h"
 #include "catena/base/bytes.h"
-#include "catena/types/column.h"
+#include "catena/types/row_codec.h"
 
 namespace catena::aggregate {
 
@@ -47,12 +49,30 @@ inline bool DecodePosition(ByteReader* reader, int64_t& time, uint64_t& order) {
 
 // What an IR keeps of an input of type T.
 template <typename T>
-using StoredValue = std::conditional_t<std::is_same_v<T, std::string_view>, std::string, T>;
+using StoredValue = std::conditional_t<std::is_arithmetic_v<T>, T, std::string>;
+
+// Maps, at any depth, have STRING keys.
+bool IsStorable(const types::DataType& type);
+// Whether the bytes are what Store makes of one value of `type`, a list, a map or a struct.
+bool IsStored(const std::string& bytes, const types::DataType& type);
+
+template <typename T>
+void Store(const T& input, StoredValue<T>* into) {
+  if constexpr (std::is_same_v<T, Cell>) {
+    into->clear();
+    types::EncodeCell(*input.column, input.row, into);
+  } else {
+    *into = input;
+  }
+}
 
 template <typename T>
 void AppendStored(const StoredValue<T>& value, types::Column* into) {
   if constexpr (std::is_same_v<T, std::string_view>) {
     into->AppendText(value);
+  } else if constexpr (std::is_same_v<T, Cell>) {
+    ByteReader reader(value);
+    CATENA_CHECK(types::DecodeCell(&reader, into), "an IR keeps what Store made");
   } else {
     into->Append<T>(value);
   }
@@ -86,6 +106,14 @@ bool DecodeValue(ByteReader* reader, T& value) {
     value = reader->Sized();
     return reader->ok();
   }
+}
+
+// `type` is that of the input.
+template <typename T>
+bool DecodeStored(ByteReader* reader, const types::DataType& type, StoredValue<T>* value) {
+  if (!DecodeValue(reader, *value)) return false;
+  if constexpr (std::is_same_v<T, Cell>) return IsStored(*value, type);
+  return true;
 }
 
 }  // namespace catena::aggregate

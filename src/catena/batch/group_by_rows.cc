@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "catena/base/bytes.h"
+#include "catena/batch/element_wise_lengths.h"
 #include "catena/batch/table_meanings.h"
 #include "catena/conf/output_names.h"
 #include "catena/types/row_codec.h"
@@ -55,6 +56,7 @@ class Gatherer {
         read_(read),
         keys_(keys),
         reader_(schema, group_by.key_columns),
+        lengths_(group_by),
         needs_time_(!group_by.aggregations.empty()) {
     for (const types::Field& field : schema.fields) names_.push_back(field.name);
   }
@@ -76,6 +78,9 @@ class Gatherer {
       gathered_.groups.push_back(group);
     }
     if (taken_.empty()) return Status();
+    CATENA_RETURN_IF_ERROR(lengths_.Check(rows, taken_,
+                                          std::span(gathered_.groups).last(taken_.size()),
+                                          std::span(gathered_.times).last(taken_.size())));
     pieces_.push_back(taken_.size() == rows.rows() ? rows : rows.Take(taken_));
     if (gathered_.groups.size() >= UINT32_MAX) {
       return Unsupported(
@@ -112,6 +117,7 @@ class Gatherer {
   const GroupByRead& read_;
   KeyIndex* keys_;
   KeyReader reader_;
+  ElementWiseLengths lengths_;
   bool needs_time_;
   std::vector<std::string> names_;
   GroupByRows gathered_;

@@ -5,7 +5,8 @@
 //           or of (key, day) for snapshots. Several sources: their number is in the high bits of
 //           the source order, so that no two rows share time and order
 //   null    rows with a null key part or a null event time are not aggregated and not here
-//   errors  those of source_rows.h; kInvalidConf: two sources give a column different types
+//   errors  those of source_rows.h; kInvalidConf: two sources give a column different types;
+//           kInvalidData: lists that cannot be aggregated element by element
 //   limits  everything read is in memory
 
 #pragma once

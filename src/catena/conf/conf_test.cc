@@ -53,6 +53,23 @@ TEST(ConfTest, SpellsOutputsAsChrononDoes) {
   EXPECT_EQ(OutputTable(conf->metadata()), "fraud.fraud_user_risk_v1");
 }
 
+TEST(ConfTest, RefusesTwoOutputsOfOneName) {
+  for (const char* second : {R"("operation": 17, "argMap": {"k": "3"})", R"("operation": 17)",
+                             R"("operation": 17, "elementWise": true)"}) {
+    const std::string text =
+        R"({"metaData": {"name": "g"}, "keyColumns": ["k"],
+            "sources": [{"events": {"table": "t.e"}}],
+            "aggregations": [{"inputColumn": "v", "operation": 17}, {"inputColumn": "v", )" +
+        std::string(second) + "}]}";
+    const auto conf = ParseConf(*ParseJson(text, "test"), "g");
+    ASSERT_FALSE(conf.ok()) << second;
+    EXPECT_NE(conf.error().message.find("same output name; give one of them another input column "
+                                        "name in the selects: v_histogram"),
+              std::string::npos)
+        << conf.error().message;
+  }
+}
+
 TEST(ConfTest, NamesEveryViolationWithItsPath) {
   const char* text = R"json({"metaData": {"name": "a/../b",
       "customJson": "{\"exact_windows\": \"yes\"}"}, "keyColumns": [],

@@ -21,6 +21,10 @@ Result<types::Schema> SchemaResolver::RowsOf(const conf::Source& source) const {
     CATENA_TRY(input, RowsOf(*chain->join));
   } else {
     CATENA_TRY(input, tables_(conf::TableOf(source)));
+    // A table's rows have their day, which a record of a topic has not.
+    if (conf::TopicOf(source).empty() && !input.Find("ds")) {
+      input.fields.push_back({"ds", types::Kind::kString});
+    }
   }
   return RowsOf(conf::QueryOf(source), input);
 }

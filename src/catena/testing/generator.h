@@ -3,8 +3,9 @@
 //
 //   input   a seeded Random: the same seed makes the same events
 //   output  one Batch, by default with a column per scalar type, named as the type in lower case
-//           ("double"), and lists and maps ("list_long", "map_double"); by row an event time
-//           (milliseconds), a source order (unique, not in order of time) and a key (0, 1, ...)
+//           ("double"), lists and maps ("list_long", "map_double") and what is made of them; by
+//           row an event time (milliseconds), a source order (unique, not in order of time) and a
+//           key (0, 1, ...)
 //   null    about one value in six, or none; a column may be all null
 
 #pragma once
@@ -37,7 +38,7 @@ inline types::Schema EveryScalar() {
                         {"timestamp", Kind::kTimestamp}}};
 }
 
-// And lists and maps of some.
+// And lists and maps of some; all lists of a "vector" are of one length.
 inline types::Schema EveryType() {
   using types::DataType;
   using types::Kind;
@@ -47,6 +48,11 @@ inline types::Schema EveryType() {
   schema.fields.push_back({"list_string", DataType::List(Kind::kString)});
   schema.fields.push_back({"map_double", DataType::Map(Kind::kString, Kind::kDouble)});
   schema.fields.push_back({"map_string", DataType::Map(Kind::kString, Kind::kString)});
+  schema.fields.push_back({"vector_double", DataType::List(Kind::kDouble)});
+  schema.fields.push_back({"vector_long", DataType::List(Kind::kLong)});
+  schema.fields.push_back({"list_map", *types::ParseType("LIST<MAP<STRING,DOUBLE>>")});
+  schema.fields.push_back({"map_list", *types::ParseType("MAP<STRING,LIST<BINARY>>")});
+  schema.fields.push_back({"struct", *types::ParseType("STRUCT<z:INT,a:LIST<FLOAT>>")});
   return schema;
 }
 
@@ -163,6 +169,17 @@ inline types::Value RandomText(Random& random, Values values) {
   return types::Value(std::move(text));
 }
 
+inline types::Value RandomValue(Random& random, const types::DataType& type, Values values);
+
+inline types::Value RandomList(Random& random, const types::DataType& element, uint64_t length,
+                               Values values) {
+  types::ValueList list;
+  for (; length > 0; --length) {
+    list.push_back(random.OneIn(5) ? types::Value() : RandomValue(random, element, values));
+  }
+  return types::Value(std::move(list));
+}
+
 inline types::Value RandomValue(Random& random, const types::DataType& type, Values values) {
   using types::Kind;
   if (values == Values::kNull) return types::Value();
@@ -186,10 +203,14 @@ inline types::Value RandomValue(Random& random, const types::DataType& type, Val
       return types::Value(static_cast<double>(RandomFloating<float>(random, values)));
     case Kind::kDouble:
       return types::Value(RandomFloating<double>(random, values));
-    case Kind::kList: {
-      types::ValueList list;
-      for (uint64_t n = random.Below(4); n > 0; --n) list.push_back(inner(type.children[0]));
-      return types::Value(std::move(list));
+    case Kind::kList:
+      return RandomList(random, type.children[0], random.Below(4), values);
+    case Kind::kStruct: {
+      types::ValueMap fields;
+      for (size_t i = 0; i < type.children.size(); ++i) {
+        fields.emplace_back(type.field_names[i], inner(type.children[i]));
+      }
+      return types::Value(std::move(fields));
     }
     case Kind::kMap: {
       types::ValueMap map;
@@ -201,6 +222,14 @@ inline types::Value RandomValue(Random& random, const types::DataType& type, Val
     default:
       return RandomText(random, values);
   }
+}
+
+inline types::Value RandomCell(Random& random, const types::Field& field, Values values) {
+  if (!field.name.starts_with("vector") || values == Values::kNull) {
+    return RandomValue(random, field.type, values);
+  }
+  constexpr uint64_t kLength = 3;
+  return RandomList(random, field.type.children[0], kLength, values);
 }
 
 // Uniform, or at a boundary of five minutes, an hour or a day, or a millisecond beside one.
@@ -228,8 +257,7 @@ inline GeneratedEvents RandomEvents(Random& random, const GeneratorOptions& opti
     for (size_t i = 0; i < columns; ++i) {
       const bool null = i == all_null || (!no_nulls && random.OneIn(6));
       const Status appended = builder.column(i)->AppendValue(
-          null ? types::Value()
-               : RandomValue(random, options.columns.fields[i].type, options.values));
+          null ? types::Value() : RandomCell(random, options.columns.fields[i], options.values));
       CATENA_CHECK(appended.ok(), "the generator made a value that its column refuses");
     }
   }

@@ -321,11 +321,19 @@ inline bool AgreesWithNaive(const conf::Aggregation& aggregation, const types::V
   const bool variance = aggregation.operation == conf::Operation::kVariance;
   const bool subtracts = aggregation.operation == conf::Operation::kSkew ||
                          aggregation.operation == conf::Operation::kKurtosis;
+  const auto* list = std::get_if<types::ValueList>(&answer.data);
+  const auto* naive_list = std::get_if<types::ValueList>(&naive.data);
+  if (aggregation.element_wise && list != nullptr && naive_list != nullptr) {
+    conf::Aggregation each = aggregation;
+    each.element_wise = false;
+    return std::equal(list->begin(), list->end(), naive_list->begin(), naive_list->end(),
+                      [&](const auto& a, const auto& b) { return AgreesWithNaive(each, a, b); });
+  }
   const auto* answers = std::get_if<types::ValueMap>(&answer.data);
   const auto* naives = std::get_if<types::ValueMap>(&naive.data);
   if (answers != nullptr && naives != nullptr) {
     // By bucket or by key of a map the values are maps again.
-    if (IsFrequent(aggregation.operation) &&
+    if (IsFrequent(aggregation.operation) && !aggregation.element_wise &&
         !std::holds_alternative<types::ValueMap>(naives->front().second.data)) {
       return AgreesWithFrequent(aggregation, *answers, *naives);
     }
@@ -384,30 +392,85 @@ inline void NaiveSpread(const types::Value& value, const std::string& key, Naive
   }
 }
 
+// A list or a map as one value: maps by key.
+inline types::Value NaiveWhole(types::Value value, const types::DataType& type) {
+  if (auto* list = std::get_if<types::ValueList>(&value.data)) {
+    for (types::Value& element : *list) element = NaiveWhole(element, type.children[0]);
+  } else if (auto* map = std::get_if<types::ValueMap>(&value.data)) {
+    const bool fields = type.kind == types::Kind::kStruct;
+    for (size_t i = 0; i < map->size(); ++i) {
+      (*map)[i].second = NaiveWhole((*map)[i].second, type.children[fields ? i : 1]);
+    }
+    if (!fields) {
+      std::sort(map->begin(), map->end(),
+                [](const auto& a, const auto& b) { return types::Compare(a.first, b.first) < 0; });
+    }
+  }
+  return value;
+}
+
+// Of lists, position by position; null when they are not of one length.
+inline types::Value NaiveElementWise(const conf::Aggregation& aggregation,
+                                     const types::DataType& element,
+                                     const std::vector<NaiveEvent>& lists) {
+  types::ValueList answers;
+  const auto length = [](const NaiveEvent& event) {
+    return std::get<types::ValueList>(event.value.data).size();
+  };
+  for (const NaiveEvent& event : lists) {
+    if (length(event) != length(lists.front())) return types::Value();
+  }
+  for (size_t i = 0; i < length(lists.front()); ++i) {
+    std::vector<NaiveEvent> events;
+    for (NaiveEvent event : lists) {
+      const types::Value at = std::get<types::ValueList>(event.value.data)[i];
+      event.value = at;
+      if (!at.is_null()) events.push_back(event);
+    }
+    answers.push_back(NaiveAnswer(aggregation, element, std::move(events)));
+  }
+  return types::Value(std::move(answers));
+}
+
 // One answer per output, for the events `rows` of one key.
 inline std::vector<types::Value> NaiveOutputs(const conf::GroupBy& group_by,
                                               const types::Batch& batch,
                                               std::span<const int64_t> event_times,
                                               std::span<const uint64_t> source_orders,
                                               std::span<const uint32_t> rows, int64_t query) {
-  std::vector<types::Value> answers;
+  using types::Value;
+  std::vector<Value> answers;
   for (const conf::AggregationOutput& output : conf::OutputsOf(group_by)) {
     const conf::Aggregation& aggregation = group_by.aggregations[output.aggregation];
     const types::Column& column = *batch.Find(aggregation.input_column);
     const types::Column* bucket = output.bucket.empty() ? nullptr : batch.Find(output.bucket);
+    using conf::Operation;
+    const bool timed =
+        aggregation.operation == Operation::kFirst || aggregation.operation == Operation::kLast ||
+        aggregation.operation == Operation::kFirstK || aggregation.operation == Operation::kLastK;
+    const bool whole = timed || aggregation.element_wise;
     NaiveByKey inside;
     for (const uint32_t row : rows) {
       if (!NaiveInside(event_times[row], query, output, group_by.exact_windows)) continue;
       if (bucket != nullptr && bucket->IsNull(row)) continue;
-      NaiveSpread(column.ValueAt(row), bucket == nullptr ? "" : std::string(bucket->Text(row)),
-                  {event_times[row], source_orders[row], {}}, &inside);
+      const std::string key = bucket == nullptr ? "" : std::string(bucket->Text(row));
+      const NaiveEvent event{event_times[row], source_orders[row],
+                             whole ? NaiveWhole(column.ValueAt(row), column.type()) : Value()};
+      if (!whole) {
+        NaiveSpread(column.ValueAt(row), key, event, &inside);
+      } else if (!event.value.is_null() &&
+                 !(aggregation.element_wise && event.value == Value(types::ValueList()))) {
+        inside[key].push_back(event);
+      }
     }
-    const bool keyed = bucket != nullptr || column.type().kind == types::Kind::kMap;
+    const bool keyed = bucket != nullptr || (!whole && column.type().kind == types::Kind::kMap);
     const types::DataType& element =
         column.type().children.empty() ? column.type() : column.type().children.back();
     types::ValueMap map;
     for (auto& [key, events] : inside) {
-      map.emplace_back(key, NaiveAnswer(aggregation, element, std::move(events)));
+      map.emplace_back(key, aggregation.element_wise
+                                ? NaiveElementWise(aggregation, element, events)
+                                : NaiveAnswer(aggregation, element, std::move(events)));
     }
     if (map.empty()) {
       answers.emplace_back();

@@ -129,6 +129,38 @@ Error Misfit(const Value& value, const DataType& type) {
   return InvalidData("value does not fit type " + TypeName(type) + ": " + PrintJson(ToJson(value)));
 }
 
+template <typename T>
+bool AppendFitting(int64_t value, Column* into) {
+  if (!FitsInteger<T>(value)) return false;
+  into->Append<T>(static_cast<T>(value));
+  return true;
+}
+
+// False when the column cannot hold the number.
+bool AppendInteger(int64_t value, Column* into) {
+  switch (into->type().kind) {
+    case Kind::kByte:
+      return AppendFitting<int8_t>(value, into);
+    case Kind::kShort:
+      return AppendFitting<int16_t>(value, into);
+    case Kind::kInt:
+    case Kind::kDate:
+      return AppendFitting<int32_t>(value, into);
+    case Kind::kLong:
+    case Kind::kTimestamp:
+      into->Append<int64_t>(value);
+      return true;
+    case Kind::kFloat:
+      into->Append<float>(static_cast<float>(value));
+      return true;
+    case Kind::kDouble:
+      into->Append<double>(static_cast<double>(value));
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Status Column::AppendValue(const Value& value) {
@@ -141,34 +173,7 @@ Status Column::AppendValue(const Value& value) {
     return Status();
   }
   if (const auto* integer = std::get_if<int64_t>(&value.data)) {
-    const int64_t v = *integer;
-    switch (type_.kind) {
-      case Kind::kByte:
-        if (!FitsInteger<int8_t>(v)) return Misfit(value, type_);
-        Append<int8_t>(static_cast<int8_t>(v));
-        return Status();
-      case Kind::kShort:
-        if (!FitsInteger<int16_t>(v)) return Misfit(value, type_);
-        Append<int16_t>(static_cast<int16_t>(v));
-        return Status();
-      case Kind::kInt:
-      case Kind::kDate:
-        if (!FitsInteger<int32_t>(v)) return Misfit(value, type_);
-        Append<int32_t>(static_cast<int32_t>(v));
-        return Status();
-      case Kind::kLong:
-      case Kind::kTimestamp:
-        Append<int64_t>(v);
-        return Status();
-      case Kind::kFloat:
-        Append<float>(static_cast<float>(v));
-        return Status();
-      case Kind::kDouble:
-        Append<double>(static_cast<double>(v));
-        return Status();
-      default:
-        return Misfit(value, type_);
-    }
+    return AppendInteger(*integer, this) ? Status() : Misfit(value, type_);
   }
   if (const auto* number = std::get_if<double>(&value.data); number && type_.IsFloating()) {
     if (type_.kind == Kind::kFloat) {
@@ -191,6 +196,16 @@ Status Column::AppendValue(const Value& value) {
     for (const auto& [key, mapped] : *map) {
       CATENA_RETURN_IF_ERROR(children_[0]->AppendValue(key));
       CATENA_RETURN_IF_ERROR(children_[1]->AppendValue(mapped));
+    }
+    CloseRow();
+    return Status();
+  }
+  const auto* fields = std::get_if<ValueMap>(&value.data);
+  if (fields && type_.kind == Kind::kStruct && fields->size() == children_.size()) {
+    for (size_t c = 0; c < children_.size(); ++c) {
+      const auto& [name, field] = (*fields)[c];
+      if (name != Value(type_.field_names[c])) return Misfit(value, type_);
+      CATENA_RETURN_IF_ERROR(children_[c]->AppendValue(field));
     }
     CloseRow();
     return Status();

@@ -1,12 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/types/row_codec.h"
 
+#include <algorithm>
 #include <bit>
-
-#include "catena/base/bytes.h"
 
 namespace catena::types {
 namespace {
+
+// The entries of a map by key; of equal keys the last.
+std::vector<uint64_t> EntriesByKey(const Column& map, size_t row) {
+  std::vector<uint64_t> entries;
+  for (uint64_t i = map.offset(row); i < map.offset(row + 1); ++i) entries.push_back(i);
+  const Column& keys = map.child(0);
+  if (!keys.type().IsText()) return entries;
+  const auto key = [&keys](uint64_t i) { return keys.Text(i); };
+  std::ranges::stable_sort(entries, std::less<>(), key);
+  const auto same = [&](uint64_t a, uint64_t b) { return key(a) == key(b); };
+  const auto last = std::unique(entries.rbegin(), entries.rend(), same);
+  entries.erase(entries.begin(), last.base());
+  return entries;
+}
+
+template <typename T>
+bool DecodeInteger(ByteReader* in, Column* into) {
+  const int64_t wide = in->Zigzag();
+  into->Append<T>(static_cast<T>(wide));
+  return in->ok() && static_cast<T>(wide) == wide;
+}
+
+}  // namespace
 
 void EncodeCell(const Column& column, size_t row, std::string* out) {
   if (column.IsNull(row)) {
@@ -42,12 +64,20 @@ void EncodeCell(const Column& column, size_t row, std::string* out) {
       out->append(text);
       return;
     }
-    case Kind::kList:
-    case Kind::kMap: {
+    case Kind::kList: {
       const uint64_t count = column.offset(row + 1) - column.offset(row);
       if (count > 0) AppendZigzag(out, static_cast<int64_t>(count));
       for (uint64_t i = column.offset(row); i < column.offset(row + 1); ++i) {
-        for (size_t c = 0; c < column.child_count(); ++c) EncodeCell(column.child(c), i, out);
+        EncodeCell(column.child(0), i, out);
+      }
+      return AppendZigzag(out, 0);
+    }
+    case Kind::kMap: {
+      const std::vector<uint64_t> entries = EntriesByKey(column, row);
+      if (!entries.empty()) AppendZigzag(out, static_cast<int64_t>(entries.size()));
+      for (const uint64_t i : entries) {
+        EncodeCell(column.child(0), i, out);
+        EncodeCell(column.child(1), i, out);
       }
       return AppendZigzag(out, 0);
     }
@@ -55,13 +85,6 @@ void EncodeCell(const Column& column, size_t row, std::string* out) {
       for (size_t c = 0; c < column.child_count(); ++c) EncodeCell(column.child(c), row, out);
       return;
   }
-}
-
-template <typename T>
-bool DecodeInteger(ByteReader* in, Column* into) {
-  const int64_t wide = in->Zigzag();
-  into->Append<T>(static_cast<T>(wide));
-  return in->ok() && static_cast<T>(wide) == wide;
 }
 
 bool DecodeCell(ByteReader* in, Column* into) {
@@ -124,6 +147,8 @@ bool DecodeCell(ByteReader* in, Column* into) {
   }
   return in->ok();
 }
+
+namespace {
 
 // Tags of key parts. STORED FORMAT: do not renumber.
 constexpr char kFalseTag = 1, kTrueTag = 2, kIntegerTag = 3, kDoubleTag = 4, kTextTag = 5;

@@ -2,14 +2,16 @@
 // Rows and keys of a Batch as bytes, and back.
 //
 // RowCodec writes each field as an Avro ["null", T] union of Avro binary (long zigzag, double
-// little-endian, text sized), in schema order. KeyCodec writes key columns so that equal keys are
-// equal bytes whatever integer width they came in, and no key is a prefix of another.
+// little-endian, text sized), in schema order, and a map by its keys, so that equal maps are equal
+// bytes. KeyCodec writes key columns so that equal keys are equal bytes whatever integer width they
+// came in, and no key is a prefix of another.
 // STORED FORMAT: golden bytes in row_codec_test.cc.
 //
-//   input / output  scalars, lists and maps of them; structs are kUnsupported when the codec is
-//   bound null            RowCodec keeps it; KeyCodec refuses it: a key with a null part matches
-//   nothing errors          Decode of bytes that are not a row is kCorruption source Avro 1.11
-//   binary encoding, as Chronon stores streamed rows
+//   input / output  scalars, lists, maps and structs of them; a map with STRING keys in the order
+//                   of their bytes, of equal keys the last; other maps as they stand
+//   null            RowCodec keeps it; KeyCodec refuses it: a key with a null part matches nothing
+//   errors          Decode of bytes that are not a row is kCorruption
+//   source          Avro 1.11 binary encoding, as Chronon stores streamed rows
 
 #pragma once
 
@@ -18,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "catena/base/bytes.h"
 #include "catena/types/batch.h"
 
 namespace catena::types {
@@ -35,6 +38,11 @@ class RowCodec {
  private:
   Schema schema_;
 };
+
+// One cell as a field of a row.
+void EncodeCell(const Column& column, size_t row, std::string* out);
+// Appends a cell; false when the bytes are none of the column's type, which then holds garbage.
+bool DecodeCell(ByteReader* in, Column* into);
 
 // Appends the key of `row`; false, and nothing appended, when any part is null.
 bool EncodeKey(const Batch& batch, std::span<const size_t> columns, size_t row, std::string* out);

@@ -62,6 +62,22 @@ TEST(RowCodecTest, EveryTypeRoundTripsAndEveryPrefixIsRefused) {
   }
 }
 
+TEST(RowCodecTest, EqualMapsAreEqualBytes) {
+  const Schema schema{{{"m", DataType::Map(Kind::kString, Kind::kLong)}}};
+  BatchBuilder builder(schema);
+  for (const ValueMap& map : {ValueMap{{"b", 2}, {"", Value()}, {"a", 1}},
+                              ValueMap{{"a", 1}, {"b", 7}, {"", Value()}, {"b", 2}}}) {
+    ASSERT_TRUE(builder.AppendRow(std::vector<Value>{map}).ok());
+  }
+  const Batch batch = builder.Build();
+  std::string bytes[2];
+  for (size_t row : {0, 1}) RowCodec(schema).Encode(batch, AllColumns(schema), row, &bytes[row]);
+  EXPECT_EQ(bytes[0], bytes[1]);
+  BatchBuilder decoded(schema);
+  ASSERT_TRUE(RowCodec(schema).DecodeInto(bytes[1], &decoded).ok());
+  EXPECT_EQ(decoded.Build().Row(0)[0], Value(ValueMap{{"", Value()}, {"a", 1}, {"b", 2}}));
+}
+
 TEST(KeyTest, EqualKeysOfAnyIntegerWidthAreEqualBytes) {
   BatchBuilder narrow(Schema{{{"k", Kind::kInt}}});
   ASSERT_TRUE(narrow.AppendRow(std::vector<Value>{5}).ok());

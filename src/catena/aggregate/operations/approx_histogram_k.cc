@@ -116,13 +116,23 @@ extern const OperationEntry kApproxHistogramK;
 extern const OperationEntry kApproxFrequentK;
 extern const OperationEntry kApproxHeavyHittersK;
 const OperationEntry kApproxHistogramK{
-    "APPROX_HISTOGRAM_K", "About how often the k most frequent inputs occur, if that is certain.",
-    "numbers and STRING", BindMostFrequent<1, true>};
+    "APPROX_HISTOGRAM_K",
+    "About how often the k most frequent inputs occur, if that is certain.",
+    "numbers and STRING",
+    BindMostFrequent<1, true>,
+    false,
+    "k, from 1 to 10,000; else 8"};
 const OperationEntry kApproxFrequentK{"APPROX_FREQUENT_K",
                                       "About how often the k most frequent inputs occur.",
-                                      "numbers and STRING", BindMostFrequent<2, false>};
+                                      "numbers and STRING",
+                                      BindMostFrequent<2, false>,
+                                      false,
+                                      "k, from 1 to 10,000; else 8"};
 const OperationEntry kApproxHeavyHittersK{"APPROX_HEAVY_HITTERS_K",
                                           "About how often the k inputs occur that stand out.",
-                                          "numbers and STRING", BindMostFrequent<2, true>};
+                                          "numbers and STRING",
+                                          BindMostFrequent<2, true>,
+                                          false,
+                                          "k, from 1 to 10,000; else 8"};
 
 }  // namespace catena::aggregate

@@ -97,8 +97,12 @@ Result<KernelPtr> BindApproxPercentile(const BindRequest& request) {
 }  // namespace
 
 extern const OperationEntry kApproxPercentile;
-const OperationEntry kApproxPercentile{"APPROX_PERCENTILE",
-                                       "Values below which given shares of the inputs lie, about.",
-                                       "numbers", BindApproxPercentile};
+const OperationEntry kApproxPercentile{
+    "APPROX_PERCENTILE",
+    "Values below which given shares of the inputs lie, about.",
+    "numbers",
+    BindApproxPercentile,
+    false,
+    "percentiles, a list from 0 to 1, else [0.5]; k, from 8 to 65,535, else 128"};
 
 }  // namespace catena::aggregate

@@ -78,7 +78,12 @@ Result<KernelPtr> BindApproxUniqueCount(const BindRequest& request) {
 }  // namespace
 
 extern const OperationEntry kApproxUniqueCount;
-const OperationEntry kApproxUniqueCount{"APPROX_UNIQUE_COUNT", "About how many inputs differ.",
-                                        "any scalar", BindApproxUniqueCount};
+const OperationEntry kApproxUniqueCount{
+    "APPROX_UNIQUE_COUNT",
+    "About how many inputs differ.",
+    "any scalar",
+    BindApproxUniqueCount,
+    false,
+    "k, the logarithm of the sketch's size, from 4 to 16; else 8"};
 
 }  // namespace catena::aggregate

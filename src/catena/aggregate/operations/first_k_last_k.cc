@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FIRST_K, LAST_K: the k oldest and the k newest inputs by event time.
 //
-//   input     any scalar; nulls are passed over
+//   input     any value, a list, a map or a struct as a whole; nulls are passed over
 //   argument  k, from 1 to 10,000
 //   IR        up to k {time, source order, value}, in the order of the output
 //   output    LIST of the input type: oldest first, newest first; shorter when the window holds
@@ -31,6 +31,7 @@ struct OutermostK {
     std::vector<Element> elements;
   };
 
+  types::DataType type;
   size_t k = 1;
 
   void Update(IR& ir, Input input, EventPosition position) const {
@@ -39,7 +40,7 @@ struct OutermostK {
     const auto at =
         std::upper_bound(elements.begin(), elements.end(), position,
                          [](EventPosition a, const Element& b) { return Before(a, b.position); });
-    elements.insert(at, Element{position, StoredValue<T>(input)});
+    Store(input, &elements.insert(at, Element{position})->value);
     if (elements.size() > k) elements.pop_back();
   }
   void Merge(IR& into, const IR& from) const {
@@ -74,7 +75,7 @@ struct OutermostK {
     for (uint64_t i = 0; i < count; ++i) {
       Element element;
       if (!DecodePosition(reader, element.position.time, element.position.order) ||
-          !DecodeValue(reader, element.value)) {
+          !DecodeStored<T>(reader, type, &element.value)) {
         return false;
       }
       if (i > 0 && Before(element.position, ir.elements.back().position)) return false;
@@ -93,10 +94,9 @@ struct OutermostK {
 template <bool kNewest>
 Result<KernelPtr> BindOutermostK(const BindRequest& request) {
   CATENA_TRY(const size_t k, ArgumentK(request, "FIRST_K and LAST_K", 1));
-  return ForScalar(request.input, [&]<typename P>() -> KernelPtr {
-    OutermostK<P, kNewest> operation;
-    operation.k = k;
-    return MakeKernel<P>(operation, types::DataType::List(request.input));
+  return ForWhole(request.input, [&]<typename P>() -> KernelPtr {
+    return MakeKernel<P>(OutermostK<P, kNewest>{request.input, k},
+                         types::DataType::List(request.input));
   });
 }
 
@@ -104,9 +104,11 @@ Result<KernelPtr> BindOutermostK(const BindRequest& request) {
 
 extern const OperationEntry kFirstK;
 extern const OperationEntry kLastK;
-const OperationEntry kFirstK{"FIRST_K", "The k oldest inputs.", "any scalar", BindOutermostK<false>,
-                             true};
-const OperationEntry kLastK{"LAST_K", "The k newest inputs.", "any scalar", BindOutermostK<true>,
-                            true};
+const OperationEntry kFirstK{"FIRST_K", "The k oldest inputs, oldest first.",
+                             kAnyWhole, BindOutermostK<false>,
+                             true,      kArgumentK};
+const OperationEntry kLastK{"LAST_K",  "The k newest inputs, newest first.",
+                            kAnyWhole, BindOutermostK<true>,
+                            true,      kArgumentK};
 
 }  // namespace catena::aggregate

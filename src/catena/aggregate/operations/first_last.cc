@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // FIRST, LAST: the oldest and the newest input by event time.
 //
-//   input   any scalar; nulls are passed over
+//   input   any value, a list, a map or a struct as a whole; nulls are passed over
 //   IR      {time, source order, value, filled}
 //   output  the type of the input; null when the window holds no input, or the value is NaN or
-//           infinite
+//           infinite (within a list or a map both stay); maps by key
 //   order   among inputs of one time both keep the one of the smallest source order: the first
 //           encountered
 //   source  Chronon First, Last (TimedAggregators.scala)
@@ -17,27 +17,33 @@ namespace {
 
 template <typename T, bool kNewest>
 struct Outermost {
+  static constexpr bool kWhole = std::is_same_v<T, Cell>;
   using Input = T;
-  using Output = T;
+  using Output = std::conditional_t<kWhole, void, T>;
   struct IR {
     EventPosition position;
     StoredValue<T> value{};
     bool filled = false;
   };
 
+  types::DataType type;
+
   void Update(IR& ir, Input input, EventPosition position) const noexcept {
     if (!Wins(ir, position)) return;
     ir.position = position;
-    ir.value = input;
+    Store(input, &ir.value);
     ir.filled = true;
   }
   void Merge(IR& into, const IR& from) const noexcept {
     if (from.filled && Wins(into, from.position)) into = from;
   }
   bool IsEmpty(const IR& ir) const noexcept { return !ir.filled; }
-  std::optional<Output> Finalize(const IR& ir) const noexcept {
+  std::optional<T> Finalize(const IR& ir) const noexcept requires(!kWhole) {
     if (!ir.filled) return std::nullopt;
-    return Output(ir.value);
+    return T(ir.value);
+  }
+  void AppendTo(const IR& ir, types::Column* into) const requires(kWhole) {
+    AppendStored<T>(ir.value, into);
   }
   void Encode(const IR& ir, std::string* out) const {
     EncodePosition(ir.position.time, ir.position.order, out);
@@ -46,7 +52,7 @@ struct Outermost {
   bool Decode(ByteReader* reader, IR& ir) const {
     ir.filled = true;
     return DecodePosition(reader, ir.position.time, ir.position.order) &&
-           DecodeValue(reader, ir.value);
+           DecodeStored<T>(reader, type, &ir.value);
   }
 
  private:
@@ -59,8 +65,8 @@ struct Outermost {
 
 template <bool kNewest>
 Result<KernelPtr> BindOutermost(const BindRequest& request) {
-  return ForScalar(request.input, [&]<typename P>() -> KernelPtr {
-    return MakeKernel<P>(Outermost<P, kNewest>{}, request.input);
+  return ForWhole(request.input, [&]<typename P>() -> KernelPtr {
+    return MakeKernel<P>(Outermost<P, kNewest>{request.input}, request.input);
   });
 }
 
@@ -68,7 +74,7 @@ Result<KernelPtr> BindOutermost(const BindRequest& request) {
 
 extern const OperationEntry kFirst;
 extern const OperationEntry kLast;
-const OperationEntry kFirst{"FIRST", "The oldest input.", "any scalar", BindOutermost<false>, true};
-const OperationEntry kLast{"LAST", "The newest input.", "any scalar", BindOutermost<true>, true};
+const OperationEntry kFirst{"FIRST", "The oldest input.", kAnyWhole, BindOutermost<false>, true};
+const OperationEntry kLast{"LAST", "The newest input.", kAnyWhole, BindOutermost<true>, true};
 
 }  // namespace catena::aggregate

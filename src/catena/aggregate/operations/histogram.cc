@@ -106,7 +106,8 @@ Result<KernelPtr> BindHistogram(const BindRequest& request) {
 }  // namespace
 
 extern const OperationEntry kHistogram;
-const OperationEntry kHistogram{"HISTOGRAM", "How often each text occurs.", "STRING",
-                                BindHistogram};
+const OperationEntry kHistogram{"HISTOGRAM", "How often each text occurs.",
+                                "STRING",    BindHistogram,
+                                false,       "k, from 0 to 10,000; else 0, all"};
 
 }  // namespace catena::aggregate

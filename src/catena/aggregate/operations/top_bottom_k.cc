@@ -122,14 +122,20 @@ extern const OperationEntry kTopK;
 extern const OperationEntry kBottomK;
 extern const OperationEntry kUniqueTopK;
 extern const OperationEntry kBoundedUniqueCount;
-const OperationEntry kTopK{"TOP_K", "The k largest inputs.", "any scalar",
-                           BindExtremeK<true, false>};
-const OperationEntry kBottomK{"BOTTOM_K", "The k smallest inputs.", "any scalar",
-                              BindExtremeK<false, false>};
-const OperationEntry kUniqueTopK{"UNIQUE_TOP_K", "The k largest different inputs.", "any scalar",
-                                 BindExtremeK<true, true>};
+const OperationEntry kTopK{"TOP_K",      "The k largest inputs, largest first.",
+                           "any scalar", BindExtremeK<true, false>,
+                           false,        kArgumentK};
+const OperationEntry kBottomK{"BOTTOM_K",   "The k smallest inputs, smallest first.",
+                              "any scalar", BindExtremeK<false, false>,
+                              false,        kArgumentK};
+const OperationEntry kUniqueTopK{"UNIQUE_TOP_K", "The k largest different inputs.",
+                                 "any scalar",   BindExtremeK<true, true>,
+                                 false,          kArgumentK};
 const OperationEntry kBoundedUniqueCount{"BOUNDED_UNIQUE_COUNT",
-                                         "How many inputs differ, counted up to k.", "any scalar",
-                                         BindBoundedUniqueCount};
+                                         "How many inputs differ, counted up to k.",
+                                         "any scalar",
+                                         BindBoundedUniqueCount,
+                                         false,
+                                         "k, from 1 to 10,000; else 8"};
 
 }  // namespace catena::aggregate
