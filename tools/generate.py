@@ -2,7 +2,7 @@
 """Writes the pages of docs/reference that the binary knows best, so that they cannot go stale.
 
     usage    generate.py [--check] [--binary FILE]
-    output   docs/reference/cli.md and metrics.md, from `catena help --markdown` and `--metrics`
+    output   docs/reference/cli.md, metrics.md and operations.md, from the binary's own --markdown
     --check  writes nothing; prints what is stale and ends with 1 when anything is
 
 A page is one line in PAGES.
@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = {
     "docs/reference/cli.md": ["help", "--markdown"],
     "docs/reference/metrics.md": ["help", "--metrics"],
+    "docs/reference/operations.md": ["operations", "--markdown"],
 }
 
 

@@ -23,6 +23,7 @@ Command TopicArchiveCommand();      // topic_archive_command.cc
 Command TableDescribeCommand();     // table_command.cc
 Command TableLoadCommand();         // table_command.cc
 Command SqlCommand();               // sql_command.cc
+Command OperationsCommand();        // operations_command.cc
 Command HelpCommand();              // about_command.cc
 Command VersionCommand();           // about_command.cc
 Command CompletionsCommand();       // completions_command.cc

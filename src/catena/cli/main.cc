@@ -10,15 +10,28 @@ int main(int argc, char** argv) {
   const std::vector<Command> commands = {
       ExplainCommand(),
 
-      TableLoadCommand(),     TableDescribeCommand(),   SqlCommand(),
-      JoinCommand(),          GroupByBackfillCommand(), GroupByUploadCommand(),
+      TableLoadCommand(),
+      TableDescribeCommand(),
+      SqlCommand(),
+      JoinCommand(),
+      GroupByBackfillCommand(),
+      GroupByUploadCommand(),
 
-      TopicCreateCommand(),   TopicProduceCommand(),    TopicTailCommand(),
-      TopicDescribeCommand(), TopicArchiveCommand(),    GroupByStreamingCommand(),
+      TopicCreateCommand(),
+      TopicProduceCommand(),
+      TopicTailCommand(),
+      TopicDescribeCommand(),
+      TopicArchiveCommand(),
+      GroupByStreamingCommand(),
 
-      FetchCommand(),         ServeCommand(),           MonitorCommand(),
+      FetchCommand(),
+      ServeCommand(),
+      MonitorCommand(),
 
-      HelpCommand(),          VersionCommand(),         CompletionsCommand(),
+      OperationsCommand(),
+      HelpCommand(),
+      VersionCommand(),
+      CompletionsCommand(),
   };
   return RunCommandLine(commands, std::vector<std::string>(argv + 1, argv + argc));
 }
