@@ -14,6 +14,9 @@
 # catena_test(<name> SOURCES <files> DEPENDS <modules>) makes one test program of files that
 # belong to no module (tests/). A TEST_SERVER (kafka, redis) is started before the first test that
 # wants it and stopped after the last, by the fixture tests <server>.start and <server>.stop.
+#
+# catena_knows_source_tree(<files>) defines CATENA_SOURCE_DIR for those that read data of the source
+# tree: it differs by clone, so no other file has it and the compiler cache serves them all.
 
 include(GoogleTest)
 find_package(Threads REQUIRED)
@@ -69,18 +72,22 @@ function(catena_test name)
   cmake_parse_arguments(arg "" "SERVER" "SOURCES;DEPENDS;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
-  # Tests read golden files of the source tree; products never know where they were built.
-  target_compile_definitions(${name} PRIVATE CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   catena_link(${name} PRIVATE DEPENDS ${arg_DEPENDS} LINK ${arg_LINK} gtest_main)
   set(server)
   if(arg_SERVER)
     catena_test_server(${arg_SERVER})
+    target_compile_definitions(${name} PRIVATE CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     set(server FIXTURES_REQUIRED ${arg_SERVER}
         ENVIRONMENT_MODIFICATION "CATENA_TEST_SERVERS=set:${CMAKE_BINARY_DIR}/servers")
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
                        PROPERTIES TIMEOUT 600 ${server}
                        ENVIRONMENT "CATENA_BIN=${CMAKE_BINARY_DIR}/bin/catena")
+endfunction()
+
+function(catena_knows_source_tree)
+  set_source_files_properties(${ARGN} PROPERTIES
+    COMPILE_DEFINITIONS CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endfunction()
 
 function(catena_program name)
