@@ -56,7 +56,8 @@ void CheckRow(std::string_view bytes) {
   types::BatchBuilder again(codec.schema());
   CATENA_CHECK(codec.DecodeInto(canonical, &again).ok(), "an encoded row decodes");
   const types::Batch twin = again.Build();
-  CATENA_CHECK(twin.Row(0) == batch.Row(0), "a row comes back as it was");
+  // A map that does not stand by its keys is read, and written by them.
+  CATENA_CHECK(canonical != bytes || twin.Row(0) == batch.Row(0), "a row comes back as it was");
   CATENA_CHECK(Encoded(codec, twin) == canonical, "a row has one encoding");
 }
 
