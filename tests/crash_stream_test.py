@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of a streaming chain at random moments: nothing is lost, nothing counts twice.
 
-    while events are produced: start the stream, kill it somewhere, again (CATENA_CRASHES times)
+    while events are produced: start the stream, kill it somewhere, again (CATENA_CRASHES times;
+    a fifth of that on Kafka, where a start takes longer)
     afterwards: the conserved counts add up to what was produced; every feature of every key, now
     and in the past, is what an undisturbed stream over the same topics says; and what the
     definition says of the log
@@ -115,12 +116,21 @@ def everything(repository: FeatureRepository, times: list[int], *flags) -> list:
     return [repository.fetch("join", FINAL, keys, time, *flags) for time in times]
 
 
-@pytest.fixture(scope="module")
-def crashed(tmp_path_factory):
+def open_repository(kind: str, request, tmp_path_factory) -> FeatureRepository:
+    folder = tmp_path_factory.mktemp(f"crash-{kind}")
+    if kind == "kafka":
+        return FeatureRepository.on_kafka(folder, request.getfixturevalue("kafka_broker"))
+    return FeatureRepository(folder)
+
+
+@pytest.fixture(scope="module", params=("file", "kafka"))
+def crashed(request, tmp_path_factory):
     """A repository whose stream was killed again and again, and has caught up since."""
     print(f"CATENA_SEED={SEED} CATENA_CRASHES={CRASHES}")
     rng = random.Random(SEED)
-    with FeatureRepository(tmp_path_factory.mktemp("crash")) as repository:
+    crashes, slower = (CRASHES, 1) if request.param == "file" else (max(CRASHES // 5, 1), 2)
+    with open_repository(request.param, request, tmp_path_factory) as repository:
+        repository.crashes = crashes
         write_traffic(repository, rng)
         repository.create_topics()
         began = now_millis()
@@ -128,11 +138,12 @@ def crashed(tmp_path_factory):
             repository.start("producer", "topic", "produce", topic, file, "--key", key, "--rate",
                              rate, "--now-field", "ts", "--raw")
             for topic, file, key, rate in (
-                ("risk-events", "risk.ndjson", "merchant_id", "60/s"),
-                ("payment-events", "payments.ndjson", "user_id", "400/s"))]
-        for _ in range(CRASHES):
+                (repository.risks, "risk.ndjson", "merchant_id", "60/s"),
+                (repository.payments, "payments.ndjson", "user_id", "400/s"))]
+        for _ in range(crashes):
             process = repository.start("stream", *STREAM)
-            time.sleep(rng.uniform(0.02, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 2.0))
+            time.sleep(slower * (rng.uniform(0.02, 1.0) if rng.random() < 0.8
+                                 else rng.uniform(1.0, 2.0)))
             assert process.poll() is None, repository.log("stream")[-3000:]
             repository.kill(process)
         ended = now_millis()
@@ -142,15 +153,15 @@ def crashed(tmp_path_factory):
                               for name, chain in repository.health().items()}
         repository.counts = run_until_caught_up(repository, "last")
         repository.times = [ended + 1, *(rng.randrange(began, ended) for _ in range(8))]
-        repository.payments = repository.topic_rows("payment-events")
-        repository.risks = repository.topic_rows("risk-events")
+        repository.payment_rows = repository.topic_rows(repository.payments)
+        repository.risk_rows = repository.topic_rows(repository.risks)
         yield repository
 
 
 def test_the_counts_add_up_to_what_was_produced(crashed):
-    produced = {CHAINED: len(crashed.payments), SIMPLE: len(crashed.payments),
-                RISK: len(crashed.risks)}
-    assert min(produced.values()) > 10 * CRASHES
+    produced = {CHAINED: len(crashed.payment_rows), SIMPLE: len(crashed.payment_rows),
+                RISK: len(crashed.risk_rows)}
+    assert min(produced.values()) > 10 * crashed.crashes
     # The killed runs did the work, not the one that caught up after them.
     assert all(crashed.waiting[name] < count / 2 for name, count in produced.items())
     for name, counts in crashed.counts.items():
@@ -159,8 +170,8 @@ def test_the_counts_add_up_to_what_was_produced(crashed):
                                                   "duplicate"))
         assert counts["consumed"] == accounted == produced[name], (name, counts)
         assert counts["duplicate"] == counts["forced"] == 0
-    unreadable = sum("_raw" in row for row in crashed.payments)
-    nobody = sum("_raw" not in row and row["user_id"] is None for row in crashed.payments)
+    unreadable = sum("_raw" in row for row in crashed.payment_rows)
+    nobody = sum("_raw" not in row and row["user_id"] is None for row in crashed.payment_rows)
     for name in (CHAINED, SIMPLE):
         assert crashed.counts[name]["dead_lettered"] == unreadable > 0
         assert crashed.counts[name]["null_key"] == nobody > 0
@@ -178,7 +189,7 @@ def test_every_value_is_what_an_undisturbed_stream_says(crashed):
 
 
 def test_every_value_is_what_the_definition_says_of_the_log(crashed):
-    log = Log(crashed.payments, crashed.risks)
+    log = Log(crashed.payment_rows, crashed.risk_rows)
     for moment, rows in zip(crashed.times, everything(crashed, crashed.times)):
         for user, row in enumerate(rows):
             expected = log.features(user, moment)
@@ -188,10 +199,11 @@ def test_every_value_is_what_the_definition_says_of_the_log(crashed):
 
 def test_one_record_more_or_less_would_be_noticed(crashed):
     """The negative control: the comparison above sees a single lost or doubled record."""
-    whole = Log(crashed.payments, crashed.risks)
-    at = random.Random(SEED).choice([i for i, row in enumerate(crashed.payments)
+    whole = Log(crashed.payment_rows, crashed.risk_rows)
+    at = random.Random(SEED).choice([i for i, row in enumerate(crashed.payment_rows)
                                      if row.get("user_id") is not None])
-    user, moment = crashed.payments[at]["user_id"], crashed.times[0]
-    for changed in (crashed.payments[:at] + crashed.payments[at + 1:],
-                    crashed.payments + [crashed.payments[at]]):
-        assert Log(changed, crashed.risks).features(user, moment) != whole.features(user, moment)
+    user, moment = crashed.payment_rows[at]["user_id"], crashed.times[0]
+    right = whole.features(user, moment)
+    for changed in (crashed.payment_rows[:at] + crashed.payment_rows[at + 1:],
+                    crashed.payment_rows + [crashed.payment_rows[at]]):
+        assert Log(changed, crashed.risk_rows).features(user, moment) != right

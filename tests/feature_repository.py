@@ -21,9 +21,11 @@ import signal
 import subprocess
 import time
 
+from servers import KafkaBroker
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("CATENA_BIN") or str(ROOT / "build/release/bin/catena")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 FIRST_MINUTES = [{"length": 5, "timeUnit": 2}]
@@ -62,19 +64,19 @@ def join(name: str, left: dict, *group_bys: dict) -> dict:
             "joinParts": [{"groupBy": each} for each in group_bys]}
 
 
-def definitions() -> dict[str, dict]:
-    """Compiled confs by their path below production/."""
-    risk = group_by(RISK, "merchant_id", events("t.risk", "risk-events"),
+def definitions(payments: str, risks: str) -> dict[str, dict]:
+    """Compiled confs by their path below production/, over these topics."""
+    risk = group_by(RISK, "merchant_id", events("t.risk", risks),
                     [{"inputColumn": "score", "operation": LAST},
                      {"inputColumn": "score", "operation": AVERAGE, "windows": HOUR_AND_DAY}])
-    enriched = join("t.enriched.v1", events("t.payments", "payment-events"), risk)
+    enriched = join("t.enriched.v1", events("t.payments", payments), risk)
     chained = group_by(CHAINED, "user_id", {"joinSource": {"join": enriched, "query": {
         "timeColumn": "ts", "selects": {
             "user_id": "user_id", "amount": "amount", "risk": "t_merchant_risk_v1_score_last"}}}},
         [{"inputColumn": "risk", "operation": AVERAGE, "windows": FIRST_MINUTES + HOUR_AND_DAY},
          {"inputColumn": "risk", "operation": LAST}, {"inputColumn": "risk", "operation": COUNT},
          {"inputColumn": "amount", "operation": SUM, "windows": HOUR_AND_DAY}])
-    simple = group_by(SIMPLE, "user_id", events("t.payments", "payment-events"),
+    simple = group_by(SIMPLE, "user_id", events("t.payments", payments),
                       [{"inputColumn": "amount", "operation": SUM},
                        {"inputColumn": "amount", "operation": COUNT},
                        {"inputColumn": "amount", "operation": LAST, "windows": HOUR_AND_DAY}])
@@ -91,10 +93,13 @@ def conf_path(name: str) -> str:
 
 
 class FeatureRepository:
-    def __init__(self, folder: pathlib.Path, settings: str = ""):
+    def __init__(self, folder: pathlib.Path, settings: str = "", topics: str = "file:topics",
+                 suffix: str = ""):
+        """`suffix` of the topics' names, where other tests have theirs on the same broker."""
         self.folder = folder
         self.running: list[subprocess.Popen] = []
-        for path, conf in definitions().items():
+        self.payments, self.risks = f"payment-events{suffix}", f"risk-events{suffix}"
+        for path, conf in definitions(self.payments, self.risks).items():
             (folder / "production" / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / "production" / path).write_text(json.dumps(conf, indent=1))
         for table, columns in SCHEMAS.items():
@@ -103,8 +108,13 @@ class FeatureRepository:
         (folder / "logs").mkdir()
         (folder / "warehouse").mkdir()
         (folder / "catena.yaml").write_text(
-            "warehouse: warehouse\nkv:\n  url: rocksdb:state\ntopics:\n  default: file:topics\n"
+            f"warehouse: warehouse\nkv:\n  url: rocksdb:state\ntopics:\n  default: {topics}\n"
             + settings)
+
+    @classmethod
+    def on_kafka(cls, folder: pathlib.Path, broker: KafkaBroker) -> "FeatureRepository":
+        return cls(folder, f"kafka:\n  bootstrap.servers: {broker.address}\n", "kafka",
+                   f"-{folder.name}")
 
     def __enter__(self) -> "FeatureRepository":
         return self
@@ -176,8 +186,8 @@ class FeatureRepository:
 
     # -- the chain -----------------------------------------------------------------------------
     def create_topics(self, payments: int = 3, risks: int = 2) -> None:
-        self.run("topic", "create", "payment-events", "--partitions", payments)
-        self.run("topic", "create", "risk-events", "--partitions", risks)
+        self.run("topic", "create", self.payments, "--partitions", payments)
+        self.run("topic", "create", self.risks, "--partitions", risks)
 
     def produce(self, topic: str, key: str, rows: list[dict], *flags) -> None:
         lines = "".join(json.dumps(row) + "\n" for row in rows)

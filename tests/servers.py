@@ -5,12 +5,14 @@
     usage    servers.py run kafka|redis          until standard input ends
              servers.py start kafka|redis FILE   beside the tests of one ctest run; FILE gets
              servers.py stop kafka|redis FILE    host:port and the pid
+             servers.py around kafka [redis] -- COMMAND   catena's topics and state are there
     output   `run` prints host:port once the server answers
     errors   ServerFailed: what is missing (`make setup` installs it) or what the server said
     effect   everything on loopback at free ports and in a folder of its own
 """
 
 import argparse
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -66,6 +68,10 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """What leads catena here."""
         raise NotImplementedError
 
     # What to send, and how an answer begins: an open port alone does not serve yet.
@@ -146,13 +152,14 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.retention.ms=-1
-log.retention.check.interval.ms=1000
-log.initial.task.delay.ms=1000
 """)
 
     def command(self) -> list[str]:
         return ["java", "-Xms64m", "-Xmx256m", "-XX:+UseZGC", "-XX:TieredStopAtLevel=1",
                 "-cp", f"{KAFKA_JARS}/*", "kafka.Kafka", "server.properties"]
+
+    def environment(self) -> dict[str, str]:
+        return {"CATENA_TOPICS_DEFAULT": f"kafka://host=127.0.0.1/port={self.port}"}
 
 
 class RedisServer(Server):
@@ -168,6 +175,9 @@ class RedisServer(Server):
     def command(self) -> list[str]:
         return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", ".",
                 "--save", "", *self.options]
+
+    def environment(self) -> dict[str, str]:
+        return {"CATENA_KV_URL": f"redis://{self.address}"}
 
 
 KINDS = {"kafka": KafkaBroker, "redis": RedisServer}
@@ -222,25 +232,43 @@ def stop_beside(file: pathlib.Path) -> None:
         time.sleep(0.05)
 
 
-def main() -> int:
+def run_around(kinds: list[str], command: list[str]) -> int:
+    """The command's exit code."""
+    with contextlib.ExitStack() as stack:
+        environment = dict(os.environ)
+        for kind in kinds:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"catena-{kind}-"))
+            environment |= stack.enter_context(KINDS[kind](pathlib.Path(folder))).environment()
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+def run_one(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("verb", choices=("run", "start", "stop"))
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("file", type=pathlib.Path, nargs="?")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if (given.file is None) != (given.verb == "run"):
         parser.error("start and stop take a FILE, run takes none")
+    if given.verb == "run":
+        run_in_front(given.kind)
+    elif given.verb == "start":
+        start_beside(given.kind, given.file)
+    else:
+        stop_beside(given.file)
+    return 0
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
     try:
-        if given.verb == "run":
-            run_in_front(given.kind)
-        elif given.verb == "start":
-            start_beside(given.kind, given.file)
-        else:
-            stop_beside(given.file)
+        if arguments[:1] == ["around"] and "--" in arguments:
+            separator = arguments.index("--")
+            return run_around(arguments[1:separator], arguments[separator + 1:])
+        return run_one(arguments)
     except ServerFailed as error:
         print(f"servers.py: {error}", file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

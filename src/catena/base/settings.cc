@@ -77,6 +77,11 @@ std::string Absolute(const std::string& base, const std::string& url) {
   return (fs::path(base) / url).lexically_normal().string();
 }
 
+// `kafka` alone is Kafka's bare scheme; everything else may name a folder.
+std::string TopicsDefault(const std::string& base, const std::string& value) {
+  return value == "kafka" ? "kafka:" : Absolute(base, value);
+}
+
 std::string StreamName(std::string_view name) {
   constexpr std::string_view kChain = "spark.chronon.stream.chain.";
   if (name.starts_with(kChain)) name.remove_prefix(kChain.size());
@@ -132,7 +137,11 @@ class YamlFile {
     }
     if (key == "topics") {
       return Each(node, [&](const std::string& name, const YAML::Node& value) -> Status {
-        if (name == "default") return Scalar(value, &settings_->topics_default, true);
+        if (name == "default") {
+          CATENA_RETURN_IF_ERROR(Scalar(value, &settings_->topics_default, false));
+          settings_->topics_default = TopicsDefault(base_, settings_->topics_default);
+          return Status();
+        }
         return UnknownKey(PlaceOf(path_, value) + ": topics", name, {"default"});
       });
     }
@@ -198,7 +207,9 @@ void ReadEnvironment(const std::string& cwd, Settings* settings) {
   };
   read("CATENA_WAREHOUSE", &settings->warehouse, true);
   read("CATENA_KV_URL", &settings->kv_url, true);
-  read("CATENA_TOPICS_DEFAULT", &settings->topics_default, true);
+  if (const char* value = std::getenv("CATENA_TOPICS_DEFAULT")) {
+    settings->topics_default = TopicsDefault(cwd, value);
+  }
   read("CATENA_MEMORY_LIMIT", &settings->memory_limit, false);
 }
 
@@ -238,7 +249,7 @@ Result<Settings> LoadSettings(const std::string& start) {
   ReadEnvironment(fs::current_path(code).string(), &settings);
   settings.warehouse = Absolute(settings.repository, settings.warehouse);
   settings.kv_url = Absolute(settings.repository, settings.kv_url);
-  settings.topics_default = Absolute(settings.repository, settings.topics_default);
+  settings.topics_default = TopicsDefault(settings.repository, settings.topics_default);
   return settings;
 }
 
@@ -254,7 +265,7 @@ Status ApplyOverride(std::string_view assignment, Settings* settings) {
   } else if (name == "kv.url") {
     settings->kv_url = Absolute(settings->repository, value);
   } else if (name == "topics.default") {
-    settings->topics_default = Absolute(settings->repository, value);
+    settings->topics_default = TopicsDefault(settings->repository, value);
   } else if (name.starts_with("kafka.")) {
     settings->kafka[name.substr(6)] = value;
   } else {

@@ -45,6 +45,16 @@ TEST(SettingsTest, OverridesTakeChrononsNames) {
   EXPECT_FALSE(ApplyOverride("nonsense", &settings).ok());
 }
 
+TEST(SettingsTest, KafkaIsADefaultAndNoFolder) {
+  auto settings = LoadSettings(
+      FolderWith("kafka", "topics: {default: kafka}\nkafka: {bootstrap.servers: 'a:1,b:2'}\n"));
+  ASSERT_TRUE(settings.ok()) << settings.error().message;
+  EXPECT_EQ(settings->topics_default, "kafka:");
+  EXPECT_EQ(settings->kafka.at("bootstrap.servers"), "a:1,b:2");
+  ASSERT_TRUE(ApplyOverride("topics.default=kafka", &*settings).ok());
+  EXPECT_EQ(settings->topics_default, "kafka:");
+}
+
 TEST(SettingsTest, BrokenYamlIsOneClearError) {
   auto settings = LoadSettings(FolderWith("broken", "kv: {url: \n"));
   ASSERT_FALSE(settings.ok());

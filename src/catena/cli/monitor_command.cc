@@ -37,6 +37,7 @@ Result<int> Monitor(const MonitorFlags& given, const CommonFlags& common) {
   monitor::MonitorOptions options;
   options.lag_alert_millis = static_cast<double>(settings.lag_alert_millis);
   options.latency_alert_millis = static_cast<double>(settings.latency_alert_millis);
+  options.kafka = settings.kafka;
   monitor::ChainMonitor watched(store.get(), options, &SystemClock());
   do {
     CATENA_TRY(const std::string text, Render(&watched, given.json));

@@ -73,7 +73,8 @@ Result<int> Serve(const ServeFlags& given, const CommonFlags& common) {
       store.get(),
       {.lag_alert_millis = static_cast<double>(settings.lag_alert_millis),
        .latency_alert_millis = static_cast<double>(settings.latency_alert_millis),
-       .log_alerts = true},
+       .log_alerts = true,
+       .kafka = settings.kafka},
       &SystemClock());
   Metrics::Global().Set("catena_build_info", {{"version", std::string(kVersion)}}, 1);
   serve::Service service{&fetcher, store.get(), &monitor, &SystemClock(), nullptr};

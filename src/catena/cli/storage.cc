@@ -130,7 +130,7 @@ Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::Ope
 }
 
 Result<topic::TopicAddress> AddressOf(const Settings& settings, const std::string& topic) {
-  return topic::ParseTopicAddress(topic, settings.topics_default);
+  return topic::ParseTopicAddress(topic, settings.topics_default, settings.kafka);
 }
 
 Result<types::Schema> ReadSchemaFile(const std::string& path) {

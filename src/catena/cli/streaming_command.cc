@@ -19,6 +19,7 @@ struct StreamingFlags {
   std::optional<int64_t> lag_millis;
   bool debug = false;
   std::string gate;
+  std::string kafka_bootstrap;
   bool allow_gap = false;
 };
 
@@ -39,6 +40,10 @@ Result<int> Stream(const StreamingFlags& given, const CommonFlags& common) {
   if (given.lag_millis) settings.stream["lag_millis"] = std::to_string(*given.lag_millis);
   if (!given.gate.empty()) settings.stream["gate"] = given.gate;
   if (given.debug) settings.stream["debug"] = "true";
+  if (!given.kafka_bootstrap.empty()) {
+    settings.topics_default = "kafka:";
+    settings.kafka["bootstrap.servers"] = given.kafka_bootstrap;
+  }
   CATENA_TRY(const auto confs, OpenConfs(settings, given.conf_paths));
   StopSignals signals;
   CATENA_TRY(const auto store, StoreFor(settings, given.debug));
@@ -75,6 +80,8 @@ Command GroupByStreamingCommand() {
         flags->Truth("--debug", &given->debug, "Decode, enrich, print; write nothing.");
         flags->Choice("--gate GATE", &given->gate, {"caught_up", "watermark", "fixed"},
                       "When a row may be enriched; caught_up when absent.");
+        flags->Text("--kafka-bootstrap HOST:PORT", &given->kafka_bootstrap,
+                    "Topics of bare name are Kafka's, at these brokers.");
         flags->Switch("--allow-gap", &given->allow_gap,
                       "Go on although the topic no longer holds the records that come next.");
         return [given, common] { return Stream(*given, *common); };

@@ -21,6 +21,7 @@ Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf
   streaming::StreamJobOptions options;
   CATENA_TRY(options.stream, streaming::ReadStreamOptions(settings.stream));
   options.topics_default = settings.topics_default;
+  options.kafka = settings.kafka;
   options.allow_gap = allow_gap;
   CATENA_TRY(database_, OpenDatabase(settings));
   const auto schemas = [database = database_.get(), root = settings.warehouse](

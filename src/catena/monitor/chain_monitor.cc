@@ -25,7 +25,7 @@ Status ChainMonitor::MeasureLag(Timestamp now, ChainHealth* health) {
   const std::string& topic = health->report.topic;
   auto at = meters_.find(topic);
   if (at == meters_.end()) {
-    CATENA_TRY(TopicLagMeter meter, TopicLagMeter::Open(topic));
+    CATENA_TRY(TopicLagMeter meter, TopicLagMeter::Open(topic, options_.kafka));
     at = meters_.emplace(topic, std::move(meter)).first;
   }
   auto lag = at->second.Measure(store_, health->report.group_by, now);

@@ -35,7 +35,8 @@ struct MonitorOptions {
   double latency_alert_millis = 30000;
   Millis stale_after{5000};
   Millis stall_after{1000};
-  bool log_alerts = false;  // For processes that nobody looks at.
+  bool log_alerts = false;                   // For processes that nobody looks at.
+  std::map<std::string, std::string> kafka;  // librdkafka's properties, to look at its topics.
 };
 
 struct ChainHealth {

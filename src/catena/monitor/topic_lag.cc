@@ -25,8 +25,9 @@ void AddCounts(const fetch::Checkpoint& checkpoint, std::map<std::string, int64_
 
 }  // namespace
 
-Result<TopicLagMeter> TopicLagMeter::Open(const std::string& topic) {
-  CATENA_TRY(const topic::TopicAddress address, topic::ParseTopicAddress(topic, ""));
+Result<TopicLagMeter> TopicLagMeter::Open(const std::string& topic,
+                                          const std::map<std::string, std::string>& kafka) {
+  CATENA_TRY(const topic::TopicAddress address, topic::ParseTopicAddress(topic, "", kafka));
   CATENA_TRY(auto reader, topic::OpenTopicReader(address));
   return TopicLagMeter(std::move(reader));
 }

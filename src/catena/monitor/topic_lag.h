@@ -35,8 +35,9 @@ struct TopicLag {
 
 class TopicLagMeter {
  public:
-  // `topic` is an address with its scheme, as reports carry it.
-  static Result<TopicLagMeter> Open(const std::string& topic);
+  // `topic` is an address with its scheme, as reports carry it; `kafka` librdkafka's properties.
+  static Result<TopicLagMeter> Open(const std::string& topic,
+                                    const std::map<std::string, std::string>& kafka);
   Result<TopicLag> Measure(kv::KVStore* store, const std::string& group_by, Timestamp now);
 
  private:

@@ -36,11 +36,7 @@ Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> quer
   }
   ticket.sampled_at = clock_->Now();
   for (Side& side : sides_) {
-    std::vector<int64_t> ends;
-    for (topic::TopicPartition p = 0; p < side.reader->partitions(); ++p) {
-      CATENA_TRY(const topic::Offset end, side.reader->EndOffset(p));
-      ends.push_back(end);
-    }
+    CATENA_TRY(std::vector<topic::Offset> ends, side.reader->EndOffsets());
     ticket.ends.push_back(std::move(ends));
   }
   return ticket;

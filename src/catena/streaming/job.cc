@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "catena/base/log.h"
 #include "catena/base/metrics.h"
 #include "catena/plan/streaming_plan.h"
 #include "catena/streaming/job_binding.h"
@@ -16,12 +17,9 @@ namespace {
 
 constexpr Millis kReportInterval{1000};
 constexpr Millis kCatchUpLook{20};
+constexpr Millis kStallLook{100};
 // Retention marks move in steps, so that they cost nothing.
 constexpr Millis kRetentionStep = kFiveMinutes;
-
-std::string AddressOf(const topic::TopicAddress& address) {
-  return address.scheme + ":" + address.root + (address.root.empty() ? "" : "/") + address.name;
-}
 
 double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
 
@@ -30,10 +28,13 @@ double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
 struct StreamJob::State {
   plan::StreamingPlan plan;
   StreamJobOptions options;
+  std::map<std::string, types::Schema> conf_schemas;
+  SchemaLookup table_schemas;
   kv::KVStore* store = nullptr;
+  sql::Database* database = nullptr;
   const Clock* clock = nullptr;
-  BoundJob bound;
   std::mutex mutex;
+  std::shared_ptr<BoundJob> bound;  // Another one after a stall.
   std::condition_variable_any changed;
   Status failure;
   std::atomic<bool> caught_up{false};  // Told once the store tells it too.
@@ -43,10 +44,19 @@ struct StreamJob::State {
     if (failure.ok()) failure = std::move(error);
     changed.notify_all();
   }
+  std::shared_ptr<BoundJob> Bound() {
+    const std::lock_guard lock(mutex);
+    return bound;
+  }
+  Status Bind();
+  Status BindAgain(std::stop_token stop, Error error);
   ChainReport ReportOf(const BoundGroupBy& group_by, Timestamp now) const;
   Status MoveRetention(const BoundGroupBy& group_by);
   Status Maintain();
+  Status Sync();
   bool ReachedEnds() const;
+  void Supervise(std::stop_token stop);
+  Status RunOnce(std::stop_token stop);
 };
 
 StreamJob::StreamJob(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -59,18 +69,51 @@ Result<std::unique_ptr<StreamJob>> StreamJob::Open(const std::vector<conf::Conf>
   auto state = std::make_unique<State>();
   CATENA_TRY(state->plan, plan::PlanStreaming(confs));
   state->options = options;
+  for (const conf::Conf& conf : confs) {
+    state->conf_schemas.insert(conf.schemas.begin(), conf.schemas.end());
+  }
+  state->table_schemas = schemas;
   state->store = store;
+  state->database = database;
   state->clock = clock;
-  const SchemaLookup lookup = [&](const std::string& table) -> Result<types::Schema> {
-    for (const conf::Conf& conf : confs) {
-      const auto at = conf.schemas.find(table);
-      if (at != conf.schemas.end()) return at->second;
-    }
-    return schemas(table);
-  };
-  CATENA_RETURN_IF_ERROR(
-      BindJob(state->plan, options, lookup, store, database, clock, &state->bound));
+  CATENA_RETURN_IF_ERROR(state->Bind());
   return std::unique_ptr<StreamJob>(new StreamJob(std::move(state)));
+}
+
+Status StreamJob::State::Bind() {
+  const SchemaLookup lookup = [&](const std::string& table) -> Result<types::Schema> {
+    const auto at = conf_schemas.find(table);
+    return at != conf_schemas.end() ? at->second : table_schemas(table);
+  };
+  auto fresh = std::make_shared<BoundJob>();
+  CATENA_RETURN_IF_ERROR(BindJob(plan, options, lookup, store, database, clock, fresh.get()));
+  const std::lock_guard lock(mutex);
+  bound = std::move(fresh);
+  failure = Status();
+  return Status();
+}
+
+// What a dependency that went away has of the last writes is not known here, so nothing in memory
+// is carried over: the job begins again where the store says that it is, as after a crash.
+Status StreamJob::State::BindAgain(std::stop_token stop, Error error) {
+  const Timestamp began = clock->Now();
+  CATENA_LOG_WARN("stalled", "waiting, to go on where the state is: {}", error.message);
+  Timestamp told = began;
+  while (!stop.stop_requested()) {
+    const Status again = Bind();
+    if (again.ok()) {
+      CATENA_LOG_INFO("resumed", "after_ms={}", (clock->Now() - began).count());
+      return Status();
+    }
+    if (again.error().code != ErrorCode::kUnavailable) return again;
+    if (const Timestamp now = clock->Now(); now - told >= options.stream.timeout) {
+      CATENA_LOG_WARN("stalled", "waiting {} ms: {}", (now - began).count(), again.error().message);
+      told = now;
+    }
+    std::unique_lock lock(mutex);
+    changed.wait_for(lock, stop, kStallLook, [] { return false; });
+  }
+  return error;
 }
 
 std::string StreamJob::Explain() const { return state_->plan.ToString(); }
@@ -78,8 +121,8 @@ std::string StreamJob::Explain() const { return state_->plan.ToString(); }
 bool StreamJob::CaughtUp() const { return state_->caught_up.load(); }
 
 bool StreamJob::State::ReachedEnds() const {
-  for (const auto& [name, group_by] : bound.group_bys) {
-    if (!bound.progress->ReachedEnd(name)) return false;
+  for (const auto& [name, group_by] : bound->group_bys) {
+    if (!bound->progress->ReachedEnd(name)) return false;
   }
   return true;
 }
@@ -88,7 +131,7 @@ ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp n
   const ChainStats& stats = *group_by.stats;
   ChainReport report;
   report.group_by = group_by.fold->name();
-  report.topic = AddressOf(group_by.topic);
+  report.topic = topic::TopicURL(group_by.topic);
   report.chained = group_by.chained;
   report.written_at = now;
   if (group_by.chained) {
@@ -130,7 +173,8 @@ ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp n
 std::vector<ChainReport> StreamJob::Reports() const {
   std::vector<ChainReport> reports;
   const Timestamp now = state_->clock->Now();
-  for (const auto& [name, group_by] : state_->bound.group_bys) {
+  const std::shared_ptr<BoundJob> bound = state_->Bound();
+  for (const auto& [name, group_by] : bound->group_bys) {
     reports.push_back(state_->ReportOf(group_by, now));
   }
   return reports;
@@ -138,13 +182,13 @@ std::vector<ChainReport> StreamJob::Reports() const {
 
 // A backlog of left events holds back what their as-of reads will need.
 Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
-  const int64_t watermark = bound.progress->Watermark(group_by.fold->name());
+  const int64_t watermark = bound->progress->Watermark(group_by.fold->name());
   const fetch::Retention before = group_by.fold->retention();
   fetch::Retention after = before;
   if (before.watermark == INT64_MAX || watermark > before.watermark) after.watermark = watermark;
   int64_t reached = watermark;
   for (const std::string& dependent : group_by.dependents) {
-    reached = std::min(reached, bound.progress->BacklogFloor(dependent));
+    reached = std::min(reached, bound->progress->BacklogFloor(dependent));
   }
   if (reached != INT64_MIN) {
     const auto floor_of = [&](Millis kept) {
@@ -164,14 +208,14 @@ Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
 
 Status StreamJob::State::Maintain() {
   kv::WriteBatch batch;
-  for (const auto& [name, group_by] : bound.group_bys) {
+  for (const auto& [name, group_by] : bound->group_bys) {
     const ChainReport report = ReportOf(group_by, clock->Now());
     batch.marks.push_back(ReportMark(report));
     const Labels labels = {{"group_by", name}};
     Metrics& metrics = Metrics::Global();
     metrics.Set("catena_state_bytes", labels, report.groupby_state_size);
     metrics.Set("catena_feature_null_ratio", labels, report.chain_data_quality);
-    const int64_t watermark = bound.progress->Watermark(name);
+    const int64_t watermark = bound->progress->Watermark(name);
     if (watermark != INT64_MIN) {
       metrics.Set("catena_watermark_timestamp_seconds", labels,
                   static_cast<double>(watermark) / 1000.0);
@@ -181,57 +225,74 @@ Status StreamJob::State::Maintain() {
   return options.stream.debug ? Status() : store->Apply(batch);
 }
 
-Status StreamJob::Run(std::stop_token stop) {
-  State& state = *state_;
+Status StreamJob::State::Sync() {
+  std::vector<std::map<topic::TopicPartition, topic::Offset>> applied;
+  for (const auto& worker : bound->workers) applied.push_back(worker->Applied());
+  CATENA_RETURN_IF_ERROR(store->Sync());
+  for (size_t i = 0; i < applied.size(); ++i) bound->workers[i]->NoteSynced(std::move(applied[i]));
+  return Status();
+}
+
+// Reports, retention and syncs while the workers work; until a stop or a failure.
+void StreamJob::State::Supervise(std::stop_token stop) {
+  Timestamp synced_at = clock->Now();
+  while (!stop.stop_requested()) {
+    const bool reached = ReachedEnds();
+    if (const Status status = Maintain(); !status.ok()) Fail(status.error());
+    if (reached) caught_up = true;
+    if (const Timestamp now = clock->Now();
+        !options.stream.debug && now - synced_at >= options.stream.checkpoint_interval) {
+      if (const Status status = Sync(); !status.ok()) Fail(status.error());
+      synced_at = now;
+    }
+    std::unique_lock lock(mutex);
+    // Whoever waits for the catch-up is not kept waiting for the next report.
+    for (Millis waited{0}; waited < kReportInterval && failure.ok() && !stop.stop_requested() &&
+                           (caught_up || !ReachedEnds());
+         waited += kCatchUpLook) {
+      changed.wait_for(lock, kCatchUpLook);
+    }
+    if (!failure.ok()) return;
+  }
+}
+
+Status StreamJob::State::RunOnce(std::stop_token stop) {
   std::stop_source all;
   const std::stop_callback forward(stop, [&] {
     all.request_stop();
-    const std::lock_guard lock(state.mutex);
-    state.changed.notify_all();
+    const std::lock_guard lock(mutex);
+    changed.notify_all();
   });
-  for (auto& worker : state.bound.workers) CATENA_RETURN_IF_ERROR(worker->Begin());
+  for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin());
   std::vector<std::jthread> threads;
-  for (auto& worker : state.bound.workers) {
-    threads.emplace_back([&state, &all, worker = worker.get()] {
+  for (auto& worker : bound->workers) {
+    threads.emplace_back([this, &all, worker = worker.get()] {
       try {
-        if (const Status status = worker->Run(all.get_token()); !status.ok()) {
-          state.Fail(status.error());
-        }
+        if (const Status status = worker->Run(all.get_token()); !status.ok()) Fail(status.error());
       } catch (const std::exception& error) {  // Memory ran out: stop here, the state is whole.
-        state.Fail(Unavailable(std::string("a stream worker stopped: ") + error.what()));
+        Fail(Unavailable(std::string("a stream worker stopped: ") + error.what()));
       }
     });
   }
-  Timestamp synced_at = state.clock->Now();
-  while (!stop.stop_requested()) {
-    const bool reached = state.ReachedEnds();
-    if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
-    if (reached) state.caught_up = true;
-    if (const Timestamp now = state.clock->Now();
-        !state.options.stream.debug &&
-        now - synced_at >= state.options.stream.checkpoint_interval) {
-      if (const Status status = state.store->Sync(); !status.ok()) state.Fail(status.error());
-      synced_at = now;
-    }
-    std::unique_lock lock(state.mutex);
-    if (!state.failure.ok()) break;
-    // Whoever waits for the catch-up is not kept waiting for the next report.
-    for (Millis waited{0}; waited < kReportInterval && state.failure.ok() &&
-                           !stop.stop_requested() && (state.caught_up || !state.ReachedEnds());
-         waited += kCatchUpLook) {
-      state.changed.wait_for(lock, kCatchUpLook);
-    }
-    if (!state.failure.ok()) break;
-  }
+  Supervise(stop);
   all.request_stop();
   threads.clear();
-  if (!state.options.stream.debug) {
+  if (!options.stream.debug) {
     // The last report tells what the last micro-batch did.
-    if (const Status status = state.Maintain(); !status.ok()) state.Fail(status.error());
-    if (const Status status = state.store->Sync(); !status.ok()) state.Fail(status.error());
+    if (const Status status = Maintain(); !status.ok()) Fail(status.error());
+    if (const Status status = store->Sync(); !status.ok()) Fail(status.error());
   }
-  const std::lock_guard lock(state.mutex);
-  return state.failure;
+  const std::lock_guard lock(mutex);
+  return failure;
+}
+
+Status StreamJob::Run(std::stop_token stop) {
+  while (true) {
+    const Status ran = state_->RunOnce(stop);
+    const bool is_stalled = !ran.ok() && ran.error().code == ErrorCode::kUnavailable;
+    if (!is_stalled || stop.stop_requested()) return ran;
+    CATENA_RETURN_IF_ERROR(state_->BindAgain(stop, ran.error()));
+  }
 }
 
 }  // namespace catena::streaming

@@ -11,7 +11,8 @@
 //   input    confs with their schemas; a store that this process owns; topics
 //   output   the online state of every GroupBy (fetch/online_state.h), metrics, reports
 //   errors   Open: kInvalidConf and kUnsupported as the plan and the binders say; kNotFound for a
-//            topic that does not exist. Run: kUnavailable when a dependency stays away while it
+//            topic that does not exist. Run: a dependency that is away stalls the job, which then
+//            begins again where its state is; kUnavailable when it is still away while the job
 //            stops; kCorruption stops at once and keeps the evidence
 //   threads  Run blocks; Reports and Caught may be called from other threads meanwhile
 //   source   Chronon JoinSourceRunner, streaming.GroupBy; docs/concepts/chaining.md, delivery.md
@@ -19,6 +20,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -39,8 +41,9 @@ using SchemaLookup = std::function<Result<types::Schema>(const std::string& tabl
 
 struct StreamJobOptions {
   StreamOptions stream;
-  std::string topics_default;  // "file:/dir": where bare topic names live.
-  bool allow_gap = false;      // Go on although the topic no longer holds what comes next.
+  std::string topics_default;                // "file:/dir": where bare topic names live.
+  std::map<std::string, std::string> kafka;  // librdkafka's properties.
+  bool allow_gap = false;  // Go on although the topic no longer holds what comes next.
 };
 
 class StreamJob {

@@ -131,11 +131,11 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
       const int64_t next = fold.CheckpointOf(p).next_offset;
       if (next >= begin) continue;
       if (!options_.allow_gap) {
-        return Unavailable("the topic no longer holds what comes next (" + fold.name() +
-                           ", topic " + group_by->topic.name + ", partition " + std::to_string(p) +
-                           ": next offset " + std::to_string(next) + ", earliest kept " +
-                           std::to_string(begin) +
-                           "); upload a newer generation, or go on with --allow-gap");
+        return NotFound("the topic no longer holds what comes next (" + fold.name() + ", topic " +
+                        group_by->topic.name + ", partition " + std::to_string(p) +
+                        ": next offset " + std::to_string(next) + ", earliest kept " +
+                        std::to_string(begin) +
+                        "); upload a newer generation, or go on with --allow-gap");
       }
       CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
       fold.SkipTo(p, begin);
@@ -170,7 +170,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   WorkerParts parts;
   parts.index = index;
   parts.topic = topic;
-  CATENA_TRY(parts.reader, topic::OpenTopicReader(topic));
+  parts.topic.consumer = "catena." + task.group_bys.front()->metadata.name;
+  CATENA_TRY(parts.reader, topic::OpenTopicReader(parts.topic));
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }
@@ -219,7 +220,7 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
 
 Status Binder::BindTask(const plan::StreamTask& task) {
   CATENA_TRY(const topic::TopicAddress topic,
-             topic::ParseTopicAddress(task.topic, options_.topics_default));
+             topic::ParseTopicAddress(task.topic, options_.topics_default, options_.kafka));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : cores;

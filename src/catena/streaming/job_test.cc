@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -54,6 +56,55 @@ std::string ChainConf(const std::string& tx_topic, const std::string& risk_topic
       "t.tx": [["user", "LONG"], ["merchant", "LONG"], ["amount", "DOUBLE"], ["ts", "LONG"]],
       "t.risk": [["merchant", "LONG"], ["score", "DOUBLE"], ["ts", "LONG"]]}}})json";
 }
+
+// A store that loses the answers to some folds, at first: what was asked may have been done or not.
+class UnreliableStore : public kv::KVStore {
+ public:
+  UnreliableStore(std::unique_ptr<kv::KVStore> store, uint64_t seed, int losses)
+      : store_(std::move(store)), random_(seed), losses_left_(losses) {}
+
+  Status Apply(const kv::WriteBatch& batch, bool durable) override {
+    const std::lock_guard lock(mutex_);
+    const bool is_fold = !batch.puts.empty();
+    if (!is_fold || losses_left_ == 0 || !random_.OneIn(3)) return store_->Apply(batch, durable);
+    --losses_left_;
+    const bool is_done = random_.OneIn(2);
+    if (is_done) CATENA_RETURN_IF_ERROR(store_->Apply(batch, durable));
+    return Unavailable("the answer was lost");
+  }
+  int losses_left() const { return losses_left_; }
+
+  std::vector<Result<std::vector<kv::TimedValue>>> MultiGet(
+      std::span<const kv::GetRequest> requests) override {
+    return store_->MultiGet(requests);
+  }
+  Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                             std::string_view name) override {
+    return store_->GetMark(dataset, name);
+  }
+  Result<std::vector<kv::Mark>> ListMarks(std::string_view dataset,
+                                          std::string_view prefix) override {
+    return store_->ListMarks(dataset, prefix);
+  }
+  Status SetHorizon(std::string_view dataset, Timestamp horizon) override {
+    return store_->SetHorizon(dataset, horizon);
+  }
+  Status Scan(std::string_view dataset,
+              const std::function<bool(std::string_view, const kv::TimedValue&)>& visit) override {
+    return store_->Scan(dataset, visit);
+  }
+  Result<std::vector<std::string>> ListDatasets() override { return store_->ListDatasets(); }
+  Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
+    return store_->ApproximateBytes(dataset);
+  }
+  Status Sync() override { return store_->Sync(); }
+
+ private:
+  std::unique_ptr<kv::KVStore> store_;
+  std::mutex mutex_;
+  Random random_;
+  std::atomic<int> losses_left_;
+};
 
 class JobTest : public testing::Test {
  protected:
@@ -263,6 +314,18 @@ TEST_F(JobTest, EqualsTheDefinitionAfterStopsAtRandomMoments) {
   }
   options_.stream.parallelism = 1;
   RunJob();
+  ExpectEqualAt(&random, 200);
+}
+
+TEST_F(JobTest, EqualsTheDefinitionAfterAnswersWereLost) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 3);
+  AppendRandom(&random, 1500, 600'000);
+  auto unreliable = std::make_unique<UnreliableStore>(std::move(store_), kSeed, 12);
+  const UnreliableStore* watched = unreliable.get();
+  store_ = std::move(unreliable);
+  RunJob();
+  EXPECT_LT(watched->losses_left(), 12);
   ExpectEqualAt(&random, 200);
 }
 

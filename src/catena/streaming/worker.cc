@@ -18,6 +18,8 @@ constexpr size_t kRecordsWaitingMax = 20000;
 constexpr Millis kIdleWait{1};
 constexpr std::chrono::microseconds kGateWait{200};
 constexpr Millis kStallWait{20};
+// Looks for idle partitions take at most the tenth part of a worker's time.
+constexpr int kIdleLookShare = 10;
 constexpr int64_t kFirstEventTime = -62'135'596'800'000;  // 0001-01-01.
 
 // The `ts` column whatever its integer width; null when the Query has none.
@@ -31,7 +33,9 @@ double Seconds(Timestamp from, Timestamp to) {
 
 Status Worker::Begin() {
   for (const topic::TopicPartition partition : parts_.partitions) {
-    Lane lane{partition, INT64_MAX, {}, 0, false};
+    Lane lane;
+    lane.partition = partition;
+    lane.position = INT64_MAX;
     for (const FoldTarget& target : parts_.targets) {
       const fetch::Checkpoint checkpoint = target.fold->CheckpointOf(partition);
       lane.position = std::min(lane.position, checkpoint.next_offset);
@@ -126,19 +130,18 @@ Result<bool> Worker::Read(Lane* lane) {
   MicroBatch batch;
   batch.partition = lane->partition;
   CATENA_RETURN_IF_ERROR(
-      parts_.reader->Poll(lane->partition, static_cast<size_t>(wanted), &batch.records));
-  if (batch.records.empty()) {
-    if (lane->waiting.empty()) NoteIdle(*lane, began);
-    return false;
-  }
+      parts_.reader->PollArrived(lane->partition, static_cast<size_t>(wanted), &batch.records));
+  lane->has_read = !batch.records.empty();
+  if (!lane->has_read) return false;
   for (const FoldTarget& target : parts_.targets) {
     progress_->Cell(target.fold->name(), lane->partition).idle.store(false);
   }
   batch.next_offset = batch.records.back().offset + 1;
+  batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
-  if (!lane->reached_end) {
-    CATENA_TRY(const topic::Offset end, parts_.reader->EndOffset(lane->partition));
-    batch.reaches_end = batch.next_offset >= end;
+  if (!lane->reached_end && lane->position >= lane->known_end) {
+    CATENA_TRY(lane->known_end, parts_.reader->EndOffset(lane->partition));
+    batch.reaches_end = lane->position >= lane->known_end;
   }
   CATENA_RETURN_IF_ERROR(Decode(&batch));
   for (const FoldTarget& target : parts_.targets) {
@@ -152,6 +155,51 @@ Result<bool> Worker::Read(Lane* lane) {
   lane->records_waiting += batch.records.size();
   lane->waiting.push_back(std::move(batch));
   return true;
+}
+
+// A partition is idle at a moment when all that was appended before it is in the state.
+Status Worker::LookForIdleLanes() {
+  using Steady = std::chrono::steady_clock;
+  const auto may_be_idle = [](const Lane& lane) { return !lane.has_read && lane.waiting.empty(); };
+  const Steady::time_point looked = Steady::now();
+  if (looked < idle_look_due_ || std::none_of(lanes_.begin(), lanes_.end(), may_be_idle)) {
+    return Status();
+  }
+  const Timestamp began = clock_->Now();
+  CATENA_TRY(const std::vector<topic::Offset> ends, parts_.reader->EndOffsets());
+  for (Lane& lane : lanes_) {
+    lane.known_end = ends[static_cast<size_t>(lane.partition)];
+    if (may_be_idle(lane) && lane.position >= lane.known_end) NoteIdle(lane, began);
+  }
+  const Steady::time_point now = Steady::now();
+  idle_look_due_ = now + (kIdleLookShare - 1) * (now - looked);
+  return Status();
+}
+
+std::map<topic::TopicPartition, topic::Offset> Worker::Applied() const {
+  std::map<topic::TopicPartition, topic::Offset> applied;
+  for (const topic::TopicPartition partition : parts_.partitions) {
+    topic::Offset lowest = INT64_MAX;
+    for (const FoldTarget& target : parts_.targets) {
+      lowest = std::min(lowest, target.fold->CheckpointOf(partition).next_offset);
+    }
+    applied[partition] = lowest;
+  }
+  return applied;
+}
+
+void Worker::NoteSynced(std::map<topic::TopicPartition, topic::Offset> offsets) {
+  const std::lock_guard lock(mutex_);
+  synced_ = std::move(offsets);
+}
+
+Status Worker::CommitSynced() {
+  std::map<topic::TopicPartition, topic::Offset> synced;
+  {
+    const std::lock_guard lock(mutex_);
+    synced.swap(synced_);
+  }
+  return synced.empty() ? Status() : parts_.reader->Commit(synced);
 }
 
 void Worker::NoteIdle(const Lane& lane, Timestamp began) {
@@ -303,6 +351,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
   }
   const auto kept = static_cast<int64_t>(rows.rows());
   next.next_offset = batch.next_offset;
+  next.start_offset += batch.absent;  // What is consumed are records.
   next.filtered += filtered;
   // Counted, not the rest of what was consumed: the sum is to show when something is lost.
   next.dead_lettered += dead_letters.count;
@@ -390,6 +439,8 @@ Status Worker::Run(std::stop_token stop) {
       waiting = waiting || !lane.waiting.empty();
     }
     NoteOldest();
+    CATENA_RETURN_IF_ERROR(LookForIdleLanes());
+    CATENA_RETURN_IF_ERROR(CommitSynced());
     if (worked) continue;
     if (waiting) {
       std::this_thread::sleep_for(kGateWait);

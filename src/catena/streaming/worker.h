@@ -12,8 +12,11 @@
 
 #pragma once
 
+#include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -58,6 +61,10 @@ class Worker {
   // Seeks every partition to the lowest offset that a target still needs.
   Status Begin();
   Status Run(std::stop_token stop);
+  // The lowest offset, by partition, that a restart would read from; from any thread.
+  std::map<topic::TopicPartition, topic::Offset> Applied() const;
+  // These are safe now: told to those who watch the lag, by the worker's own thread.
+  void NoteSynced(std::map<topic::TopicPartition, topic::Offset> offsets);
 
  private:
   struct DeadLetters {
@@ -68,6 +75,7 @@ class Worker {
     topic::TopicPartition partition = 0;
     std::vector<topic::Record> records;
     int64_t next_offset = 0;
+    int64_t absent = 0;        // Offsets before next_offset that no record has any more.
     bool reaches_end = false;  // It held the partition's newest record when it was read.
     int64_t filtered = 0;
     DeadLetters dead_letters;
@@ -81,6 +89,8 @@ class Worker {
     int64_t position = 0;
     std::deque<MicroBatch> waiting;
     size_t records_waiting = 0;
+    bool has_read = false;     // In this round.
+    int64_t known_end = 0;     // Of the partition, some time ago.
     bool reached_end = false;  // Once is for ever.
   };
 
@@ -108,7 +118,9 @@ class Worker {
                  const std::vector<uint8_t>& incomplete) const;
   void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                    const fetch::Checkpoint& after, const std::vector<int64_t>& append_times) const;
+  Status LookForIdleLanes();
   void NoteIdle(const Lane& lane, Timestamp began);
+  Status CommitSynced();
   void NoteReachedEnd(Lane* lane);
   void NoteOldest();
 
@@ -118,6 +130,9 @@ class Worker {
   const Clock* clock_;
   std::vector<Lane> lanes_;
   std::stop_token stop_;  // Of Run.
+  std::chrono::steady_clock::time_point idle_look_due_;
+  std::mutex mutex_;
+  std::map<topic::TopicPartition, topic::Offset> synced_;  // To be committed.
 };
 
 }  // namespace catena::streaming
