@@ -7,6 +7,7 @@
 
 #include "catena/sql/engine.h"
 #include "catena/sql/quote.h"
+#include "catena/sql/texts.h"
 
 namespace catena::sql {
 
@@ -71,7 +72,7 @@ Error WithSql(const Error& error, const std::string& sql) {
 }
 
 // The first text that is not UTF-8, as "column `name`, row 3"; else empty.
-std::string InvalidText(const types::Schema& schema, const std::vector<types::Batch>& batches) {
+std::string InvalidText(const types::Schema& schema, std::span<const types::Batch> batches) {
   for (size_t i = 0; i < schema.size(); ++i) {
     if (schema.fields[i].type.kind != types::Kind::kString) continue;
     size_t before = 0;
@@ -94,6 +95,11 @@ Status CheckParquetOptions(const ParquetOptions& options) {
 }
 
 }  // namespace
+
+Status CheckTexts(const types::Schema& schema, std::span<const types::Batch> batches) {
+  const std::string invalid = InvalidText(schema, batches);
+  return invalid.empty() ? Status() : Status(InvalidData("text is not UTF-8: " + invalid));
+}
 
 RegisteredBatches::RegisteredBatches(std::shared_ptr<Engine> engine, uint64_t id)
     : engine_(std::move(engine)), id_(id) {}
@@ -193,8 +199,7 @@ Result<RegisteredBatches> Database::Register(const types::Schema& schema,
     CATENA_CHECK(batch.schema() == schema, "registered batches have one schema");
     rows->end += batch.rows();
   }
-  const std::string invalid = InvalidText(schema, batches);
-  if (!invalid.empty()) return InvalidData("text is not UTF-8: " + invalid);
+  CATENA_RETURN_IF_ERROR(CheckTexts(schema, batches));
   rows->batches = std::move(batches);
   return RegisteredBatches(tables_, tables_->Register(std::move(rows)));
 }
