@@ -3,10 +3,11 @@
 
 FUZZ_SECONDS ?= 60
 FUZZ_TIMES ?= 100
+N ?= 200
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help peers setup build demo test check fuzz format clean
+.PHONY: help peers setup build demo test check crash-batch fuzz format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -40,6 +41,10 @@ bench-batch: peers
 
 peers: setup
 	@tools/setup.sh bench
+
+crash-batch: build ## kill -9 a chain's backfill N=200 times, resume it, compare every byte
+	@CATENA_CRASHES=$(N) CATENA_BIN=$(CURDIR)/build/release/bin/catena \
+		.venv/bin/python -m pytest -q -s tests/crash_batch_test.py
 
 fuzz: setup ## every fuzzer for FUZZ_SECONDS=60, the property tests FUZZ_TIMES=100 times
 	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }

@@ -18,9 +18,12 @@ namespace catena::batch {
 class Progress {
  public:
   virtual ~Progress() = default;
+  virtual void OnPlan(const plan::BackfillPlan& plan) = 0;
   virtual void OnStep(const plan::Step& step, size_t index, size_t steps) = 0;
   // Rows of the running step; `total` is 0 while it is not known.
   virtual void OnRows(uint64_t done, uint64_t total) = 0;
+  // A day of the running step is in place.
+  virtual void OnPartition(Date day, uint64_t rows, uint64_t bytes) = 0;
 };
 
 // All pointers outlive the jobs; `progress` may be null.

@@ -37,12 +37,7 @@ std::string_view Because(plan::Why why) {
 Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const plan::Step& step,
                                               StepReport* report) {
   CATENA_TRY(table::Table table, context.warehouse->Find(step.table));
-  auto lock = table.LockForJob(false);
-  if (!lock.ok()) {
-    return lock.error().WithContext("another job may be writing " + step.table +
-                                    "; run this one when it is done");
-  }
-  return PartitionOutput(std::move(table), std::move(lock).value(), step.meaning, report);
+  return PartitionOutput(std::move(table), step.meaning, context.progress, report);
 }
 
 Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
@@ -52,6 +47,7 @@ Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::str
   report_->computed.push_back(day);
   report_->rows += rows.rows();
   report_->bytes += bytes;
+  if (progress_ != nullptr) progress_->OnPartition(day, rows.rows(), bytes);
   CATENA_LOG_INFO("partition_written", "table={} ds={} rows={} bytes={}", table_.name(),
                   FormatDate(day), rows.rows(), bytes);
   return Status();

@@ -3,7 +3,7 @@
 // and with what the left partition was.
 //
 //   order    a day is written, then marked; days come in the order of the calls
-//   threads  one job at a time: the table is locked for as long as this lives
+//   threads  one job at a time: the runner holds the table's lock
 
 #pragma once
 
@@ -14,22 +14,21 @@ namespace catena::batch {
 
 class PartitionOutput {
  public:
-  // kUnavailable while another job writes the table.
   static Result<PartitionOutput> Open(const BatchContext& context, const plan::Step& step,
                                       StepReport* report);
   // `left`: the print of the left partition, taken before it was read; "" without a left side.
   Status Write(Date day, const types::Batch& rows, const std::string& left);
 
  private:
-  PartitionOutput(table::Table table, FileLock lock, std::string meaning, StepReport* report)
+  PartitionOutput(table::Table table, std::string meaning, Progress* progress, StepReport* report)
       : table_(std::move(table)),
-        lock_(std::move(lock)),
         meaning_(std::move(meaning)),
+        progress_(progress),
         report_(report) {}
 
   table::Table table_;
-  FileLock lock_;
   std::string meaning_;
+  Progress* progress_;
   StepReport* report_;
 };
 

@@ -2,11 +2,14 @@
 #include "catena/batch/runner.h"
 
 #include <chrono>
+#include <functional>
+#include <map>
 
 #include "catena/base/log.h"
 #include "catena/batch/group_by_backfill.h"
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join_backfill.h"
+#include "catena/batch/preview/plan_estimate.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
@@ -46,6 +49,62 @@ Result<plan::Inventory> InventoryOf(const BatchContext& context, const conf::Con
   return ReadInventory(context, tables);
 }
 
+// The lock of every table that this job writes.
+class JobLocks {
+ public:
+  // False when the plan writes a table that was not locked before; it is then.
+  Result<bool> Cover(const BatchContext& context, const plan::BackfillPlan& plan) {
+    bool covered = true;
+    for (const plan::Step& step : plan.steps) {
+      if (step.table.empty() || step.compute.empty() || locks_.contains(step.table)) continue;
+      CATENA_TRY(const table::Table table, context.warehouse->Find(step.table));
+      CATENA_TRY(FileLock lock, table.LockForJob(/*wait=*/false));
+      locks_.emplace(step.table, std::move(lock));
+      CATENA_RETURN_IF_ERROR(RemoveHalfWrittenMarks(table));
+      covered = false;
+    }
+    return covered;
+  }
+
+ private:
+  std::map<std::string, FileLock> locks_;
+};
+
+Status RunSteps(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,
+                const UploadOptions& options, RunReport* report) {
+  if (context.progress != nullptr) context.progress->OnPlan(plan);
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const plan::Step& step = plan.steps[i];
+    if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
+    const auto step_start = std::chrono::steady_clock::now();
+    auto done = RunStep(context, step, store, options);
+    if (!done.ok()) return done.error().WithContext(step.name);
+    done->seconds = SecondsSince(step_start);
+    done->notes.insert(done->notes.begin(), step.notes.begin(), step.notes.end());
+    CATENA_LOG_INFO("step_done", "kind={} name={} computed={} reused={} rows={} seconds={:.3f}",
+                    done->kind, done->name, done->computed.size(), done->reused.size(), done->rows,
+                    done->seconds);
+    report->seconds += done->seconds;
+    report->steps.push_back(std::move(done).value());
+  }
+  return Status();
+}
+
+// Another job may have written between a plan and its locks, so the plan that counts is made under
+// them; it may ask for a table more, never for one for ever.
+Status RunLocked(const BatchContext& context,
+                 const std::function<Result<plan::BackfillPlan>()>& make_plan, kv::KVStore* store,
+                 const UploadOptions& options, RunReport* report) {
+  JobLocks locks;
+  for (;;) {
+    CATENA_TRY(plan::BackfillPlan plan, make_plan());
+    CATENA_TRY(const bool covered, locks.Cover(context, plan));
+    if (!covered) continue;
+    if (context.progress != nullptr) CATENA_RETURN_IF_ERROR(EstimatePlan(context, &plan));
+    return RunSteps(context, plan, store, options, report);
+  }
+}
+
 }  // namespace
 
 Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf::Conf& conf,
@@ -60,36 +119,50 @@ Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::C
   return plan::PlanUpload(conf, end, inventory);
 }
 
-Result<RunReport> RunPlan(const BatchContext& context, const plan::BackfillPlan& plan,
-                          kv::KVStore* store, const UploadOptions& options) {
-  const auto start = std::chrono::steady_clock::now();
-  RunReport report;
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const plan::Step& step = plan.steps[i];
-    if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
-    const auto step_start = std::chrono::steady_clock::now();
-    auto done = RunStep(context, step, store, options);
-    if (!done.ok()) return done.error().WithContext(step.name);
-    done->seconds = SecondsSince(step_start);
-    CATENA_LOG_INFO("step_done", "kind={} name={} computed={} reused={} rows={} seconds={:.3f}",
-                    done->kind, done->name, done->computed.size(), done->reused.size(), done->rows,
-                    done->seconds);
-    report.steps.push_back(std::move(done).value());
-  }
-  report.seconds = SecondsSince(start);
-  return report;
+Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
+                   const plan::DaysAsked& asked, RunReport* report) {
+  return RunLocked(
+      context, [&] { return PlanBackfill(context, conf, asked); }, nullptr, {}, report);
+}
+
+Status RunUpload(const BatchContext& context, const conf::Conf& conf, Date end, kv::KVStore* store,
+                 const UploadOptions& options, RunReport* report) {
+  return RunLocked(
+      context, [&] { return PlanUpload(context, conf, end); }, store, options, report);
+}
+
+Status RunPlan(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,
+               const UploadOptions& options, RunReport* report) {
+  JobLocks locks;
+  CATENA_RETURN_IF_ERROR(locks.Cover(context, plan).status());
+  return RunSteps(context, plan, store, options, report);
 }
 
 Result<RunReport> Backfill(const BatchContext& context, const conf::Conf& conf,
                            const plan::DaysAsked& asked) {
-  CATENA_TRY(const plan::BackfillPlan plan, PlanBackfill(context, conf, asked));
-  return RunPlan(context, plan);
+  RunReport report;
+  CATENA_RETURN_IF_ERROR(RunBackfill(context, conf, asked, &report));
+  return report;
 }
 
 Result<RunReport> UploadGroupBy(const BatchContext& context, const conf::Conf& conf, Date end,
                                 kv::KVStore* store, const UploadOptions& options) {
-  CATENA_TRY(const plan::BackfillPlan plan, PlanUpload(context, conf, end));
-  return RunPlan(context, plan, store, options);
+  RunReport report;
+  CATENA_RETURN_IF_ERROR(RunUpload(context, conf, end, store, options, &report));
+  return report;
+}
+
+Status TakeTablesForOwn(const BatchContext& context, const conf::Conf& conf) {
+  CATENA_TRY(plan::Inventory inventory, InventoryOf(context, conf));
+  const plan::Inventory before = inventory;
+  CATENA_RETURN_IF_ERROR(plan::TakeForOwn(conf, &inventory));
+  for (const auto& [name, state] : inventory) {
+    if (state.marks == before.at(name).marks) continue;
+    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
+    CATENA_TRY(const FileLock lock, table.LockForJob(/*wait=*/false));
+    CATENA_RETURN_IF_ERROR(WriteMarks(table, state.marks));
+  }
+  return Status();
 }
 
 }  // namespace catena::batch

@@ -2,10 +2,13 @@
 // Runner: plans a batch job from what the tables hold now, and executes exactly that plan.
 //
 // Every step is idempotent and every day appears whole or not at all, so a job that died is run
-// again and does what is left.
+// again and does what is left. A job holds the lock of every table it writes from before it plans
+// until it ends, so two jobs never compute one table at once:
 //
-//   errors   of planning, see plan/backfill_plan.h; of a step, with its name in front; steps before
-//            it are done and stay
+//     plan -> lock what it writes -> plan again under the locks -> run
+//
+//   errors   of planning, see plan/backfill_plan.h; kUnavailable: another job writes one of the
+//            tables; of a step, with its name in front; steps before it are done and stay
 //   threads  one job belongs to one thread
 
 #pragma once
@@ -24,14 +27,21 @@ Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf:
 Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf,
                                       Date end);
 
-// `store` may be null when the plan uploads nothing.
-Result<RunReport> RunPlan(const BatchContext& context, const plan::BackfillPlan& plan,
-                          kv::KVStore* store = nullptr, const UploadOptions& options = {});
+// Plan, locks and run. What was done is added to `report` also when a step fails.
+Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
+                   const plan::DaysAsked& asked, RunReport* report);
+Status RunUpload(const BatchContext& context, const conf::Conf& conf, Date end, kv::KVStore* store,
+                 const UploadOptions& options, RunReport* report);
+// A plan as it is, without planning again. `store` may be null when it uploads nothing.
+Status RunPlan(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,
+               const UploadOptions& options, RunReport* report);
 
-// Both at once.
 Result<RunReport> Backfill(const BatchContext& context, const conf::Conf& conf,
                            const plan::DaysAsked& asked);
 Result<RunReport> UploadGroupBy(const BatchContext& context, const conf::Conf& conf, Date end,
                                 kv::KVStore* store, const UploadOptions& options = {});
+
+// plan::TakeForOwn, kept beside the tables.
+Status TakeTablesForOwn(const BatchContext& context, const conf::Conf& conf);
 
 }  // namespace catena::batch

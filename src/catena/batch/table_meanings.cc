@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/table_meanings.h"
 
+#include <filesystem>
+
 #include "catena/base/file.h"
 #include "catena/base/json.h"
 #include "catena/batch/partition_facts.h"
@@ -47,11 +49,28 @@ Result<std::map<Date, plan::DayMark>> ReadMarks(const table::Table& table) {
 Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark) {
   CATENA_TRY(auto marks, ReadMarks(table));
   marks[day] = mark;
+  return WriteMarks(table, marks);
+}
+
+Status WriteMarks(const table::Table& table, const std::map<Date, plan::DayMark>& marks) {
   Json days = Json::object();
   for (const auto& [date, one] : marks) {
     days[FormatDate(date)] = {{"left", one.left}, {"meaning", one.meaning}};
   }
   return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 2}}) + "\n");
+}
+
+Status RemoveHalfWrittenMarks(const table::Table& table) {
+  namespace fs = std::filesystem;
+  const std::string prefix = fs::path(PathOf(table)).filename().string() + ".tmp-";
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(table.directory(), error)) {
+    if (entry.path().filename().string().starts_with(prefix)) fs::remove(entry.path(), error);
+  }
+  if (error) {
+    return Unavailable("cannot clean the table: " + table.directory() + ": " + error.message());
+  }
+  return Status();
 }
 
 Result<plan::Inventory> ReadInventory(const BatchContext& context,

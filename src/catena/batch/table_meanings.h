@@ -17,6 +17,10 @@ namespace catena::batch {
 
 Result<std::map<Date, plan::DayMark>> ReadMarks(const table::Table& table);
 Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark);
+// Replaces all marks of the table.
+Status WriteMarks(const table::Table& table, const std::map<Date, plan::DayMark>& marks);
+// What a job that was killed while it marked a day left behind; the caller holds the job's lock.
+Status RemoveHalfWrittenMarks(const table::Table& table);
 
 // What the tables hold now; an absent table holds nothing.
 Result<plan::Inventory> ReadInventory(const BatchContext& context,

@@ -4,59 +4,32 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 
 #include "catena/base/file.h"
 #include "catena/base/log.h"
+#include "catena/batch/preview/plan_estimate.h"
+#include "catena/cli/job_progress.h"
 
 namespace catena::cli {
 namespace {
-
-constexpr int kBarColumns = 30;
-constexpr const char* kClearLine = "\r\x1b[K";
-
-// A line per step, for logs and pipes.
-class LineProgress : public batch::Progress {
- public:
-  void OnStep(const plan::Step& step, size_t index, size_t steps) override {
-    fmt::print(stderr, "step {}/{}: {} {}: {} days to compute, {} reused ({})\n", index + 1, steps,
-               plan::StepKindName(step.kind), step.name, step.compute.size(), step.reuse.size(),
-               step.because);
-  }
-  void OnRows(uint64_t, uint64_t) override {}
-};
-
-class BarProgress : public batch::Progress {
- public:
-  ~BarProgress() override { fmt::print(stderr, "{}", kClearLine); }
-  void OnStep(const plan::Step& step, size_t index, size_t steps) override {
-    name_ = fmt::format("{}/{} {} {}", index + 1, steps, plan::StepKindName(step.kind), step.name);
-    drawn_ = -1;
-    OnRows(0, 0);
-  }
-  void OnRows(uint64_t done, uint64_t total) override {
-    const double part =
-        total == 0 ? 0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-    const int filled = static_cast<int>(part * kBarColumns);
-    const int64_t shown = total == 0 ? static_cast<int64_t>(done >> 14) : int64_t{filled} * 1000;
-    if (shown == drawn_) return;
-    drawn_ = shown;
-    fmt::print(stderr, "{}[{}{}] {}  {} rows", kClearLine, std::string(filled, '#'),
-               std::string(kBarColumns - filled, '.'), name_, done);
-    std::fflush(stderr);
-  }
-
- private:
-  std::string name_;
-  int64_t drawn_ = -1;
-};
 
 Result<Date> ReadDate(const char* flag, const std::string& text) {
   auto date = ParseDate(text);
   if (!date.ok()) return InvalidConf(std::string(flag) + ": " + date.error().message);
   return date;
+}
+
+// One file a run; names sort by time.
+Result<std::string> ReportPath(const table::Warehouse& warehouse, const std::string& name,
+                               Timestamp started) {
+  const std::string folder = warehouse.root() + "/_reports";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return Unavailable("cannot make directory: " + folder + ": " + error.message());
+  return fmt::format("{}/{}-{}-{}.json", folder, FormatTimestamp(started), conf::CleanName(name),
+                     getpid());
 }
 
 }  // namespace
@@ -70,8 +43,10 @@ void DeclareBatch(Flags* flags, BatchFlags* given) {
               "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
   flags->Text("--end-date DATE", &given->end_date,
               "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
-  flags->Switch("--dry-run", &given->dry_run, "Print the plan and stop.");
-  flags->Text("--report FILE", &given->report, "Write what was done as JSON.");
+  flags->Switch("--dry-run", &given->dry_run,
+                "Print the plan, about how many rows and bytes it reads and writes, and stop.");
+  flags->Text("--report FILE", &given->report,
+              "Write what was done as JSON there; else below <warehouse>/_reports.");
 }
 
 Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& given) {
@@ -88,6 +63,7 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
                          ", " + FormatDate(job.asked_.end));
     }
   }
+  job.asked_.allow_holes = given.allow_holes;
   CATENA_TRY(job.database_, OpenDatabase(settings));
   auto warehouse = table::Warehouse::Open(settings.warehouse, job.database_.get());
   if (!warehouse.ok() && warehouse.error().code == ErrorCode::kNotFound) {
@@ -100,10 +76,11 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
   job.warehouse_ = std::make_unique<table::Warehouse>(std::move(*warehouse));
   if (isatty(STDERR_FILENO) != 0) {
     setenv("CATENA_LOG", "warn", 0);  // Log lines would tear the bar.
-    job.progress_ = std::make_unique<BarProgress>();
+    job.progress_ = MakeBarProgress(&SystemClock());
   } else {
-    job.progress_ = std::make_unique<LineProgress>();
+    job.progress_ = MakeLineProgress(&SystemClock());
   }
+  job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
   for (const std::string& sentence : job.conf_.inferred) {
     CATENA_LOG_DEBUG("inferred", "{}", sentence);
@@ -111,12 +88,37 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
   return job;
 }
 
-Status BatchJob::Finish(const BatchFlags& given, const batch::RunReport& report) {
+Status BatchJob::Finish(const BatchFlags& given, const batch::RunReport& report,
+                        const Status& outcome) {
   context_.progress = nullptr;
   progress_.reset();
+  const Status kept = KeepReport(given, batch::ReportToJson(report), outcome);
+  if (!outcome.ok()) return outcome;
   fmt::print("{}", batch::PrintReport(report));
-  if (given.report.empty()) return Status();
-  return ReplaceFile(given.report, PrettyJson(batch::ReportToJson(report)) + "\n");
+  return kept;
+}
+
+Status BatchJob::KeepReport(const BatchFlags& given, Json report, const Status& outcome) const {
+  report["name"] = conf_.metadata().name;
+  report["conf"] = conf_.path;
+  report["start_date"] = asked_.start ? Json(FormatDate(*asked_.start)) : Json();
+  report["end_date"] = FormatDate(asked_.end);
+  report["started"] = FormatTimestamp(started_);
+  report["ended"] = FormatTimestamp(SystemClock().Now());
+  report["error"] = outcome.ok() ? Json() : Json(outcome.error().message);
+  std::string path = given.report;
+  if (path.empty()) {
+    CATENA_TRY(path, ReportPath(*warehouse_, conf_.metadata().name, started_));
+  }
+  CATENA_RETURN_IF_ERROR(ReplaceFile(path, PrettyJson(report) + "\n"));
+  CATENA_LOG_INFO("report_kept", "path={}", path);
+  return Status();
+}
+
+Status BatchJob::PrintDryRun(plan::BackfillPlan plan) const {
+  CATENA_RETURN_IF_ERROR(batch::EstimatePlan(context_, &plan));
+  fmt::print("{}", plan::PrintPlan(plan));
+  return Status();
 }
 
 }  // namespace catena::cli

@@ -2,8 +2,9 @@
 // BatchJob: what `join`, `group-by-backfill` and `group-by-upload` have in common: their flags, the
 // database and warehouse they work with, how they tell progress, and their report.
 //
-//   output   on a terminal a bar, else a line per step; at the end what was computed and reused,
-//            also as JSON with --report FILE
+//   output   on a terminal a bar, else a line per step; at the end what was computed and reused.
+//            A report of every run, also of one that failed, is kept as JSON in --report FILE, else
+//            below <warehouse>/_reports
 
 #pragma once
 
@@ -25,6 +26,9 @@ struct BatchFlags {
   std::optional<int64_t> step_days;
   std::string report;
   bool dry_run = false;
+  bool allow_holes = false;
+  bool run_first_hole = false;  // Chronon's; holes are always filled.
+  bool unset_semantic_hash = false;
 };
 
 void DeclareBatch(Flags* flags, BatchFlags* given);
@@ -40,15 +44,20 @@ class BatchJob {
   const batch::BatchContext& context() const { return context_; }
   const conf::Conf& conf() const { return conf_; }
   const plan::DaysAsked& asked() const { return asked_; }
-  // Clears the bar, prints the report, writes --report.
-  Status Finish(const BatchFlags& given, const batch::RunReport& report);
+  // Clears the bar, keeps the report, prints it when `outcome` is ok; gives `outcome` back.
+  Status Finish(const BatchFlags& given, const batch::RunReport& report, const Status& outcome);
+  // The plan with its estimates.
+  Status PrintDryRun(plan::BackfillPlan plan) const;
 
  private:
+  Status KeepReport(const BatchFlags& given, Json report, const Status& outcome) const;
+
   conf::Conf conf_;
   plan::DaysAsked asked_;
   std::unique_ptr<sql::Database> database_;
   std::unique_ptr<table::Warehouse> warehouse_;
   std::unique_ptr<batch::Progress> progress_;
+  Timestamp started_;
   batch::BatchContext context_;
 };
 

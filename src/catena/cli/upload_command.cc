@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `catena group-by-upload`: a day's values of a GroupBy into the online store.
-#include <fmt/format.h>
-
 #include <memory>
 
 #include "catena/batch/runner.h"
@@ -21,19 +19,21 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
         "one: " +
         given.conf_path);
   }
+  // Before the store is opened: what cannot be uploaded makes no store.
   CATENA_TRY(const plan::BackfillPlan plan,
              batch::PlanUpload(job.context(), job.conf(), job.asked().end));
   if (given.dry_run) {
-    fmt::print("{}", plan::PrintPlan(plan));
+    CATENA_RETURN_IF_ERROR(job.PrintDryRun(plan));
     return 0;
   }
   CATENA_TRY(const auto stream, streaming::ReadStreamOptions(settings.stream));
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kJoin));
   batch::UploadOptions options;
   options.as_of_retention = stream.as_of_retention;
-  CATENA_TRY(const batch::RunReport report,
-             batch::RunPlan(job.context(), plan, store.get(), options));
-  CATENA_RETURN_IF_ERROR(job.Finish(given, report));
+  batch::RunReport report;
+  const Status outcome =
+      batch::RunUpload(job.context(), job.conf(), job.asked().end, store.get(), options, &report);
+  CATENA_RETURN_IF_ERROR(job.Finish(given, report, outcome));
   return 0;
 }
 

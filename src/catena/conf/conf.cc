@@ -3,13 +3,13 @@
 
 #include <set>
 
-#include "catena/conf/output_names.h"
+#include "catena/conf/semantic_hash.h"
 
 namespace catena::conf {
 namespace {
 
-// Collects definitions parents first. Names repeat wherever a parent Join is embedded; the same
-// name must then stand for the same sources, which the output names are a cheap witness of.
+// Collects definitions parents first. Names repeat wherever a parent Join is embedded; all of one
+// name must then give the same answers, from the same topic.
 class LineageWalk {
  public:
   Status Visit(const std::shared_ptr<const GroupBy>& group_by) {
@@ -20,11 +20,8 @@ class LineageWalk {
   }
   Status Visit(const std::shared_ptr<const Join>& join) {
     CATENA_RETURN_IF_ERROR(Visit(join->left));
-    std::string witness = TableOf(join->left);
-    for (const JoinPart& part : join->join_parts) {
-      CATENA_RETURN_IF_ERROR(Visit(part.group_by));
-      witness += "|" + ColumnPrefix(part) + part.group_by->metadata.name;
-    }
+    for (const JoinPart& part : join->join_parts) CATENA_RETURN_IF_ERROR(Visit(part.group_by));
+    const std::string witness = MeaningOf(*join) + "|" + TopicOf(join->left);
     if (Seen(join->metadata.name, "join", witness)) return conflict_;
     lineage_.joins.push_back(join);
     return conflict_;
@@ -37,10 +34,8 @@ class LineageWalk {
     return chain == nullptr ? Status() : Visit(chain->join);
   }
   static std::string Witness(const GroupBy& group_by) {
-    std::string witness;
-    for (const Source& source : group_by.sources) witness += TableOf(source) + "|";
-    for (const std::string& key : group_by.key_columns) witness += key + ",";
-    for (const AggregationOutput& output : OutputsOf(group_by)) witness += output.name + ",";
+    std::string witness = MeaningOf(group_by);
+    for (const Source& source : group_by.sources) witness += "|" + TopicOf(source);
     return witness;
   }
   // True when the name was met before; a different witness then is a conflict.

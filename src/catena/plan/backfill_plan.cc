@@ -81,8 +81,8 @@ std::string PrintOf(const std::string& table, Date day, const Inventory& invento
 // because all of its children came before.
 class Planner {
  public:
-  Planner(const conf::Conf& conf, const Inventory& inventory)
-      : conf_(conf), inventory_(inventory) {}
+  Planner(const conf::Conf& conf, const Inventory& inventory, bool allow_holes)
+      : conf_(conf), inventory_(inventory), allow_holes_(allow_holes) {}
 
   Result<BackfillPlan> Backfill(const DaysAsked& asked) {
     CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
@@ -109,7 +109,8 @@ class Planner {
     std::vector<std::vector<Date>> days;
     for (const conf::Source& source : group_by->sources) days.push_back(DaysOf(source, inventory_));
     // Whatever the windows, an upload promises that all events before its end were seen.
-    CATENA_RETURN_IF_ERROR(RequireDays(Merge(days), end, end, TablesText(group_by->sources)));
+    CATENA_RETURN_IF_ERROR(
+        RequireDays(Merge(days), {end, end}, TablesText(group_by->sources), &step.notes));
     step.compute.push_back(PlannedDay{end, Why::kMissing});
     DemandSources(*group_by, end + 1, end);
     last_steps_.push_back(std::move(step));
@@ -141,10 +142,15 @@ class Planner {
     if (const auto own = ParseDate(group_by->backfill_start_date); own.ok()) first = *own;
     if (asked.start) first = *asked.start;
     const std::string tables = TablesText(group_by->sources);
-    CATENA_RETURN_IF_ERROR(RequireDays(days, first, asked.end, tables));
+    CATENA_RETURN_IF_ERROR(RequireDays(days, {first, asked.end}, tables, &step.notes));
     const std::vector<Date> needed = Cut(days, first, asked.end);
     Split(needed, MissingOrStale(step.table, step.meaning, needed, inventory_), &step);
-    if (!step.compute.empty()) DemandSources(*group_by, step.compute.front().day, asked.end);
+    if (!step.compute.empty()) {
+      const Date from = step.compute.front().day;
+      CATENA_RETURN_IF_ERROR(
+          CheckSources(*group_by, {from, step.compute.back().day}, AskedAt::kDayEnds, &step));
+      DemandSources(*group_by, from, asked.end);
+    }
     last_steps_.push_back(std::move(step));
     return Status();
   }
@@ -180,8 +186,8 @@ class Planner {
     if (!demand.by_name && !days.empty()) first = std::max(first, days.front());
     Date last = demand.last;
     if (const auto end = ParseDate(query.end_partition); end.ok()) last = std::min(last, *end);
-    CATENA_RETURN_IF_ERROR(
-        RequireDays(days, first, last, TablesText({join->left})).WithContext(step.name));
+    CATENA_RETURN_IF_ERROR(RequireDays(days, {first, last}, TablesText({join->left}), &step.notes)
+                               .WithContext(step.name));
     const std::vector<Date> needed = Cut(days, first, last);
     Split(needed, DaysToCompute(*join, needed, inventory_), &step);
     if (step.compute.empty()) return step;
@@ -189,10 +195,37 @@ class Planner {
     if (const auto* chain = std::get_if<conf::JoinSource>(&join->left)) {
       AddDemand(*chain->join, Demand{from, demand.last, "left of " + step.name});
     }
+    const bool entities = std::holds_alternative<conf::EntitySource>(join->left);
     for (const conf::JoinPart& part : join->join_parts) {
+      CATENA_RETURN_IF_ERROR(CheckSources(*part.group_by, {from, step.compute.back().day},
+                                          entities ? AskedAt::kDayEnds : AskedAt::kTimes, &step)
+                                 .WithContext(step.name));
       DemandSources(*part.group_by, from, demand.last);
     }
     return step;
+  }
+
+  // Holes in what values of `days` read. Where a table begins and ends is its own affair, but
+  // said when days that are asked for lie behind its end. A parent Join is a demand instead.
+  Status CheckSources(const conf::GroupBy& group_by, const DayRange& days, AskedAt at,
+                      Step* step) const {
+    const DayRange reach = ReachOf(group_by, days, at);
+    for (const conf::Source& source : group_by.sources) {
+      const std::vector<Date> present = DaysOf(source, inventory_);
+      if (std::holds_alternative<conf::JoinSource>(source) || present.empty()) continue;
+      const DayRange read{std::max(reach.first, present.front()),
+                          std::min(reach.last, present.back())};
+      if (read.first <= read.last) {
+        CATENA_RETURN_IF_ERROR(RequireDays(present, read, conf::TableOf(source), &step->notes));
+      }
+      const auto end = ParseDate(conf::QueryOf(source).end_partition);
+      if (present.back() < reach.last && !(end.ok() && *end <= present.back())) {
+        step->notes.push_back("the table ends " + FormatDate(present.back()) + ", " +
+                              FormatDate(reach.last) +
+                              " would be read too: " + conf::TableOf(source));
+      }
+    }
+    return Status();
   }
 
   // `from`: the first day with a query time.
@@ -223,9 +256,10 @@ class Planner {
     }
   }
 
-  // Every day of [first, last] must be there.
-  static Status RequireDays(const std::vector<Date>& days, Date first, Date last,
-                            const std::string& table) {
+  // Every day of `range` must be there, unless holes are allowed.
+  Status RequireDays(const std::vector<Date>& days, const DayRange& range, const std::string& table,
+                     std::vector<std::string>* notes) const {
+    const auto& [first, last] = range;
     if (days.empty()) {
       return NotFound(
           "the table has no partition that the conf may read; load it, or check its "
@@ -245,8 +279,18 @@ class Planner {
       if (!std::binary_search(days.begin(), days.end(), day)) missing.push_back(day);
     }
     if (missing.empty()) return Status();
-    return NotFound("the table lacks partitions of the range; load them or choose another range: " +
-                    table + ": " + PrintDays(missing));
+    if (allow_holes_) {
+      std::string note = "the table lacks days, which count as days without rows: " + table + ": " +
+                         PrintDays(missing);
+      if (std::find(notes->begin(), notes->end(), note) == notes->end()) {
+        notes->push_back(std::move(note));
+      }
+      return Status();
+    }
+    return NotFound(
+        "the table lacks partitions of the range; load them, choose another range, or say "
+        "--allow-holes when those days have no rows: " +
+        table + ": " + PrintDays(missing));
   }
 
   static void Split(const std::vector<Date>& days, const std::map<Date, Why>& compute, Step* step) {
@@ -262,6 +306,7 @@ class Planner {
 
   const conf::Conf& conf_;
   const Inventory& inventory_;
+  const bool allow_holes_;
   std::map<std::string, Demand> demands_;  // By name of the Join.
   std::vector<Step> last_steps_;
 };
@@ -335,14 +380,65 @@ Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked
     return InvalidConf("the range is empty: it starts " + FormatDate(*asked.start) + " and ends " +
                        FormatDate(asked.end));
   }
-  return Planner(conf, inventory).Backfill(asked);
+  return Planner(conf, inventory, asked.allow_holes).Backfill(asked);
 }
 
 Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory) {
   if (conf.group_by() == nullptr) {
     return InvalidConf("only a GroupBy is uploaded; this is a Join: " + conf.metadata().name);
   }
-  return Planner(conf, inventory).Upload(end);
+  return Planner(conf, inventory, false).Upload(end);
+}
+
+std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
+                              std::optional<int32_t> step_days) {
+  std::set<Date> days;
+  if (!plan.steps.empty()) {
+    const Step& last = plan.steps.back();
+    days.insert(last.reuse.begin(), last.reuse.end());
+    for (const PlannedDay& planned : last.compute) days.insert(planned.day);
+  }
+  if (!step_days || days.empty()) return {asked};
+  std::vector<DaysAsked> runs;
+  for (Date start = *days.begin(); start <= *days.rbegin(); start = start + *step_days) {
+    runs.push_back({start, std::min(*days.rbegin(), start + (*step_days - 1)), asked.allow_holes});
+  }
+  return runs;
+}
+
+Status TakeForOwn(const conf::Conf& conf, Inventory* inventory) {
+  CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
+  const auto take = [&](const std::string& table, const std::string& meaning,
+                        const std::string& left) {
+    const auto state = inventory->find(table);
+    if (state == inventory->end()) return;
+    for (const Date day : state->second.days) {
+      DayMark& mark = state->second.marks[day];
+      mark.meaning = meaning;
+      if (mark.left.empty() && !left.empty()) mark.left = PrintOf(left, day, *inventory);
+    }
+  };
+  for (const auto& join : lineage.joins) {
+    take(conf::OutputTable(join->metadata), conf::MeaningOf(*join), conf::TableOf(join->left));
+  }
+  if (const conf::GroupBy* group_by = conf.group_by()) {
+    take(conf::OutputTable(group_by->metadata), conf::MeaningOf(*group_by), "");
+  }
+  return Status();
+}
+
+DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at) {
+  const bool at_ends = at == AskedAt::kDayEnds;
+  if (std::holds_alternative<conf::EntitySource>(group_by.sources.front())) {
+    return at_ends ? days : DayRange{days.first - 1, days.last - 1};
+  }
+  DayRange reach{kBeginning, days.last};
+  if (const auto window = LongestWindow(group_by)) {
+    const Timestamp earliest = at_ends ? days.first.End() : days.first.Start();
+    reach.first = Date::Of(earliest - *window) - 1;  // Tails round down by less than a day.
+  }
+  if (group_by.accuracy == conf::Accuracy::kSnapshot && !at_ends) reach.last = days.last - 1;
+  return reach;
 }
 
 }  // namespace catena::plan

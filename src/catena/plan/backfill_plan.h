@@ -10,8 +10,10 @@
 //
 //   input    a conf, the days asked for (both included), and what the tables hold (Inventory)
 //   output   a value: printable, comparable in tests
-//   errors   kNotFound lists days that a left or source table lacks between the first and the last
-//            day needed: a hole is refused, never skipped; kInvalidConf: an empty range
+//   errors   kNotFound lists the days that a left table lacks between the first and the last day
+//            needed, and the holes of a right side's table within what is read of it: a hole is
+//            refused, or noted when it was allowed, never skipped silently; kInvalidConf: an empty
+//            range
 //   order    steps parents first; days ascending
 
 #pragma once
@@ -32,6 +34,7 @@ namespace catena::plan {
 struct DayMark {
   std::string meaning;  // conf::MeaningOf.
   std::string left;     // Print of the left partition; empty: not known, or a GroupBy's table.
+  bool operator==(const DayMark&) const = default;
 };
 
 // What one table holds. A print stands for the files of a day: other files, another print.
@@ -56,6 +59,14 @@ struct PlannedDay {
   bool operator==(const PlannedDay&) const = default;
 };
 
+// What a step will read and write, about: files are counted whole, whatever columns are read.
+struct StepEstimate {
+  uint64_t rows_read = 0;
+  uint64_t bytes_read = 0;
+  uint64_t rows_written = 0;
+  uint64_t bytes_written = 0;
+};
+
 struct Step {
   StepKind kind = StepKind::kJoin;
   std::string name;                               // Of the Join or GroupBy.
@@ -66,7 +77,9 @@ struct Step {
   Date through;  // Right sides are read up to this day.
   std::vector<PlannedDay> compute;
   std::vector<Date> reuse;
-  std::string because;  // "asked for", "JoinSource of <name>".
+  std::string because;             // "asked for", "JoinSource of <name>".
+  std::vector<std::string> notes;  // Sentences: what the tables lack and the plan puts up with.
+  std::optional<StepEstimate> estimate;  // Absent unless asked for (batch/preview/plan_estimate.h).
 };
 
 struct BackfillPlan {
@@ -77,6 +90,7 @@ struct BackfillPlan {
 struct DaysAsked {
   std::optional<Date> start;
   Date end;
+  bool allow_holes = false;  // Days that tables lack have no rows; each is noted.
 };
 
 // A Join's table, or a GroupBy's daily SNAPSHOT table.
@@ -84,6 +98,24 @@ Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked
                                   const Inventory& inventory);
 // An upload of a GroupBy with all events through `end`.
 Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory);
+
+// The same work in runs of at most `step_days` of the days that the last step was asked for, in
+// order; one run without `step_days`. Days of parents follow from each run's own plan.
+std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
+                              std::optional<int32_t> step_days);
+
+// Takes every day of the tables that `conf` writes for made by the definition of today, from the
+// left partitions of today where that was not recorded (Chronon's unset-semantic-hash).
+Status TakeForOwn(const conf::Conf& conf, Inventory* inventory);
+
+// The days of source tables that values of the days [first, last] look at, when asked at times
+// within those days or at their ends.
+enum class AskedAt : uint8_t { kTimes, kDayEnds };
+struct DayRange {
+  Date first;
+  Date last;
+};
+DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at);
 
 // How far back windows reach; absent when any output is unwindowed. Zero without aggregations.
 std::optional<Millis> LongestWindow(const conf::GroupBy& group_by);
@@ -103,6 +135,8 @@ std::string PrintDays(const std::vector<Date>& days, size_t runs_max = 8);
 std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload".
 // "missing", "stale", "left_changed", "left_unknown".
 std::string_view WhyName(Why why);
+// "812 bytes", "1.2 KB", "3.4 GB": powers of 1000, rounded down.
+std::string PrintBytes(uint64_t bytes);
 std::string PrintPlan(const BackfillPlan& plan);
 Json PlanToJson(const BackfillPlan& plan);
 

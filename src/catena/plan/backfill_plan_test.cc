@@ -172,6 +172,95 @@ TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {
   EXPECT_NE(plan.error().message.find("no partition that the conf may read"), std::string::npos);
 }
 
+TEST(BackfillPlanTest, HolesOfRightSidesAreRefusedOrAllowedAndAnEarlyEndIsSaid) {
+  Inventory inventory = Sources();
+  std::erase(inventory["t.scores"].days, Day("2026-03-03"));
+  auto plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10")}, inventory);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(plan.error().message.find("t.parent: "), std::string::npos) << plan.error().message;
+  EXPECT_NE(plan.error().message.find("--allow-holes"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("t.scores: 2026-03-03"), std::string::npos);
+
+  plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10"), true}, inventory);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  ASSERT_EQ(plan->steps[0].notes.size(), 1u);
+  EXPECT_NE(PrintPlan(*plan).find("note    the table lacks days"), std::string::npos);
+
+  inventory = Sources();
+  inventory["t.scores"] = Holding(Days("2026-02-20", "2026-03-08"));
+  plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10")}, inventory);
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  EXPECT_EQ(plan->steps[0].notes,
+            std::vector<std::string>{
+                "the table ends 2026-03-08, 2026-03-10 would be read too: t.scores"});
+}
+
+TEST(BackfillPlanTest, HolesBeforeAWindowBeginsDoNotMatter) {
+  std::string windowed = kFinal;
+  const std::string last = R"("operation": 3)";
+  windowed.replace(windowed.find(last), last.size(),
+                   last + R"(, "windows": [{"length": 1, "timeUnit": 1}])");
+  const std::string column = "scores_score_last";
+  windowed.replace(windowed.find(column), column.size(), column + "_1d");
+  const conf::Conf final = *conf::ParseConf(*ParseJson(windowed, "test"), "test");
+  Inventory inventory = Sources();
+  std::erase(inventory["t.scores"].days, Day("2026-02-10"));
+  EXPECT_TRUE(PlanBackfill(final, {Day("2026-03-08"), Day("2026-03-10")}, inventory).ok());
+  // Parent days from 02-27 on, a day's window and a day for what landed late.
+  std::erase(inventory["t.scores"].days, Day("2026-02-25"));
+  EXPECT_FALSE(PlanBackfill(final, {Day("2026-03-08"), Day("2026-03-10")}, inventory).ok());
+}
+
+TEST(BackfillPlanTest, StepDaysCutTheDaysThatThereAre) {
+  const auto plan = PlanBackfill(Final(), {std::nullopt, Day("2026-03-10")}, Sources());
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  const DaysAsked asked{std::nullopt, Day("2026-03-10")};
+  EXPECT_EQ(RunsOf(*plan, asked, std::nullopt).size(), 1u);
+  const auto runs = RunsOf(*plan, asked, 4);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].start, Day("2026-03-05"));
+  EXPECT_EQ(runs[0].end, Day("2026-03-08"));
+  EXPECT_EQ(runs[1].start, Day("2026-03-09"));
+  EXPECT_EQ(runs[1].end, Day("2026-03-10"));
+}
+
+TEST(BackfillPlanTest, StepDaysEndWhereTheLeftSideEnds) {
+  conf::Join join = *Final().join();
+  std::get<conf::EventSource>(join.left).query.end_partition = "2026-03-07";
+  conf::Conf conf;
+  conf.definition = std::make_shared<const conf::Join>(join);
+  const DaysAsked asked{Day("2026-03-05"), Day("2026-03-10")};
+  const auto plan = PlanBackfill(conf, asked, Sources());
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  for (const DaysAsked& run : RunsOf(*plan, asked, 2)) {
+    EXPECT_TRUE(PlanBackfill(conf, run, Sources()).ok());
+  }
+}
+
+TEST(BackfillPlanTest, TablesTakenForOwnKeepTheirDays) {
+  Inventory inventory = Sources();
+  inventory["t.t_final"] = Made(Days("2026-03-05", "2026-03-10"), "0123456789abcdef");
+  inventory["t.t_final"].marks[Day("2026-03-07")].left = "rewritten since";
+  inventory["t.t_parent"] = Holding(Days("2026-02-20", "2026-03-10"));  // Made by somebody else.
+  ASSERT_TRUE(TakeForOwn(Final(), &inventory).ok());
+  const auto plan = PlanBackfill(Final(), {Day("2026-03-05"), Day("2026-03-10")}, inventory);
+  ASSERT_TRUE(plan.ok());
+  ASSERT_EQ(plan->steps.size(), 2u);
+  EXPECT_TRUE(plan->steps[0].compute.empty()) << PrintPlan(*plan);
+  EXPECT_EQ(plan->steps[1].compute,
+            (std::vector<PlannedDay>{{Day("2026-03-07"), Why::kLeftChanged}}));
+}
+
+TEST(PrintBytesTest, RoundsDownToATenth) {
+  EXPECT_EQ(PrintBytes(0), "0 bytes");
+  EXPECT_EQ(PrintBytes(999), "999 bytes");
+  EXPECT_EQ(PrintBytes(1299), "1.2 KB");
+  EXPECT_EQ(PrintBytes(999'999), "999.9 KB");
+  EXPECT_EQ(PrintBytes(1'000'000), "1.0 MB");
+  EXPECT_EQ(PrintBytes(7'250'000'000'000'000), "7250.0 TB");
+}
+
 TEST(BackfillPlanTest, AnUploadWantsItsLastDayAndItsParent) {
   const conf::Conf final = Final();
   conf::Conf conf;

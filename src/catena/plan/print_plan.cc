@@ -37,7 +37,25 @@ std::string_view Reason(Why why) {
   return kReasons[static_cast<size_t>(why)];
 }
 
+std::string PrintEstimate(const StepEstimate& estimate) {
+  const auto amount = [](uint64_t rows, uint64_t bytes) {
+    return std::to_string(rows) + " rows, " + PrintBytes(bytes);
+  };
+  return "   about   reads " + amount(estimate.rows_read, estimate.bytes_read) + "; writes " +
+         amount(estimate.rows_written, estimate.bytes_written) + "\n";
+}
+
 }  // namespace
+
+std::string PrintBytes(uint64_t bytes) {
+  constexpr std::string_view kUnits[] = {" KB", " MB", " GB", " TB"};
+  if (bytes < 1000) return std::to_string(bytes) + " bytes";
+  size_t unit = 0;
+  uint64_t tenths = bytes / 100;
+  for (; tenths >= 10000 && unit + 1 < std::size(kUnits); ++unit) tenths /= 1000;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) +
+         std::string(kUnits[unit]);
+}
 
 std::string PrintPlan(const BackfillPlan& plan) {
   std::string text;
@@ -57,6 +75,8 @@ std::string PrintPlan(const BackfillPlan& plan) {
                   : "   compute " + PrintDays(days) + " (" + std::string(Reason(why)) + ")\n";
     }
     if (!step.reuse.empty()) text += "   reuse   " + PrintDays(step.reuse) + "\n";
+    if (step.estimate && !step.compute.empty()) text += PrintEstimate(*step.estimate);
+    for (const std::string& note : step.notes) text += "   note    " + note + "\n";
   }
   return text;
 }
@@ -71,6 +91,13 @@ Json PlanToJson(const BackfillPlan& plan) {
     }
     Json reuse = Json::array();
     for (const Date day : step.reuse) reuse.push_back(FormatDate(day));
+    Json estimate;
+    if (step.estimate) {
+      estimate = {{"rows_read", step.estimate->rows_read},
+                  {"bytes_read", step.estimate->bytes_read},
+                  {"rows_written", step.estimate->rows_written},
+                  {"bytes_written", step.estimate->bytes_written}};
+    }
     steps.push_back({{"kind", std::string(StepKindName(step.kind))},
                      {"name", step.name},
                      {"table", step.table},
@@ -78,7 +105,9 @@ Json PlanToJson(const BackfillPlan& plan) {
                      {"through", FormatDate(step.through)},
                      {"because", step.because},
                      {"compute", std::move(compute)},
-                     {"reuse", std::move(reuse)}});
+                     {"reuse", std::move(reuse)},
+                     {"estimate", std::move(estimate)},
+                     {"notes", step.notes}});
   }
   return {{"steps", std::move(steps)}};
 }

@@ -86,15 +86,18 @@ Result<TableDescription> Table::Describe() const {
   CATENA_TRY(const auto facts, Facts());
   TableDescription description;
   description.columns = facts->schema;
-  description.rows = facts->rows;
   for (const PartitionFiles& partition : facts->partitions) {
     description.partitions.push_back(partition.ds);
+    PartitionSize& size = description.sizes[partition.ds];
     for (const std::string& file : partition.files) {
       std::error_code gone;
       const auto bytes = fs::file_size(file, gone);
-      description.bytes += gone ? 0 : bytes;
+      size.bytes += gone ? 0 : bytes;
+      size.rows += facts->rows_of_file.at(file);
       ++description.files;
     }
+    description.rows += size.rows;
+    description.bytes += size.bytes;
   }
   return description;
 }

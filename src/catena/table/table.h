@@ -20,6 +20,7 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,12 +62,18 @@ struct ReadOptions {
   bool with_source_order = false;
 };
 
+struct PartitionSize {
+  uint64_t rows = 0;  // From the files' footers.
+  uint64_t bytes = 0;
+};
+
 struct TableDescription {
   types::Schema columns;  // Without `ds`.
   std::vector<Date> partitions;
+  std::map<Date, PartitionSize> sizes;  // Of every partition.
   uint64_t files = 0;
   uint64_t bytes = 0;
-  uint64_t rows = 0;  // From the files' footers.
+  uint64_t rows = 0;
 };
 
 class Table;

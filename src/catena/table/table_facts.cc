@@ -129,11 +129,12 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
     CATENA_RETURN_IF_ERROR(merged.Add(columns, table, file.file));
   }
   facts->schema = merged.Take();
-  CATENA_TRY(const auto rows,
-             database->Query("SELECT CAST(sum(num_rows) AS BIGINT) FROM parquet_file_metadata(" +
-                             list + ")"));
-  if (!rows.column(0).IsNull(0)) {
-    facts->rows = static_cast<uint64_t>(rows.column(0).Values<int64_t>()[0]);
+  CATENA_TRY(const auto rows, database->Query("SELECT file_name, CAST(num_rows AS BIGINT) FROM "
+                                              "parquet_file_metadata(" +
+                                              list + ")"));
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    facts->rows_of_file[std::string(rows.column(0).Text(row))] =
+        static_cast<uint64_t>(rows.column(1).Values<int64_t>()[row]);
   }
   return std::shared_ptr<const TableFacts>(std::move(facts));
 }

@@ -27,7 +27,7 @@ inline constexpr const char* kOffsetColumn = "_offset";
 struct TableFacts {
   std::vector<PartitionFiles> partitions;
   types::Schema schema;  // Without `ds`.
-  uint64_t rows = 0;
+  std::map<std::string, uint64_t> rows_of_file;
   // Files with the same columns share a shape: column name -> how DuckDB spells its type there.
   std::vector<std::map<std::string, std::string>> shapes;
   std::map<std::string, size_t> shape_of_file;

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of a chain's backfill at random moments: run again, it makes the same bytes.
+
+    undisturbed: one run; its tables are what every other run must make
+    a round: no output tables; start, kill somewhere, again and again; then a run that may end
+    (CATENA_CRASHES kills in all; runs differ in --step-days, which must not matter either)
+
+Compared are the bytes of every data file and of every mark, and the rows as `catena sql` reads
+them.
+"""
+
+import hashlib
+import os
+import random
+import shutil
+import time
+
+import pytest
+from feature_repository import FINAL, FeatureRepository, conf_path
+
+CRASHES = int(os.environ.get("CATENA_CRASHES", "20"))
+SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
+DAYS = [f"2026-03-{day:02}" for day in range(1, 7)]
+MIDNIGHT = 1772323200000  # 2026-03-01T00:00Z
+DAY_MILLIS = 86_400_000
+USERS, MERCHANTS = 300, 40
+PAYMENTS, RISKS, QUERIES = 5000, 400, 3000  # A day.
+OUTPUTS = ("t_enriched_v1", "t_final_v1")
+JOIN = ("join", "--conf-path", conf_path(FINAL), "--end-date", DAYS[-1])
+COLUMNS = {"payments": ("user_id", "merchant_id", "amount", "ts", "ds"),
+           "risk": ("merchant_id", "score", "ts", "ds"),
+           "spine": ("user_id", "merchant_id", "ts", "ds")}
+
+
+def source_rows(rng: random.Random) -> dict[str, list[tuple]]:
+    rows = {table: [] for table in COLUMNS}
+    for number, ds in enumerate(DAYS):
+        def at(number=number):
+            return MIDNIGHT + number * DAY_MILLIS + rng.randrange(DAY_MILLIS)
+        for _ in range(PAYMENTS):
+            rows["payments"].append((rng.randrange(USERS), rng.randrange(MERCHANTS),
+                                     round(rng.uniform(-9, 99), 2), at(), ds))
+        for _ in range(RISKS):
+            rows["risk"].append((rng.randrange(MERCHANTS), rng.randrange(101) / 100, at(), ds))
+        for _ in range(QUERIES):
+            rows["spine"].append((rng.randrange(USERS), rng.randrange(MERCHANTS), at(), ds))
+    return rows
+
+
+def load(repository: FeatureRepository, table: str, rows: list[tuple]) -> None:
+    file = repository.folder / f"{table}.csv"
+    file.write_text("\n".join(",".join(map(str, row)) for row in [COLUMNS[table], *rows]) + "\n")
+    repository.run("table", "load", file, f"t.{table}")
+
+
+def output(repository: FeatureRepository, table: str):
+    return repository.folder / "warehouse/t.db" / table
+
+
+def drop_outputs(repository: FeatureRepository) -> None:
+    for table in OUTPUTS:
+        shutil.rmtree(output(repository, table), ignore_errors=True)
+
+
+def files(repository: FeatureRepository) -> dict[str, str]:
+    """Digest of every file that is not hidden, by its path below the warehouse."""
+    warehouse = repository.folder / "warehouse"
+    paths = [path for table in OUTPUTS for path in output(repository, table).rglob("*")
+             if path.is_file()]
+    return {str(path.relative_to(warehouse)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in paths
+            if not any(part.startswith(".") for part in path.relative_to(warehouse).parts)}
+
+
+def days_there(repository: FeatureRepository) -> int:
+    return sum(len(list(output(repository, table).glob("ds=*"))) for table in OUTPUTS)
+
+
+def read_back(repository: FeatureRepository) -> list[str]:
+    return [repository.run("sql", f"SELECT * FROM t.{table} ORDER BY ALL") for table in OUTPUTS]
+
+
+def one_round(repository: FeatureRepository, rng: random.Random, kills: int, seconds: float):
+    """Kills that hit a running job, and those of them that left some days but not all."""
+    drop_outputs(repository)
+    hits = partly = 0
+    for _ in range(kills):
+        before = days_there(repository)
+        step = rng.choice(((), ("--step-days", "1"), ("--step-days", "2")))
+        process = repository.start("join", *JOIN, *step)
+        time.sleep(rng.uniform(0, seconds))
+        if process.poll() is None:
+            hits += 1
+            repository.kill(process)
+            partly += before < days_there(repository) < len(DAYS) * len(OUTPUTS)
+        else:
+            assert process.returncode == 0, repository.log("join")[-3000:]
+            repository.running.remove(process)
+    repository.run(*JOIN)
+    return hits, partly
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    print(f"CATENA_SEED={SEED} CATENA_CRASHES={CRASHES}")
+    rng = random.Random(SEED)
+    with FeatureRepository(tmp_path_factory.mktemp("crash_batch")) as repository:
+        repository.source = source_rows(rng)
+        for table, rows in repository.source.items():
+            load(repository, table, rows)
+        began = time.monotonic()
+        repository.run(*JOIN)
+        repository.seconds = time.monotonic() - began
+        repository.files, repository.rows = files(repository), read_back(repository)
+        repository.rng = rng
+        yield repository
+
+
+def test_every_resumed_backfill_makes_the_bytes_of_an_undisturbed_one(undisturbed):
+    data = [path for path in undisturbed.files if path.endswith(".parquet")]
+    assert len(data) == len(DAYS) * len(OUTPUTS)
+    hits = partly = rounds = 0
+    while hits < CRASHES:
+        kills = min(undisturbed.rng.randint(1, 4), CRASHES - hits)
+        hit, part = one_round(undisturbed, undisturbed.rng, kills, 1.2 * undisturbed.seconds)
+        hits, partly, rounds = hits + hit, partly + part, rounds + 1
+        assert files(undisturbed) == undisturbed.files, f"round {rounds}, seed {SEED}"
+        if rounds % 5 == 1:
+            assert read_back(undisturbed) == undisturbed.rows
+    print(f"{hits} kills in {rounds} rounds; {partly} of them between days")
+    assert partly >= hits / 20  # Kills that only ever hit before or after the work prove nothing.
+
+
+def test_one_row_more_or_less_would_be_noticed(undisturbed):
+    """The negative control: the comparison above sees a single lost row of the parent's left."""
+    rows = undisturbed.source["payments"]
+    at = undisturbed.rng.randrange(PAYMENTS * 2)  # Early enough to matter to later days.
+    load(undisturbed, "payments", rows[:at] + rows[at + 1:])
+    drop_outputs(undisturbed)
+    undisturbed.run(*JOIN)
+    now = files(undisturbed)
+    data = {path for path in now.keys() | undisturbed.files.keys() if path.endswith(".parquet")}
+    changed = {path.split("/")[1] for path in data if now.get(path) != undisturbed.files.get(path)}
+    assert changed == set(OUTPUTS)
+    load(undisturbed, "payments", rows)
