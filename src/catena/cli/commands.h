@@ -10,6 +10,9 @@ namespace catena::cli {
 Command JoinCommand();              // backfill_command.cc
 Command GroupByBackfillCommand();   // backfill_command.cc
 Command GroupByUploadCommand();     // upload_command.cc
+Command AnalyzeCommand();           // analyze_command.cc
+Command EvalCommand();              // eval_command.cc
+Command RunCommand();               // run_command.cc
 Command ExplainCommand();           // explain_command.cc
 Command GroupByStreamingCommand();  // streaming_command.cc
 Command FetchCommand();             // fetch_command.cc

@@ -9,6 +9,8 @@ int main(int argc, char** argv) {
   using namespace catena::cli;
   const std::vector<Command> commands = {
       ExplainCommand(),
+      AnalyzeCommand(),
+      EvalCommand(),
 
       TableLoadCommand(),
       TableDescribeCommand(),
@@ -16,6 +18,7 @@ int main(int argc, char** argv) {
       JoinCommand(),
       GroupByBackfillCommand(),
       GroupByUploadCommand(),
+      RunCommand(),
 
       TopicCreateCommand(),
       TopicProduceCommand(),

@@ -2,6 +2,10 @@
 // `catena sql`: one SELECT over the tables of the warehouse.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <memory>
 
 #include "catena/cli/commands.h"
@@ -13,13 +17,36 @@ namespace {
 
 struct SqlFlags {
   std::string text;
+  std::string format = "csv";
+  std::string output;
   bool json = false;
 };
 
+std::string LowerCase(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+// Those that the text names, since a view reads the footers of its files; all when it names none,
+// as SHOW ALL TABLES does.
+std::vector<std::string> TablesNamed(const std::vector<std::string>& tables,
+                                     const std::string& text) {
+  const std::string lower = LowerCase(text);
+  std::vector<std::string> named;
+  for (const std::string& table : tables) {
+    if (lower.find(LowerCase(table.substr(table.find('.') + 1))) != std::string::npos) {
+      named.push_back(table);
+    }
+  }
+  return named.empty() ? tables : named;
+}
+
 // Every table as a view `namespace.table`, with its day as the column ds.
-Status CreateViews(sql::Database* database, const table::Warehouse& warehouse) {
-  CATENA_TRY(const auto names, warehouse.Tables());
-  for (const std::string& name : names) {
+Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
+                   const std::string& text) {
+  CATENA_TRY(const auto tables, warehouse.Tables());
+  for (const std::string& name : TablesNamed(tables, text)) {
     CATENA_TRY(const auto table, warehouse.Find(name));
     const size_t dot = name.find('.');
     const std::string schema = sql::QuoteName(name.substr(0, dot));
@@ -33,42 +60,121 @@ Status CreateViews(sql::Database* database, const table::Warehouse& warehouse) {
   return Status();
 }
 
-std::string Cell(const types::Value& value) {
+// What can stand in parentheses after FROM reads and does nothing else.
+Status RequireReading(sql::Database* database, const std::string& text) {
+  const auto described = database->Describe("SELECT * FROM (" + text + "\n)");
+  if (described.ok() || described.error().message.find("syntax error") == std::string::npos) {
+    return Status();
+  }
+  const auto alone = database->Describe(text);
+  if (!alone.ok()) return alone.error();
+  return InvalidConf("one SELECT that reads, nothing else, is possible here: " + text);
+}
+
+std::string TextOf(const types::Value& value) {
   if (value.is_null()) return "";
   const Json json = types::ToJson(value);
-  std::string text = json.is_string() ? json.get<std::string>() : PrintJson(json);
+  return json.is_string() ? json.get<std::string>() : PrintJson(json);
+}
+
+std::string Cell(const types::Value& value) {
+  const std::string text = TextOf(value);
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   return sql::QuoteName(text);  // CSV doubles quotes as SQL does.
 }
 
-void PrintRows(const types::Batch& rows, bool json) {
+void WriteCsv(const types::Batch& rows, std::ostream& out) {
   for (size_t row = 0; row < rows.rows(); ++row) {
-    Json object = Json::object();
-    std::string line;
     for (size_t i = 0; i < rows.width(); ++i) {
-      const types::Value value = rows.column(i).ValueAt(row);
-      if (json) object[rows.schema().fields[i].name] = types::ToJson(value);
-      line += (i == 0 ? "" : ",") + Cell(value);
+      out << (i == 0 ? "" : ",") << Cell(rows.column(i).ValueAt(row));
     }
-    fmt::print("{}\n", json ? PrintJson(object) : line);
+    out << "\n";
   }
 }
 
-Result<int> Query(const SqlFlags& given, const CommonFlags& common) {
-  CATENA_TRY(const Settings settings, common.Load());
-  CATENA_TRY(const auto database, OpenDatabase(settings));
-  CATENA_TRY(const auto warehouse, table::Warehouse::Open(settings.warehouse, database.get()));
-  CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse));
-  CATENA_TRY(const types::Schema schema, database->Describe(given.text));
-  std::string header;
-  for (const types::Field& field : schema.fields) {
-    header += (header.empty() ? "" : ",") + Cell(types::Value(field.name));
+void WriteJson(const types::Batch& rows, std::ostream& out) {
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    Json object = Json::object();
+    for (size_t i = 0; i < rows.width(); ++i) {
+      object[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
+    }
+    out << PrintJson(object) << "\n";
   }
-  if (!given.json) fmt::print("{}\n", header);
-  CATENA_RETURN_IF_ERROR(database->Scan(given.text, [&](types::Batch rows) -> Status {
-    PrintRows(rows, given.json);
+}
+
+// Columns under each other; all rows are held until the widths are known.
+void WriteTable(const types::Schema& schema, const types::Batch& rows, std::ostream& out) {
+  std::vector<std::vector<std::string>> lines(rows.rows() + 1);
+  std::vector<size_t> widths(schema.size());
+  for (size_t i = 0; i < schema.size(); ++i) {
+    lines[0].push_back(schema.fields[i].name);
+    for (size_t row = 0; row < rows.rows(); ++row) {
+      lines[row + 1].push_back(TextOf(rows.column(i).ValueAt(row)));
+    }
+    for (const auto& line : lines) widths[i] = std::max(widths[i], line[i].size());
+  }
+  for (const auto& line : lines) {
+    std::string text;
+    for (size_t i = 0; i < line.size(); ++i) {
+      const bool number = schema.fields[i].type.IsNumeric();
+      text += (i == 0 ? "" : "  ");
+      text += number ? fmt::format("{:>{}}", line[i], widths[i])
+                     : fmt::format("{:<{}}", line[i], widths[i]);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out << text << "\n";
+  }
+}
+
+Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) {
+  CATENA_TRY(const types::Schema schema, database->Describe(given.text));
+  if (given.format == "table") {
+    CATENA_TRY(const types::Batch rows, database->Query(given.text));
+    WriteTable(schema, rows, out);
     return Status();
-  }));
+  }
+  if (given.format == "csv") {
+    for (size_t i = 0; i < schema.size(); ++i) {
+      out << (i == 0 ? "" : ",") << Cell(types::Value(schema.fields[i].name));
+    }
+    out << "\n";
+  }
+  return database->Scan(given.text, [&](types::Batch rows) -> Status {
+    given.format == "csv" ? WriteCsv(rows, out) : WriteJson(rows, out);
+    return Status();
+  });
+}
+
+Result<int> Query(SqlFlags given, const CommonFlags& common) {
+  namespace fs = std::filesystem;
+  CATENA_TRY(const Settings settings, common.Load());
+  if (given.json) given.format = "json";
+  if (given.text == "-") {
+    CATENA_TRY(given.text, ReadTextOrStdin("-"));
+  }
+  given.text.erase(given.text.find_last_not_of("; \n\t") + 1);
+  std::vector<std::string> also;
+  if (!given.output.empty()) {
+    given.output = fs::absolute(given.output).lexically_normal().string();
+    also.push_back(fs::path(given.output).parent_path().string());
+    if (!fs::is_directory(also[0])) return InvalidConf("--output: no such folder: " + also[0]);
+  }
+  CATENA_TRY(const auto database, OpenDatabase(settings, also));
+  CATENA_TRY(const auto warehouse, table::Warehouse::Open(settings.warehouse, database.get()));
+  CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse, given.text));
+  CATENA_RETURN_IF_ERROR(RequireReading(database.get(), given.text));
+  if (given.output.empty()) {
+    CATENA_RETURN_IF_ERROR(Write(database.get(), given, std::cout));
+    return 0;
+  }
+  if (given.output.ends_with(".parquet")) {
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(given.text, given.output));
+    return 0;
+  }
+  std::ofstream file(given.output, std::ios::trunc);
+  CATENA_RETURN_IF_ERROR(Write(database.get(), given, file));
+  file.flush();
+  if (!file) return Unavailable("--output: cannot write: " + given.output);
   return 0;
 }
 
@@ -79,12 +185,22 @@ Command SqlCommand() {
       "sql",
       "Tables",
       "Run one SELECT over the tables of the warehouse.",
-      "DuckDB's SQL; tables are namespace.table with their day in the column ds. Prints CSV.",
-      "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n",
+      "DuckDB's SQL; tables are namespace.table with their day in the column ds, which a WHERE "
+      "narrows to the files of those days. Nothing is ever written but --output. SHOW ALL TABLES, "
+      "DESCRIBE and SUMMARIZE work too.",
+      "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n"
+      "  catena sql --format table \"SUMMARIZE payments.transactions\"\n"
+      "  catena sql --output rows.parquet \"SELECT * FROM fraud.final_v1 WHERE ds = "
+      "'2026-11-20'\"\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<SqlFlags>();
-        flags->Text("SELECT", &given->text, "The statement.", Need::kRequired);
-        flags->Switch("--json", &given->json, "Print a JSON object a line instead of CSV.");
+        flags->Text("SELECT", &given->text, "The statement; - reads it from standard input.",
+                    Need::kRequired);
+        flags->Choice("--format FORMAT", &given->format, {"csv", "json", "table"},
+                      "csv; json, an object a line; table, columns under each other.");
+        flags->Switch("--json", &given->json, "The same as --format json.");
+        flags->Text("--output FILE", &given->output,
+                    "Write there; Parquet when the name ends with .parquet.");
         return [given, common] { return Query(*given, *common); };
       }};
 }

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verbs over tables as they are meant to be used, and what is said when they are not.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "catena/base/json.h"
+#include "catena/cli/binary_under_test.h"
+
+namespace catena::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+class BatchVerbsTest : public testing::Test, protected BinaryUnderTest {
+ protected:
+  void SetUp() override {
+    std::string csv = "user_id,amount,ts,ds\n";
+    for (int day = 0; day < 4; ++day) {
+      const std::string ds = "2025-11-2" + std::to_string(day);
+      const long noon = 1763640000000L + day * 86400000L;
+      csv += "7," + std::to_string(day) + ".5," + std::to_string(noon) + "," + ds + "\n";
+      csv += "7,1," + std::to_string(noon + 1) + "," + ds + "\n";
+      csv += "8,," + std::to_string(noon + 2) + "," + ds + "\n";
+    }
+    Write("orders.csv", csv);
+    const Outcome loaded = Catena("table load orders.csv shop.orders");
+    ASSERT_EQ(loaded.code, 0) << loaded.err;
+  }
+  Outcome Good(const std::string& arguments) const {
+    Outcome outcome = Catena(arguments);
+    EXPECT_EQ(outcome.code, 0) << arguments << "\n" << outcome.err;
+    return outcome;
+  }
+  // One line on stderr with every one of `parts`.
+  void Wrong(const std::string& arguments, int code, const std::vector<std::string>& parts) {
+    const Outcome outcome = Catena(arguments);
+    EXPECT_EQ(outcome.code, code) << arguments << "\n" << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    for (const std::string& part : parts) {
+      EXPECT_TRUE(Has(outcome.err, part)) << arguments << ": wants " << part << " in\n"
+                                          << outcome.err;
+    }
+  }
+  static bool Has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+  std::vector<Json> Reports() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(folder_ + "/warehouse/_reports")) {
+      files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    std::vector<Json> reports;
+    for (const fs::path& file : files) {
+      reports.push_back(*ParseJson(Read(file.lexically_relative(folder_).string()), "report"));
+    }
+    return reports;
+  }
+
+  const std::string conf_ = " --conf-path group_bys/shop/spend.v1 ";
+};
+
+TEST_F(BatchVerbsTest, EveryRunLeavesAReportAndADryRunNone) {
+  const std::string dry = Good("group-by-backfill --dry-run --end-date 2025-11-21" + conf_).out;
+  EXPECT_TRUE(Has(dry, "compute 2025-11-20..2025-11-21 (missing)")) << dry;
+  EXPECT_TRUE(Has(dry, "about   reads 6 rows, ")) << dry;
+  EXPECT_FALSE(fs::exists(folder_ + "/warehouse/_reports"));
+  Good("group-by-backfill --end-date 2025-11-21" + conf_);
+  Wrong("group-by-backfill --end-date 2025-11-29" + conf_, 1, {"shop.orders", "--allow-holes"});
+  const std::vector<Json> reports = Reports();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0]["name"], "shop.spend.v1");
+  EXPECT_TRUE(reports[0]["error"].is_null());
+  EXPECT_EQ(reports[0]["steps"][0]["computed"], Json::array({"2025-11-20", "2025-11-21"}));
+  EXPECT_TRUE(Has(reports[1]["error"], "shop.orders")) << reports[1];
+  EXPECT_TRUE(reports[1]["steps"].empty());
+}
+
+TEST_F(BatchVerbsTest, StepDaysComputeTheSameDaysOneAfterAnother) {
+  Good("group-by-backfill --end-date 2025-11-23 --step-days 3 --report r.json" + conf_);
+  const Json steps = (*ParseJson(Read("r.json"), "report"))["steps"];
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_EQ(steps[0]["computed"].size(), 3u);
+  EXPECT_EQ(steps[1]["computed"], Json::array({"2025-11-23"}));
+}
+
+TEST_F(BatchVerbsTest, HolesAreRefusedAndOnlyAllowedByName) {
+  fs::remove_all(folder_ + "/warehouse/shop.db/orders/ds=2025-11-21");
+  Wrong("group-by-backfill --end-date 2025-11-23" + conf_, 1,
+        {"lacks partitions", "shop.orders: 2025-11-21", "--allow-holes"});
+  const Outcome allowed = Good("group-by-backfill --end-date 2025-11-23 --allow-holes" + conf_);
+  EXPECT_TRUE(Has(allowed.out, "count as days without rows: shop.orders: 2025-11-21"))
+      << allowed.out;
+}
+
+TEST_F(BatchVerbsTest, AChangedDefinitionIsComputedAgainUnlessTheHashIsUnset) {
+  Good("group-by-backfill --end-date 2025-11-23" + conf_);
+  std::string changed = kOrdersConf;
+  changed.replace(changed.find("\"length\": 1"), 11, "\"length\": 2");
+  Write("production/group_bys/shop/spend.v1", changed);
+  const std::string plan = Good("group-by-backfill --dry-run --end-date 2025-11-23" + conf_).out;
+  EXPECT_TRUE(Has(plan, "(stale: another definition)")) << plan;
+  Wrong("group-by-backfill --dry-run --unset-semantic-hash --end-date 2025-11-23" + conf_, 2,
+        {"--unset-semantic-hash", "--dry-run"});
+  const std::string kept =
+      Good("group-by-backfill --unset-semantic-hash --end-date 2025-11-23" + conf_).out;
+  EXPECT_TRUE(Has(kept, "computed 0 (none), reused 4")) << kept;
+}
+
+TEST_F(BatchVerbsTest, RunIsTheVerbThatModeAndConfMean) {
+  const std::string run = "run --conf group_bys/shop/spend.v1 --mode ";
+  EXPECT_TRUE(Has(Good(run + "backfill --ds 2025-11-21 -- --dry-run").out, "compute 2025-11-20"));
+  const std::string range = Good(run + "backfill --start-ds 2025-11-21 --end-ds 2025-11-22").out;
+  EXPECT_TRUE(Has(range, "computed 2 (2025-11-21..2025-11-22)")) << range;
+  EXPECT_TRUE(Has(Good(run + "upload --ds 2025-11-22").out, "upload shop.spend.v1"));
+  EXPECT_TRUE(Has(Good(run + "fetch -- --key-json '{\"user_id\": 7}'").out, "features"));
+  EXPECT_TRUE(Has(Good(run + "analyze --ds 2025-11-22").out, "keys (user_id): 2 distinct"));
+  Wrong("run --conf group_bys/shop/spend.v1", 2, {"--mode is required"});
+  Wrong("run --mode backfill", 2, {"--conf is required"});
+  Wrong(run + "consistency", 2, {"--mode", "backfill, upload", "consistency"});
+  Wrong(run + "fetch --ds 2025-11-22", 2, {"--mode fetch takes no --ds"});
+  Wrong("run --mode backfill --conf nope", 2, {"nope", "catena compile"});
+}
+
+TEST_F(BatchVerbsTest, AnalyzeCountsKeysHeavyHittersAndNulls) {
+  const std::string analyze = "analyze group_bys/shop/spend.v1 --end-date 2025-11-23 ";
+  const std::string text = Good(analyze).out;
+  EXPECT_TRUE(Has(text, "source of shop.spend.v1, table shop.orders: 12 rows, 4 days")) << text;
+  EXPECT_TRUE(Has(text, "8 rows  66.67%")) << text;
+  EXPECT_TRUE(Has(text, "33.33% null")) << text;
+  EXPECT_TRUE(Has(text, "A backfill would do:\n1. group_by shop.spend.v1")) << text;
+  const Json json = *ParseJson(Good(analyze + "--json --heavy-hitters 1").out, "analyze");
+  EXPECT_EQ(json["rows"][0]["keys"][0]["heavy"], Json::parse(R"([{"key": "7", "rows": 8}])"));
+  EXPECT_EQ(json["rows"][0]["columns"][0], Json::parse(R"({"name": "amount", "type": "DOUBLE",
+                                                          "nulls": 4})"));
+  EXPECT_EQ(json["plan"]["steps"][0]["estimate"]["rows_read"], 12);
+  Wrong("analyze nope", 2, {"nope"});
+  Wrong("analyze group_bys/shop/spend.v1 --heavy-hitters -1", 2, {"--heavy-hitters"});
+}
+
+TEST_F(BatchVerbsTest, SqlReadsInThreeFormatsIntoFilesAndNeverWritesElsewhere) {
+  const std::string select =
+      "'SELECT user_id, count(*) AS n, max(ds) AS last FROM shop.orders "
+      "GROUP BY 1 ORDER BY 1;'";
+  EXPECT_EQ(Good("sql " + select).out, "user_id,n,last\n7,8,2025-11-23\n8,4,2025-11-23\n");
+  EXPECT_EQ(Good("sql --format table " + select).out,
+            "user_id  n  last\n      7  8  2025-11-23\n      8  4  2025-11-23\n");
+  EXPECT_EQ(Good("sql --json " + select).out,
+            "{\"last\":\"2025-11-23\",\"n\":8,\"user_id\":7}\n"
+            "{\"last\":\"2025-11-23\",\"n\":4,\"user_id\":8}\n");
+  Good("sql --output out.csv " + select);
+  EXPECT_TRUE(Has(Read("out.csv"), "8,4,"));
+  Good("sql --output out.parquet " + select);
+  EXPECT_EQ(Read("out.parquet").substr(0, 4), "PAR1");
+  EXPECT_TRUE(Has(Good("sql 'SHOW ALL TABLES'").out, "orders"));
+  EXPECT_TRUE(Has(Good("sql 'SUMMARIZE shop.orders'").out, "amount"));
+  for (const char* text : {"DROP VIEW shop.orders", "COPY (SELECT 1) TO '\"$PWD\"/warehouse/x.csv",
+                           "CREATE TABLE t AS SELECT 1", "SELECT 1; SELECT 2",
+                           "EXPLAIN ANALYZE SELECT 1", "PRAGMA version", "ATTACH 'x.db'"}) {
+    const Outcome refused = Catena("sql \"" + std::string(text) + "\"");
+    EXPECT_EQ(refused.code, 2) << text << refused.out << refused.err;
+    EXPECT_EQ(refused.out, "") << text;
+  }
+  EXPECT_FALSE(fs::exists(folder_ + "/warehouse/x.csv"));
+  Wrong("sql 'SELECT 1' --output no/such/x.csv", 2, {"--output", "no/such"});
+  Wrong("sql 'SELECT 1' --format xml", 2, {"csv, json, table", "xml"});
+  Wrong("sql 'SELECT amuont FROM shop.orders'", 2, {"amuont"});
+  Wrong("sql \"SELECT * FROM read_text('/etc/passwd')\"", 2, {"/etc/passwd"});
+}
+
+TEST_F(BatchVerbsTest, EvalAnswersAndComparesRows) {
+  Write("rows.yaml",
+        "tables:\n"
+        "  shop.orders:\n"
+        "    - {user_id: 7, amount: 2, ts: 2025-11-20 10:00}\n"
+        "    - {user_id: 7, amount: 3.5, ts: 2025-11-20 11:00:00.250}\n"
+        "expect:\n"
+        "  - {user_id: 7, amount_sum_1d: 5.5, ds: 2025-11-20}\n");
+  EXPECT_EQ(Good("eval group_bys/shop/spend.v1 --rows rows.yaml").out,
+            "user_id,amount_sum_1d,ds\n7,5.5,2025-11-20\n");
+  Write("shop.orders.csv", "user_id,amount,ts\n7,4,2025-11-19 23:59:59\n");
+  Write("queries.csv", "user_id,ts\n7,2025-11-20 12:00\n9,2025-11-20 12:00\n");
+  EXPECT_EQ(
+      Good("eval group_bys/shop/spend.v1 --rows shop.orders.csv --rows queries.csv --json").out,
+      "{\"amount_sum_1d\":4.0,\"ts\":1763640000000,\"user_id\":7}\n"
+      "{\"amount_sum_1d\":null,\"ts\":1763640000000,\"user_id\":9}\n");
+  const Outcome wrong = Catena("eval group_bys/shop/spend.v1 --rows rows.yaml --rows queries.csv");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_TRUE(Has(wrong.err, "1 rows expected, got 2")) << wrong.err;
+}
+
+TEST_F(BatchVerbsTest, EvalSaysWhatIsWrongWithRows) {
+  const auto expect = [&](const std::string& yaml, const std::vector<std::string>& parts) {
+    Write("rows.yaml", yaml);
+    Wrong("eval group_bys/shop/spend.v1 --rows rows.yaml", 2, parts);
+  };
+  expect("tables: {shop.order: []}", {"did you mean shop.orders?"});
+  expect("tables: {shop.orders: [{amuont: 1, ts: 0}]}", {"row 1", "did you mean amount?"});
+  expect("tables: {shop.orders: [{amount: high, ts: 0}]}", {"row 1", "amount DOUBLE"});
+  expect("tables: {shop.orders: [{amount: 1}]}", {"row 1", "ds or a ts"});
+  expect("tables: {shop.orders: [{amount: 1, ds: 2025-02-30}]}", {"row 1", "2025-02-30"});
+  expect("tables: {shop.orders: 7}", {"rows.yaml: tables: shop.orders", "list of rows"});
+  expect("tabels: {}", {"tabels", "queries, expect"});
+  expect("tables: [\n", {"rows.yaml", "line"});
+  expect("tables: {}", {"no rows to evaluate"});
+  Wrong("eval group_bys/shop/spend.v1", 2, {"--rows is required"});
+  Wrong("eval group_bys/shop/spend.v1 --rows nope.csv", 2, {"nope.csv"});
+  Wrong("eval nope --rows rows.yaml", 2, {"nope"});
+}
+
+}  // namespace
+}  // namespace catena::cli
