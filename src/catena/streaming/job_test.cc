@@ -326,6 +326,8 @@ TEST_F(JobTest, EqualsTheDefinitionAfterAnswersWereLost) {
   store_ = std::move(unreliable);
   RunJob();
   EXPECT_LT(watched->losses_left(), 12);
+  // Caught up once, stalled and stopped: the rows are in, the last watermarks may not be.
+  RunJob();
   ExpectEqualAt(&random, 200);
 }
 
