@@ -45,13 +45,6 @@ Result<KernelPtr> BindInput(const OperationEntry& entry, BindRequest request) {
 
 std::span<const OperationEntry* const> Operations() { return kOperations; }
 
-const OperationEntry* FindOperation(std::string_view name) {
-  for (const OperationEntry* entry : kOperations) {
-    if (entry->name == name) return entry;
-  }
-  return nullptr;
-}
-
 Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request) {
   const OperationEntry& entry = *kOperations[static_cast<size_t>(operation)];
   CATENA_TRY(KernelPtr kernel, BindInput(entry, request));

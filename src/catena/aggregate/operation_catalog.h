@@ -12,7 +12,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
 #include "catena/aggregate/operation.h"
 #include "catena/conf/aggregation.h"
@@ -21,9 +20,6 @@ namespace catena::aggregate {
 
 // Indexed by conf::Operation.
 std::span<const OperationEntry* const> Operations();
-
-// Null when the table has no such operation.
-const OperationEntry* FindOperation(std::string_view name);
 
 Result<KernelPtr> BindOperation(conf::Operation operation, const BindRequest& request);
 
