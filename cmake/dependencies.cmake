@@ -59,11 +59,6 @@ endif()
 catena_third_party(datasketches)
 target_include_directories(third_party_datasketches SYSTEM INTERFACE "${datasketches}")
 
-# table: compression of Parquet pages 1.1, 1.5, 1.9
-catena_find_library(snappy snappy.h snappy)
-catena_find_library(zstd zstd.h zstd)
-catena_find_library(lz4 lz4.h lz4)
-
 # topic: JSON of events 3.0, Kafka 2.0
 catena_find(simdjson)
 catena_third_party(simdjson simdjson::simdjson)

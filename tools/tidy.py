@@ -39,7 +39,6 @@ TEST_SUFFIXES = ("_test.cc", "_bench.cc", "_fuzz.cc")
 THIRD_PARTY_HOMES = {
     "nlohmann/": "base", "spdlog/": "base", "prometheus/": "base", "yaml-cpp/": "base",
     "curl/": "base", "openssl/": "base", "zlib.h": "base", "fmt/": "",
-    "snappy": "table", "zstd": "table", "lz4": "table",
     "avro": "types", "google/protobuf/": "topic",
     "cpc_": "aggregate", "kll_": "aggregate", "frequent_items_": "aggregate",
     "duckdb": "sql", "librdkafka/": "topic", "simdjson": "topic",

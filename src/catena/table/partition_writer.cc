@@ -7,7 +7,6 @@
 
 #include "catena/base/hash.h"
 #include "catena/sql/quote.h"
-#include "catena/table/parquet/parquet_file.h"
 #include "catena/table/partition_files.h"
 #include "catena/table/table.h"
 #include "catena/table/table_facts.h"
@@ -27,24 +26,24 @@ std::string FileName(size_t number, const std::string& suffix) {
   return name + suffix + ".parquet";
 }
 
-Result<uint32_t> ChecksumOf(const std::string& path) {
-  uint32_t sum = 0;
+Result<uint32_t> ChecksumOf(const std::string& path, uint32_t seed) {
   std::ifstream in(path, std::ios::binary);
   std::vector<char> buffer(size_t{1} << 20);
   while (in) {
     in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    sum = Crc32c({buffer.data(), static_cast<size_t>(in.gcount())}, sum);
+    seed = Crc32c({buffer.data(), static_cast<size_t>(in.gcount())}, seed);
   }
   if (in.bad() || !in.eof()) return Unavailable("cannot read back: " + path);
-  return sum;
+  return seed;
 }
 
 // Files of other contents get other names, so that a reader who listed the old ones can never open
 // a new one in their place; equal contents keep theirs.
-Status NameByContent(const std::string& directory, std::span<const uint32_t> sums) {
-  const auto sum = static_cast<uint32_t>(
-      HashBytes({reinterpret_cast<const char*>(sums.data()), sums.size() * sizeof(uint32_t)}));
-  const size_t files = sums.size();
+Status NameByContent(const std::string& directory, size_t files) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < files; ++i) {
+    CATENA_TRY(sum, ChecksumOf(directory + "/" + FileName(i, ""), sum));
+  }
   char suffix[16];
   std::snprintf(suffix, sizeof(suffix), "-%08x", sum);
   for (size_t i = 0; i < files; ++i) {
@@ -87,26 +86,19 @@ struct PartitionWriter::Work {
   WorkDirectory directory;
   std::vector<types::Batch> waiting = {};
   size_t waiting_rows = 0;
-  std::vector<uint32_t> sums = {};  // Of the files written.
+  size_t files = 0;
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    const std::vector<types::Batch> rows = std::exchange(waiting, {});
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::exchange(waiting, {}),
+                                                   directory.data() + "/" + FileName(files, "")));
     waiting_rows = 0;
-    const std::string path = directory.data() + "/" + FileName(sums.size(), "");
-    if (HasScalarsOnly(schema)) {
-      CATENA_TRY(const uint32_t sum, WriteParquetFile(path, schema, rows, {}));
-      sums.push_back(sum);
-      return Status();
-    }
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, rows, path));
-    CATENA_TRY(const uint32_t sum, ChecksumOf(path));
-    sums.push_back(sum);
+    ++files;
     return Status();
   }
   Status Finish() {
-    if (waiting_rows > 0 || sums.empty()) CATENA_RETURN_IF_ERROR(Flush());
-    CATENA_RETURN_IF_ERROR(NameByContent(directory.data(), sums));
+    if (waiting_rows > 0 || files == 0) CATENA_RETURN_IF_ERROR(Flush());
+    CATENA_RETURN_IF_ERROR(NameByContent(directory.data(), files));
     return directory.Publish(ds);
   }
 };
@@ -164,9 +156,7 @@ Status Table::WritePartition(Date ds, const std::string& select) const {
                              ->CopyToParquet("SELECT " + names + " FROM (" + select + "\n)",
                                              work.data() + "/" + FileName(0, ""))
                              .WithContext(where));
-  CATENA_TRY(const uint32_t sum,
-             ChecksumOf(work.data() + "/" + FileName(0, "")).WithContext(where));
-  CATENA_RETURN_IF_ERROR(NameByContent(work.data(), {&sum, 1}).WithContext(where));
+  CATENA_RETURN_IF_ERROR(NameByContent(work.data(), 1).WithContext(where));
   return work.Publish(ds).WithContext(where);
 }
 
