@@ -52,10 +52,12 @@ class ExactSum {
                                       << (shift & 63);
     const auto first = static_cast<uint64_t>(shifted);
     const auto second = static_cast<uint64_t>(shifted >> 64);
-    const bool upper = shift >= 64;
+    // By mask and not by branch: magnitudes differ from row to row, so a branch would be guessed
+    // wrong about every other time.
+    const uint64_t upper = uint64_t{0} - uint64_t{shift >> 6};
     const uint64_t sign = uint64_t{0} - (bits >> 63);
-    AddLimbs((upper ? 0 : first) ^ sign, (upper ? first : second) ^ sign,
-             (upper ? second : 0) ^ sign, sign & 1);
+    AddLimbs((first & ~upper) ^ sign, ((first & upper) | (second & ~upper)) ^ sign,
+             (second & upper) ^ sign, sign & 1);
   }
   void Remove(double value) noexcept {
     const auto bits = std::bit_cast<uint64_t>(value);
