@@ -141,7 +141,7 @@ Result<bool> Worker::Read(Lane* lane) {
   lane->position = batch.next_offset;
   if (!lane->reached_end && lane->position >= lane->known_end) {
     CATENA_TRY(lane->known_end, parts_.reader->EndOffset(lane->partition));
-    batch.reaches_end = lane->position >= lane->known_end;
+    if (lane->position >= lane->known_end) batch.reaches_end = began;
   }
   CATENA_RETURN_IF_ERROR(Decode(&batch));
   for (const FoldTarget& target : parts_.targets) {
@@ -211,11 +211,14 @@ void Worker::NoteIdle(const Lane& lane, Timestamp began) {
   }
 }
 
-// Where records never stop coming no poll is ever empty.
-void Worker::NoteReachedEnd(Lane* lane) {
+// Where records never stop coming no lane is ever idle. Who is told of the end finds the watermark
+// that goes with it.
+void Worker::NoteReachedEnd(Lane* lane, Timestamp appended_before) {
   lane->reached_end = true;
   for (const FoldTarget& target : parts_.targets) {
-    progress_->Cell(target.fold->name(), lane->partition).reached_end.store(true);
+    ProgressCell& cell = progress_->Cell(target.fold->name(), lane->partition);
+    cell.RaiseWatermark(ToMillis(appended_before - options_.out_of_orderness));
+    cell.reached_end.store(true);
   }
 }
 
@@ -245,7 +248,7 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
                                       batch.record_of_row, batch.event_times, complete,
                                       batch.dead_letters, batch.filtered, false));
     }
-    if (batch.reaches_end) NoteReachedEnd(lane);
+    if (batch.reaches_end) NoteReachedEnd(lane, *batch.reaches_end);
     lane->records_waiting -= batch.records.size();
     lane->waiting.pop_front();
     released = true;

@@ -75,8 +75,9 @@ class Worker {
     topic::TopicPartition partition = 0;
     std::vector<topic::Record> records;
     int64_t next_offset = 0;
-    int64_t absent = 0;        // Offsets before next_offset that no record has any more.
-    bool reaches_end = false;  // It held the partition's newest record when it was read.
+    int64_t absent = 0;  // Offsets before next_offset that no record has any more.
+    // With it everything is read that was appended to the partition before then.
+    std::optional<Timestamp> reaches_end;
     int64_t filtered = 0;
     DeadLetters dead_letters;
     types::Batch rows;
@@ -121,7 +122,7 @@ class Worker {
   Status LookForIdleLanes();
   void NoteIdle(const Lane& lane, Timestamp began);
   Status CommitSynced();
-  void NoteReachedEnd(Lane* lane);
+  void NoteReachedEnd(Lane* lane, Timestamp appended_before);
   void NoteOldest();
 
   WorkerParts parts_;
