@@ -12,11 +12,6 @@ namespace catena::sql {
 
 namespace {
 
-// DuckDB hashes every value of a column until its dictionary is full. Ids, times and features never
-// repeat enough, so a small dictionary gives up early: a quarter of the CPU seconds of a file of
-// ten features, and the same bytes.
-constexpr int kDictionaryMost = 2000;
-
 // Columns that grow chunk by chunk into Batches.
 class Gathering {
  public:
@@ -215,8 +210,7 @@ Status Database::CopyToParquet(const std::string& select, const std::string& pat
   CATENA_RETURN_IF_ERROR(CheckParquetOptions(options));
   return Execute("COPY (" + select + "\n) TO " + QuoteText(path) +
                  " (FORMAT parquet, COMPRESSION " + options.compression + ", ROW_GROUP_SIZE " +
-                 std::to_string(options.row_group_rows) + ", DICTIONARY_SIZE_LIMIT " +
-                 std::to_string(kDictionaryMost) + ")");
+                 std::to_string(options.row_group_rows) + ")");
 }
 
 }  // namespace catena::sql
