@@ -5,12 +5,14 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "catena/conf/group_by.h"
+#include "catena/types/schema.h"
 
 namespace catena::conf {
 
@@ -18,6 +20,24 @@ struct JoinPart {
   std::shared_ptr<const GroupBy> group_by;                       // Never null.
   std::vector<std::pair<std::string, std::string>> key_mapping;  // Left column, GroupBy key.
   std::string prefix;
+  // What stands before its columns instead of prefix and name: of the offline GroupBy of an
+  // external part, which is a part like others in tables. Empty: none.
+  std::string full_prefix;
+};
+
+// Columns that a service or the request itself gives when features are fetched.
+struct ExternalPart {
+  std::string full_name;    // `ext_[prefix_]name`: stands before its columns.
+  bool contextual = false;  // The request gives them: columns of the left, by their own names.
+  types::Schema keys;       // Named as the left names them.
+  types::Schema values;     // Without full_name.
+};
+
+// Values of columns of the Join that were computed before, by left row.
+struct BootstrapPart {
+  std::string table;
+  Query query;
+  std::vector<std::string> key_columns;  // The conf's, else the Join's row ids; `ds` goes without.
 };
 
 struct Join {
@@ -26,7 +46,12 @@ struct Join {
   std::vector<JoinPart> join_parts;
   std::vector<Derivation> derivations;
   std::vector<std::string> row_ids;
-  Json bootstrap_parts;  // As in the conf; empty when absent.
+  // Key columns of the left, and the values (as texts) whose rows are left out.
+  std::map<std::string, std::vector<std::string>> skew_keys;
+  std::vector<ExternalPart> externals;  // Those without an offline GroupBy.
+  std::vector<BootstrapPart> bootstraps;
+  // As in the conf, for its fingerprint; empty when absent.
+  Json bootstrap_parts;
   Json online_external_parts;
   Json label_part;
 };

@@ -15,6 +15,8 @@ struct MetaData {
   std::string output_namespace;  // Of tables; `default` when the conf says nothing.
   bool online = false;
   bool production = false;
+  // False: without a start that is asked for, a backfill computes its last day alone.
+  bool historical_backfill = true;
   Json custom_json;       // Object; empty when absent.
   Json table_properties;  // Object of strings; empty when absent.
 };

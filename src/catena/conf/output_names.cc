@@ -69,6 +69,7 @@ std::string ColumnPrefix(const GroupBy& group_by) {
 }
 
 std::string ColumnPrefix(const JoinPart& part) {
+  if (!part.full_prefix.empty()) return part.full_prefix + "_";
   return (part.prefix.empty() ? "" : part.prefix + "_") + ColumnPrefix(*part.group_by);
 }
 

@@ -5,6 +5,7 @@
 
 #include "catena/base/hash.h"
 #include "catena/base/json.h"
+#include "catena/conf/staging_query.h"
 
 namespace catena::conf {
 namespace {
@@ -82,13 +83,16 @@ Json Describe(const Join& join) {
                      {"key_mapping", part.key_mapping},
                      {"prefix", part.prefix}});
   }
-  return {{"left", Describe(join.left, false)},
-          {"parts", parts},
-          {"derivations", Describe(join.derivations)},
-          {"row_ids", join.row_ids},
-          {"bootstrap", join.bootstrap_parts},
-          {"external", join.online_external_parts},
-          {"label", join.label_part}};
+  Json json = {{"left", Describe(join.left, false)},
+               {"parts", parts},
+               {"derivations", Describe(join.derivations)},
+               {"row_ids", join.row_ids},
+               {"bootstrap", join.bootstrap_parts},
+               {"external", join.online_external_parts},
+               {"label", join.label_part}};
+  // Later than the first fingerprints that are stored, so it is there only where it says something.
+  if (!join.skew_keys.empty()) json["skew_keys"] = join.skew_keys;
+  return json;
 }
 
 std::string Fingerprint(const Json& description) {
@@ -96,6 +100,11 @@ std::string Fingerprint(const Json& description) {
 }
 
 }  // namespace
+
+std::string MeaningOf(const StagingQuery& staging_query) {
+  return Fingerprint(
+      {{"query", staging_query.duckdb.empty() ? staging_query.query : staging_query.duckdb}});
+}
 
 std::string MeaningOf(const GroupBy& group_by) { return Fingerprint(Describe(group_by)); }
 std::string MeaningOf(const Join& join) { return Fingerprint(Describe(join)); }

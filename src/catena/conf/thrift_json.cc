@@ -4,138 +4,39 @@
 
 #include "catena/conf/conf.h"
 #include "catena/conf/dialect.h"
+#include "catena/conf/external_part.h"
+#include "catena/conf/json_reader.h"
 #include "catena/conf/output_names.h"
+#include "catena/conf/staging_query.h"
 
 namespace catena::conf {
 namespace {
 
-constexpr size_t kNameBytesMax = 256;
-
-// One pass over a conf: collects every violation with its path instead of stopping at the first.
-class Reader {
+// One pass over a GroupBy or Join and everything below it.
+class Reader : private JsonReader {
  public:
   Reader(const Json& root, std::map<std::string, std::string> translations)
       : dialect_(DialectOf(root)), translations_(std::move(translations)) {}
 
   std::shared_ptr<const GroupBy> ReadGroupBy(const Json& json, const std::string& path);
   std::shared_ptr<const Join> ReadJoin(const Json& json, const std::string& path);
-
-  Status status(const std::string& file) const {
-    if (problems_.empty()) return Status();
-    std::string message;
-    for (const std::string& problem : problems_) message += (message.empty() ? "" : "\n") + problem;
-    return InvalidConf(message).WithContext(file.empty() ? "conf" : file);
-  }
+  using JsonReader::status;
 
  private:
-  void Complain(const std::string& path, const std::string& what) {
-    problems_.push_back((path.empty() ? "" : path + ": ") + what);
-  }
-  // The member, or null when it is absent, JSON null, or of another kind (a violation).
-  const Json* Member(const Json& json, const char* name, Json::value_t kind,
-                     const std::string& path);
-  std::string Text(const Json& json, const char* name, const std::string& path);
-  bool Flag(const Json& json, const char* name, const std::string& path);
-  int64_t Integer(const Json& json, const char* name, int64_t absent, const std::string& path);
-  const Json::array_t& Array(const Json& json, const char* name, const std::string& path);
-  std::vector<std::string> Texts(const Json& json, const char* name, const std::string& path);
-  std::map<std::string, std::string> TextMap(const Json& json, const char* name,
-                                             const std::string& path);
-
   Expression ReadExpression(const std::string& spark) const;
-  MetaData ReadMetaData(const Json& json, const std::string& path);
   Query ReadQuery(const Json& json, const std::string& path);
   void ReadSourceInto(const Json& json, const std::string& path, std::vector<Source>* sources);
   Aggregation ReadAggregation(const Json& json, const std::string& path);
   Window ReadWindow(const Json& json, const std::string& path);
   std::vector<Derivation> ReadDerivations(const Json& json, const std::string& path);
   void CheckOutputs(const GroupBy& group_by, const std::string& path);
+  void ReadSkewKeys(const Json& json, const std::string& path, Join* join);
+  void ReadExternalParts(const Json& json, const std::string& path, Join* join);
+  void ReadBootstrapParts(const Json& json, const std::string& path, Join* join);
 
   Dialect dialect_;
   std::map<std::string, std::string> translations_;
-  std::vector<std::string> problems_;
 };
-
-const char* KindName(Json::value_t kind) {
-  switch (kind) {
-    case Json::value_t::object:
-      return "an object";
-    case Json::value_t::array:
-      return "an array";
-    case Json::value_t::string:
-      return "a string";
-    default:
-      return "a number";
-  }
-}
-
-const Json* Reader::Member(const Json& json, const char* name, Json::value_t kind,
-                           const std::string& path) {
-  const auto at = json.find(name);
-  if (at == json.end() || at->is_null()) return nullptr;
-  if (at->type() != kind) {
-    Complain(path + "." + name, std::string("must be ") + KindName(kind));
-    return nullptr;
-  }
-  return &*at;
-}
-
-std::string Reader::Text(const Json& json, const char* name, const std::string& path) {
-  const Json* member = Member(json, name, Json::value_t::string, path);
-  return member == nullptr ? "" : member->get<std::string>();
-}
-
-bool Reader::Flag(const Json& json, const char* name, const std::string& path) {
-  const auto at = json.find(name);
-  if (at == json.end() || at->is_null()) return false;
-  if (at->is_boolean()) return at->get<bool>();
-  if (at->is_number_integer()) return at->get<int64_t>() != 0;
-  Complain(path + "." + name, "must be true, false, 0 or 1");
-  return false;
-}
-
-int64_t Reader::Integer(const Json& json, const char* name, int64_t absent,
-                        const std::string& path) {
-  const auto at = json.find(name);
-  if (at == json.end() || at->is_null()) return absent;
-  if (at->is_number_integer()) return at->get<int64_t>();
-  Complain(path + "." + name, "must be a whole number");
-  return absent;
-}
-
-const Json::array_t& Reader::Array(const Json& json, const char* name, const std::string& path) {
-  static const Json::array_t kNone;
-  const Json* member = Member(json, name, Json::value_t::array, path);
-  return member == nullptr ? kNone : member->get_ref<const Json::array_t&>();
-}
-
-std::vector<std::string> Reader::Texts(const Json& json, const char* name,
-                                       const std::string& path) {
-  std::vector<std::string> texts;
-  for (const Json& element : Array(json, name, path)) {
-    if (!element.is_string()) {
-      Complain(path + "." + name, "must hold strings only");
-      continue;
-    }
-    texts.push_back(element.get<std::string>());
-  }
-  return texts;
-}
-
-std::map<std::string, std::string> Reader::TextMap(const Json& json, const char* name,
-                                                   const std::string& path) {
-  std::map<std::string, std::string> texts;
-  const Json* member = Member(json, name, Json::value_t::object, path);
-  if (member == nullptr) return texts;
-  for (const auto& [key, value] : member->items()) {
-    if (!value.is_string()) {
-      Complain(path + "." + name + "." + key, "must be a string");
-      continue;
-    }
-    texts[key] = value.get<std::string>();
-  }
-  return texts;
-}
 
 Expression Reader::ReadExpression(const std::string& spark) const {
   if (spark.empty()) return Expression{};
@@ -144,37 +45,6 @@ Expression Reader::ReadExpression(const std::string& spark) const {
   if (!IsPlainColumn(spark)) return Expression{spark, ""};
   const std::string name = spark.front() == '`' ? spark.substr(1, spark.size() - 2) : spark;
   return Expression{spark, "\"" + name + "\""};
-}
-
-MetaData Reader::ReadMetaData(const Json& json, const std::string& path) {
-  MetaData metadata;
-  const Json* member = Member(json, "metaData", Json::value_t::object, path);
-  if (member == nullptr) {
-    Complain(path, "has no metaData");
-    return metadata;
-  }
-  const std::string here = path + ".metaData";
-  metadata.name = Text(*member, "name", here);
-  metadata.team = Text(*member, "team", here);
-  metadata.output_namespace = Text(*member, "outputNamespace", here);
-  metadata.online = Flag(*member, "online", here);
-  metadata.production = Flag(*member, "production", here);
-  const bool clean = std::all_of(metadata.name.begin(), metadata.name.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("_./-").find(c) != std::string_view::npos;
-  });
-  if (metadata.name.empty() || metadata.name.size() > kNameBytesMax || !clean ||
-      metadata.name.find("..") != std::string::npos) {
-    Complain(here + ".name", "must be 1 to 256 characters of A-Z a-z 0-9 _ . / -, without \"..\"");
-  }
-  if (const std::string custom = Text(*member, "customJson", here); !custom.empty()) {
-    auto parsed = ParseJson(custom, here + ".customJson");
-    if (parsed.ok()) metadata.custom_json = std::move(*parsed);
-  }
-  for (const auto& [key, value] : TextMap(*member, "tableProperties", here)) {
-    metadata.table_properties[key] = value;
-  }
-  return metadata;
 }
 
 Query Reader::ReadQuery(const Json& json, const std::string& path) {
@@ -335,6 +205,73 @@ std::shared_ptr<const GroupBy> Reader::ReadGroupBy(const Json& json, const std::
   return group_by;
 }
 
+// Chronon splices the values into SQL, so texts come in quotes.
+void Reader::ReadSkewKeys(const Json& json, const std::string& path, Join* join) {
+  const Json* member = Member(json, "skewKeys", Json::value_t::object, path);
+  if (member == nullptr) return;
+  for (const auto& [key, ignored] : member->items()) {
+    const bool is_key =
+        std::any_of(join->join_parts.begin(), join->join_parts.end(), [&](const JoinPart& part) {
+          const std::vector<std::string> keys = LeftKeys(part);
+          return std::find(keys.begin(), keys.end(), key) != keys.end();
+        });
+    if (!is_key) {
+      Complain(path + ".skewKeys", "names no left key column of a join part: " + key);
+    }
+    for (std::string value : Texts(*member, key.c_str(), path + ".skewKeys")) {
+      const bool quoted = value.size() >= 2 && value.front() == '\'' && value.back() == '\'';
+      join->skew_keys[key].push_back(quoted ? value.substr(1, value.size() - 2) : value);
+    }
+  }
+}
+
+// One with an offline GroupBy is a join part under another name.
+void Reader::ReadExternalParts(const Json& json, const std::string& path, Join* join) {
+  const auto& parts = Array(json, "onlineExternalParts", path);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string here = path + ".onlineExternalParts[" + std::to_string(i) + "]";
+    const Json* source =
+        parts[i].is_object() ? Member(parts[i], "source", Json::value_t::object, here) : nullptr;
+    if (source == nullptr) {
+      Complain(here, "has no source");
+      continue;
+    }
+    ExternalPart external = ReadExternalPart(parts[i], *source, here, this);
+    const Json* offline = Member(*source, "offlineGroupBy", Json::value_t::object, here);
+    if (offline == nullptr) {
+      join->externals.push_back(std::move(external));
+      continue;
+    }
+    JoinPart part;
+    part.group_by = ReadGroupBy(*offline, here + ".source.offlineGroupBy");
+    for (const auto& [from, to] : TextMap(parts[i], "keyMapping", here)) {
+      part.key_mapping.emplace_back(from, to);
+    }
+    part.full_prefix = external.full_name;
+    join->join_parts.push_back(std::move(part));
+  }
+}
+
+void Reader::ReadBootstrapParts(const Json& json, const std::string& path, Join* join) {
+  const auto& parts = Array(json, "bootstrapParts", path);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string here = path + ".bootstrapParts[" + std::to_string(i) + "]";
+    if (!parts[i].is_object()) {
+      Complain(here, "must be an object");
+      continue;
+    }
+    BootstrapPart part{Text(parts[i], "table", here), ReadQuery(parts[i], here),
+                       Texts(parts[i], "keyColumns", here)};
+    if (part.table.empty()) Complain(here, "has no table");
+    if (part.key_columns.empty()) part.key_columns = join->row_ids;
+    std::erase(part.key_columns, "ds");
+    if (part.key_columns.empty()) {
+      Complain(here, "has no keyColumns, and the Join has no rowIds that could stand for them");
+    }
+    join->bootstraps.push_back(std::move(part));
+  }
+}
+
 std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string& path) {
   auto join = std::make_shared<Join>();
   join->metadata = ReadMetaData(json, path);
@@ -366,6 +303,9 @@ std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string
   }
   join->derivations = ReadDerivations(json, path);
   join->row_ids = Texts(json, "rowIds", path);
+  ReadExternalParts(json, path, join.get());
+  ReadBootstrapParts(json, path, join.get());
+  ReadSkewKeys(json, path, join.get());
   for (const auto& [name, into] : {std::pair{"bootstrapParts", &join->bootstrap_parts},
                                    std::pair{"onlineExternalParts", &join->online_external_parts},
                                    std::pair{"labelPart", &join->label_part}}) {
@@ -420,7 +360,10 @@ Result<Conf> ParseConf(const Json& json, const std::string& path) {
   } else if (json.contains("sources")) {
     conf.definition = reader.ReadGroupBy(json, "");
   } else {
-    return InvalidConf(path + ": is neither a GroupBy (no `sources`) nor a Join (no `left`)");
+    return InvalidConf(path +
+                       (IsStagingQuery(json)
+                            ? ": is a StagingQuery; `catena staging-query-backfill` runs it"
+                            : ": is neither a GroupBy (no `sources`) nor a Join (no `left`)"));
   }
   CATENA_RETURN_IF_ERROR(reader.status(path));
   return conf;
