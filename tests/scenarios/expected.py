@@ -111,8 +111,35 @@ class Scenario:
     def join_rows(self, join: dict) -> list:
         return [row | self.features_of(join, row) for row in self.source_rows(join["left"])]
 
+    def derive(self, derivations: list, base: dict, beside: dict) -> dict:
+        """Derived columns by name; expressions read base columns, what stands beside them, and
+        other derivations."""
+        expressions = {each["name"]: each["expression"] for each in derivations}
+
+        def value(name: str):
+            if name in base or name in beside:
+                return base[name] if name in base else beside[name]
+            return computed(expressions[name])
+
+        def computed(expression: str):
+            if expression.isidentifier():
+                return value(expression)
+            known = {name: value(name) for name in (*base, *beside)}
+            later = {name: value(name) for name in expressions
+                     if name not in known and name != "*" and name in expression}
+            return eval(self.about["python"][expression], {}, known | later)
+
+        features = {}
+        for name, expression in expressions.items():
+            if name == "*":
+                features |= {column: base[column] for column in base
+                             if column not in expressions.values() and column not in expressions}
+            else:
+                features[name] = computed(expression)
+        return features
+
     def features_of(self, join: dict, left: dict) -> dict:
-        """The part columns of one left row, by name, in conf order."""
+        """The part columns of one left row, by name, in conf order; then its derivations."""
         features = {}
         for part in join["joinParts"]:
             group_by = part["groupBy"]
@@ -120,8 +147,13 @@ class Scenario:
             key = [left.get(mapping.get(column, column)) for column in group_by["keyColumns"]]
             prefix = f"{part['prefix']}_" if part.get("prefix") else ""
             prefix += group_by["metaData"]["name"].replace(".", "_")
-            for name, value in self.group_by_at(group_by, key, left["ts"]):
-                features[f"{prefix}_{name}"] = value
+            values = dict(self.group_by_at(group_by, key, left["ts"]))
+            if "derivations" in group_by:
+                keys = dict(zip(group_by["keyColumns"], key, strict=True))
+                values = self.derive(group_by["derivations"], values, keys | {"ts": left["ts"]})
+            features |= {f"{prefix}_{name}": value for name, value in values.items()}
+        if "derivations" in join:
+            return self.derive(join["derivations"], features, left)
         return features
 
     def group_by_at(self, group_by: dict, key: list, time: int) -> list:

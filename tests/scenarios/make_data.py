@@ -375,6 +375,62 @@ def join_of_join() -> None:
     w.conf(join("t.join_of_join", left, part(child)))
 
 
+def derived(conf: dict, *star: str, **expressions: str) -> dict:
+    return conf | {"derivations": [{"name": name, "expression": name} for name in star]
+                   + [{"name": name, "expression": text} for name, text in expressions.items()]}
+
+
+def derivations() -> None:
+    w = Writer("derivations", "A chain with derivations at every place: of the right side, of the "
+               "parent Join (the rows that the chain folds), of the chained GroupBy, of the final "
+               "Join; renames, expressions, one needing another, with and without *.", 20)
+    times = risk_and_payments(w)
+
+    def either_null(*names: str, value: str) -> str:
+        return f"None if {' or '.join(f'{name} is None' for name in names)} else {value}"
+
+    w.expression("score_average_24h * 100", "score_average_24h * 100",
+                 either_null("score_average_24h", value="score_average_24h * 100"))
+    w.expression("COALESCE(score_last, 0.25)", "COALESCE(score_last, 0.25)",
+                 "0.25 if score_last is None else score_last")
+    risk = derived(risk_last(), "*", percent="score_average_24h * 100",
+                   known="COALESCE(score_last, 0.25)", newest="score_last")
+    w.expression("amount * t_merchant_risk_v1_newest", "amount * t_merchant_risk_v1_newest",
+                 either_null("amount", "t_merchant_risk_v1_newest",
+                             value="amount * t_merchant_risk_v1_newest"))
+    w.expression("weighted > 20", "weighted > 20", either_null("weighted", value="weighted > 20"))
+    w.expression("CASE WHEN heavy THEN 1 ELSE 0 END", "CASE WHEN heavy THEN 1 ELSE 0 END",
+                 "1 if heavy else 0")
+    weighted = join("t.weighted.v1", events("t.payments"), part(risk, merchant="merchant_id"))
+    parent = derived(weighted, flag="CASE WHEN heavy THEN 1 ELSE 0 END", heavy="weighted > 20",
+                     weighted="amount * t_merchant_risk_v1_newest")
+    parent["derivations"].append({"name": "*", "expression": "*"})
+    w.expression("weighted_sum_24h / flag_count_24h",
+                 "weighted_sum_24h / flag_count_24h",
+                 either_null("weighted_sum_24h", value="weighted_sum_24h / flag_count_24h"))
+    w.expression("ts % 1000", "ts % 1000", "ts % 1000")
+    child = derived(group_by("t.user_weight.v1", ["user"], {"joinSource": {
+        "join": parent, "query": {"timeColumn": "ts", "selects": {
+            "user": "user", "weighted": "weighted", "flag": "flag",
+            "known": "t_merchant_risk_v1_known"}}}},
+        [*aggregate("weighted", (SUM,), "1h 24h"), *aggregate("flag", (SUM, COUNT), "24h"),
+         *aggregate("known", (LAST, MIN), "3d")]),
+        mean="weighted_sum_24h / flag_count_24h", now="ts % 1000", user_again="user",
+        flags="flag_sum_24h", known_last_3d="known_last_3d", weighted_sum_1h="weighted_sum_1h")
+    left = w.queries({"user": "STRING", "merchant": "LONG"}, w.asking(
+        110, times, user=lambda: w.random.choice(("ann", "bob", "cyd")),
+        merchant=lambda: w.random.randrange(1, 7)))
+    w.expression("merchant * 10 + 1", "merchant * 10 + 1", "merchant * 10 + 1")
+    w.expression("COALESCE(mean, 0.0) - t_merchant_risk_v1_known",
+                 "COALESCE(mean, 0.0) - t_merchant_risk_v1_known",
+                 "(mean or 0.0) - t_merchant_risk_v1_known")
+    w.conf(derived(join("t.derived.v1", left, part(risk, merchant="merchant_id"), part(child)), "*",
+                   gap="COALESCE(mean, 0.0) - t_merchant_risk_v1_known",
+                   mean="t_user_weight_v1_mean", asked="merchant * 10 + 1",
+                   flags="t_user_weight_v1_flags"))
+
+
 if __name__ == "__main__":
-    for make in (simple, chain, late, ties, midnight, unwindowed, nulls, two_level, join_of_join):
+    for make in (simple, chain, late, ties, midnight, unwindowed, nulls, two_level, join_of_join,
+                 derivations):
         make()

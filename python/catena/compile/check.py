@@ -221,7 +221,19 @@ class Checker:
         names = [d.get("name") for d in derivations]
         for name in sorted({n for n in names if names.count(n) > 1}):
             self.wrong(f"two derivations are named `{name}`", node, f"{at}derivations")
-        known = {c.name for c in columns} | set(keys) | {"ds", "ts"} | set(names)
+        given = {c.name for c in columns} | set(keys) | {"ds", "ts"}
+        for name in sorted(set(keys) & set(names)):
+            self.wrong(f"a derivation may not be named like the key `{name}`", node,
+                       f"{at}derivations")  # fmt: skip
+        circle = output_columns.derivation_order(derivations, given)[1]
+        if circle:
+            self.wrong(
+                "derivations need each other in a circle; write one of them out: "
+                + " -> ".join(circle),
+                node,
+                f"{at}derivations",
+            )
+        known = given | set(names)
         if complete:
             self.columns_exist(
                 {"derivations": derivations},

@@ -84,6 +84,11 @@ def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, sai
          'did you mean "aggregations"'),
         ('GroupBy(sources=source, keys=["user"], aggregations=[Aggregation("amount")], '
          'derivations=[Derivation("x", "amount_lst + 1")])', 'did you mean "amount_last"'),
+        ('GroupBy(sources=source, keys=["user"], aggregations=[Aggregation("amount")], '
+         'derivations=[Derivation("a", "b + 1"), Derivation("b", "c"), Derivation("c", "a")])',
+         'in a circle; write one of them out: a -> b -> c -> a'),
+        ('GroupBy(sources=source, keys=["user"], aggregations=[Aggregation("amount")], '
+         'derivations=[Derivation("user", "amount_last")])', 'named like the key `user`'),
         ('Join(left=JoinSource(), right_parts=[])', "cannot be the left side"),
         ('Join(left=source, right_parts=[GroupBy(sources=source, keys=["user"], '
          'aggregations=[Aggregation("amount")])])', "JoinPart(group_by=...)"),

@@ -8,6 +8,10 @@ from catena.api.ttypes import Operation
 from catena.compile import sql, types
 
 _ALWAYS = {"ds": "STRING"}
+# Scalars by Chronon's DataKind.
+_KINDS = dict(
+    enumerate("BOOLEAN BYTE SHORT INT LONG FLOAT DOUBLE STRING BINARY DATE TIMESTAMP".split())
+)
 
 
 @dataclass(frozen=True)
@@ -57,17 +61,56 @@ def selected_columns(source: dict, schemas) -> dict[str, str | None] | None:
     return {name: expression_type(text, inputs or {}) for name, text in selects.items()}
 
 
-def derived(columns: list[OutputColumn], derivations) -> list[OutputColumn]:
+def derivation_order(derivations, given) -> tuple[list, list[str]]:
+    """Each derivation behind those that it needs, and the names of a circle if there is one.
+
+    A name in an expression is a given column when there is one, else another derivation.
+    """
+    by_name = {d["name"]: d for d in derivations if d["name"] != "*"}
+    ordered, path = {}, []
+
+    def visit(name):
+        if name in ordered:
+            return []
+        if name in path:
+            return [*path[path.index(name) :], name]
+        path.append(name)
+        try:
+            needs = sql.translate(by_name[name]["expression"]).columns
+        except (sql.SqlError, TypeError):
+            needs = ()  # reported where expressions are checked
+        for need in sorted(needs):
+            if need not in given and need in by_name and (circle := visit(need)):
+                return circle
+        path.pop()
+        ordered[name] = by_name[name]
+        return []
+
+    circle = next((circle for name in by_name if (circle := visit(name))), [])
+    return list(ordered.values()), circle
+
+
+def with_derived(column_types: dict, derivations) -> dict:
+    """The types of what expressions of derivations may read: given columns, then each other."""
+    known = dict(column_types)
+    for derivation in derivation_order(derivations, column_types)[0]:
+        kind = expression_type(derivation["expression"], known)
+        known.setdefault(derivation["name"], kind)
+    return known
+
+
+def derived(columns: list[OutputColumn], derivations, beside=None) -> list[OutputColumn]:
+    """`beside`: types of what expressions may read besides the columns."""
     if not derivations:
         return columns
-    column_types = {c.name: c.type for c in columns}
-    used = {d["expression"] for d in derivations}
+    known = with_derived({**(beside or {}), **{c.name: c.type for c in columns}}, derivations)
+    replaced = {d["expression"] for d in derivations} | {d["name"] for d in derivations}
     result = []
     for derivation in derivations:
         if derivation["name"] == "*":
-            result += [c for c in columns if c.name not in used]
+            result += [c for c in columns if c.name not in replaced]
         else:
-            kind = expression_type(derivation["expression"], column_types)
+            kind = expression_type(derivation["expression"], known)
             result.append(OutputColumn(derivation["name"], None, kind))
     return result
 
@@ -104,7 +147,16 @@ def base_group_by_columns(group_by: dict, schemas) -> tuple[list[OutputColumn], 
 
 def group_by_columns(group_by: dict, schemas) -> tuple[list[OutputColumn], bool]:
     columns, complete = base_group_by_columns(group_by, schemas)
-    return derived(columns, group_by.get("derivations")), complete
+    beside = key_types(group_by, schemas)
+    return derived(columns, group_by.get("derivations"), beside), complete
+
+
+def key_types(group_by: dict, schemas) -> dict[str, str | None]:
+    """What derivations of a GroupBy may read besides its values."""
+    first = (group_by.get("sources") or [{}])[0]
+    selected = (selected_columns(first, schemas) if underlying(first) else None) or {}
+    keys = {key: selected.get(key) for key in group_by.get("keyColumns") or []}
+    return {**keys, "ts": "LONG", **_ALWAYS}
 
 
 def left_columns(join: dict, schemas) -> dict[str, str | None] | None:
@@ -132,10 +184,16 @@ def base_join_columns(join: dict, schemas) -> tuple[list[OutputColumn], bool]:
     for part in join.get("onlineExternalParts") or []:
         source = part["source"]
         prefix = output_names.external_prefix(source["metadata"]["name"], part.get("prefix"))
-        columns += [
-            OutputColumn(f"{prefix}_{f['name']}", f["name"], None, prefix)
-            for f in (source.get("valueSchema") or {}).get("params") or []
-        ]
+        if source.get("offlineGroupBy"):
+            found, known = group_by_columns(source["offlineGroupBy"], schemas)
+            complete = complete and known
+        else:
+            fields = (source.get("valueSchema") or {}).get("params") or []
+            kinds = [_KINDS.get((f.get("dataType") or {}).get("kind")) for f in fields]
+            found = [
+                OutputColumn(f["name"], f["name"], k) for f, k in zip(fields, kinds, strict=True)
+            ]
+        columns += [OutputColumn(f"{prefix}_{c.name}", c.input, c.type, prefix) for c in found]
     return columns, complete
 
 
@@ -146,12 +204,6 @@ def join_columns(join: dict, schemas) -> tuple[list[OutputColumn], bool]:
         return columns, complete
     left = [c for c in columns if c.part is None]
     names = {d["name"] for d in join["derivations"]}
-    features = derived([c for c in columns if c.part is not None], join["derivations"])
-    inputs = {c.name: c.type for c in columns}
-    features = [
-        OutputColumn(c.name, None, expression_type(d["expression"], inputs))
-        if (d := next((d for d in join["derivations"] if d["name"] == c.name), None))
-        else c
-        for c in features
-    ]
+    beside = {c.name: c.type for c in left}
+    features = derived([c for c in columns if c.part is not None], join["derivations"], beside)
     return [c for c in left if c.name not in names] + features, complete

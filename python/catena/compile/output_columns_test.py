@@ -45,6 +45,17 @@ def test_aggregation_columns(operation, arguments, windows, buckets, expected):
     assert names == expected
 
 
+def test_derivations_may_need_each_other_and_replace_what_they_name():
+    columns = [output_columns.OutputColumn(n, n, t) for n, t in (("a", "LONG"), ("b", "DOUBLE"))]
+    listed = [("z", "y + 1"), ("*", "*"), ("y", "k * a"), ("b", "COALESCE(b, 0.0)"), ("c", "a")]
+    derivations = [{"name": name, "expression": text} for name, text in listed]
+    found = output_columns.derived(columns, derivations, {"k": "DOUBLE"})
+    assert [(c.name, c.type) for c in found] == [
+        ("z", "DOUBLE"), ("y", "DOUBLE"), ("b", "DOUBLE"), ("c", "LONG")]  # fmt: skip
+    found = output_columns.derived(columns, derivations[:3], {"k": "DOUBLE"})
+    assert [c.name for c in found] == ["z", "a", "b", "y"]
+
+
 def test_part_prefix():
     assert output_names.part_prefix("team/sub.my-gb__v1", "pfx") == "pfx_team_sub_my_gb__v1"
     assert output_names.external_prefix("score.service", None) == "ext_score_service"

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "catena/batch/daily_features.h"
+#include "catena/batch/join/derived_columns.h"
 #include "catena/batch/partition_output.h"
 
 namespace catena::batch {
@@ -17,7 +18,9 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   std::vector<uint32_t> taken;
   for (const table::PartitionRange& range : table::ToRanges(days)) {
-    CATENA_TRY(const DailyFeatures features, ComputeDailyFeatures(context, *step.group_by, range));
+    CATENA_TRY(DailyFeatures features, ComputeDailyFeatures(context, *step.group_by, range));
+    CATENA_TRY(features.rows, DeriveDaily(context, *step.group_by, features.rows,
+                                          features.key_columns, features.days));
     report.rows_read += features.rows_read;
     uint64_t done = 0;
     for (const Date day : range) {

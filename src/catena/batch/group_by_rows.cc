@@ -5,6 +5,7 @@
 
 #include "catena/base/bytes.h"
 #include "catena/batch/element_wise_lengths.h"
+#include "catena/batch/sources/source_range.h"
 #include "catena/batch/table_meanings.h"
 #include "catena/conf/output_names.h"
 #include "catena/types/row_codec.h"
@@ -12,8 +13,6 @@
 namespace catena::batch {
 namespace {
 
-// Topic partitions take bits 48 and up of a source order; sources of one GroupBy the topmost four.
-constexpr int kSourceShift = 60;
 constexpr size_t kSourcesMax = 16;
 
 bool Contains(const std::vector<std::string>& names, const std::string& name) {
@@ -186,6 +185,7 @@ Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::Gro
   Gatherer gatherer(group_by, schema, read, keys);
   for (size_t i = 0; i < group_by.sources.size(); ++i) {
     const uint64_t bits = uint64_t{i} << kSourceShift;
+    CATENA_TRY(request.range, RangeToRead(context, group_by.sources[i], read.range));
     CATENA_RETURN_IF_ERROR(ScanSource(context, group_by.sources[i], request, [&](SourceRows piece) {
                              return gatherer.Add(piece, bits);
                            }).WithContext(group_by.metadata.name));
@@ -193,28 +193,45 @@ Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::Gro
   return gatherer.Take();
 }
 
+namespace {
+
+// What a TEMPORAL GroupBy of entities must have besides snapshots.
+Status RequireMutations(const conf::GroupBy& group_by, const std::string& where) {
+  if (group_by.aggregations.empty()) {
+    return Unsupported(where +
+                       ".aggregations: columns of entities pass through as of a day only; make it "
+                       "SNAPSHOT, or aggregate them, with LAST for example");
+  }
+  for (const conf::Source& source : group_by.sources) {
+    if (!std::get<conf::EntitySource>(source).mutation_table.empty()) continue;
+    return InvalidConf(where + ".sources.entities: TEMPORAL accuracy needs the mutationTable of " +
+                       conf::TableOf(source) + "; name it, or make the GroupBy SNAPSHOT");
+  }
+  return Status();
+}
+
+}  // namespace
+
 Status RequireSupported(const conf::GroupBy& group_by) {
   const std::string where = "group_by " + group_by.metadata.name;
-  if (!group_by.derivations.empty()) {
-    return Unsupported(where + ".derivations: not computed yet; leave them to the reader");
-  }
   if (group_by.sources.empty() || group_by.sources.size() > kSourcesMax) {
     return Unsupported(where + ".sources: between 1 and 16 sources are possible");
   }
   const bool entity = IsEntity(group_by);
   for (const conf::Source& source : group_by.sources) {
     const auto* events = std::get_if<conf::EventSource>(&source);
-    if (events != nullptr && events->is_cumulative) {
-      return Unsupported(where + ".sources.events.isCumulative: not supported yet");
+    if (events != nullptr && events->is_cumulative && events->query.time_column.spark.empty()) {
+      return InvalidConf(where +
+                         ".sources.events: isCumulative needs a timeColumn, because the "
+                         "partition does not tell when its rows happened: " +
+                         events->table);
     }
     if (std::holds_alternative<conf::EntitySource>(source) != entity) {
       return Unsupported(where + ".sources: events and entities can not be mixed");
     }
   }
   if (entity && group_by.accuracy == conf::Accuracy::kTemporal) {
-    return Unsupported(where +
-                       ".accuracy: TEMPORAL entities (mutations) are not supported yet; "
-                       "make it SNAPSHOT");
+    CATENA_RETURN_IF_ERROR(RequireMutations(group_by, where));
   }
   if (!entity && group_by.aggregations.empty()) {
     return Unsupported(where +

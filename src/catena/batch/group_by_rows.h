@@ -19,6 +19,9 @@
 
 namespace catena::batch {
 
+// Topic partitions take bits 48 and up of a source order; sources of one GroupBy the topmost four.
+inline constexpr int kSourceShift = 60;
+
 struct GroupByRows {
   types::Batch rows;
   std::vector<int64_t> times;

@@ -10,6 +10,7 @@
 #include "catena/batch/daily_features.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
+#include "catena/batch/sources/source_range.h"
 #include "catena/conf/semantic_hash.h"
 #include "catena/fetch/online_state.h"
 #include "catena/types/row_codec.h"
@@ -203,6 +204,7 @@ Result<std::optional<Timestamp>> LandedAt(const BatchContext& context, const pla
       if (chain == nullptr) break;
       at = &chain->join->left;
     }
+    CATENA_TRY(range, RangeToRead(context, *at, range));
     CATENA_TRY(const table::Table table, context.warehouse->Find(conf::TableOf(*at)));
     CATENA_TRY(const auto facts, FactsOf(table, range));
     for (const auto& [day, fact] : facts) {
@@ -259,6 +261,12 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   const conf::GroupBy& group_by = *step.group_by;
   const std::string& name = group_by.metadata.name;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
+  if (IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kTemporal) {
+    return Unsupported(
+        "mutations of entities do not stream yet, so what is uploaded would stand still between "
+        "uploads; make the GroupBy SNAPSHOT to serve it: " +
+        name);
+  }
   CATENA_RETURN_IF_ERROR(RequireEnded(group_by, step.through, context.clock->Now()));
   StepReport report = BeginReport(step);
   UploadWriter writer(store, name, step.through.End(), options.chunk_bytes, &report);

@@ -5,9 +5,13 @@
 #include <numeric>
 #include <set>
 
+#include "catena/batch/join/bootstrap.h"
+#include "catena/batch/join/derived_columns.h"
+#include "catena/batch/join/skew_keys.h"
 #include "catena/batch/join_part.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
+#include "catena/fetch/external_columns.h"
 
 namespace catena::batch {
 namespace {
@@ -47,12 +51,26 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
   const conf::Join& join = *step.join;
   const types::Batch& rows = left.source.rows;
   types::Batch output = rows.Select(LeftColumns(join, rows.schema()));
+  const size_t first_part = output.width();
   for (const conf::JoinPart& part : join.join_parts) {
     CATENA_TRY(const types::Batch columns, JoinPartColumns(context, part, left, step.through));
     for (size_t i = 0; i < columns.width(); ++i) {
       output.AddColumn(columns.schema().fields[i].name, columns.shared(i));
     }
   }
+  for (const conf::ExternalPart& part : join.externals) {
+    CATENA_TRY(const types::Batch columns, fetch::ExternalColumns(part, rows, rows.rows()));
+    for (size_t i = 0; i < columns.width(); ++i) {
+      const std::string& name = columns.schema().fields[i].name;
+      // Two services may want the same key.
+      if (!output.schema().Find(name)) output.AddColumn(name, columns.shared(i));
+    }
+  }
+  CATENA_RETURN_IF_ERROR(RequireDistinct(output.schema(), join.metadata.name));
+  CATENA_TRY(const Bootstraps bootstraps, Bootstraps::Read(context, join, left));
+  CATENA_TRY(output, bootstraps.IntoParts(output, first_part));
+  CATENA_TRY(output, DeriveJoin(context, join, output, first_part, left.source.days));
+  CATENA_TRY(output, bootstraps.IntoDerived(output, first_part));
   for (const char* name : {kTopicPartitionColumn, kOffsetColumn}) {
     if (const auto at = rows.schema().Find(name)) output.AddColumn(name, rows.shared(*at));
   }
@@ -82,25 +100,12 @@ Status WriteDays(const BatchContext& context, const table::PartitionRange& days,
 
 }  // namespace
 
-Status RequireSupported(const conf::Join& join) {
-  const std::string where = "join " + join.metadata.name;
-  const auto present = [](const Json& json) { return !json.is_null() && !json.empty(); };
-  if (!join.derivations.empty()) return Unsupported(where + ".derivations: not computed yet");
-  if (present(join.bootstrap_parts)) return Unsupported(where + ".bootstrapParts: not joined yet");
-  if (present(join.online_external_parts)) {
-    return Unsupported(where + ".onlineExternalParts: not joined offline yet");
-  }
-  if (present(join.label_part)) return Unsupported(where + ".labelPart: not joined yet");
-  if (join.join_parts.empty()) return Unsupported(where + ".joinParts: a Join needs one at least");
-  return Status();
-}
-
 Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step) {
   StepReport report = BeginReport(step);
   if (step.compute.empty()) return report;
-  CATENA_RETURN_IF_ERROR(RequireSupported(*step.join));
   CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, &report));
   // Runs of missing days are read and swept one after another: reused days in between cost nothing.
+  uint64_t skewed = 0;
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   CATENA_TRY(const table::Table left_table,
@@ -108,13 +113,17 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   for (const table::PartitionRange& range : table::ToRanges(days)) {
     // Before the rows: a partition that is replaced in between looks changed to the next run.
     CATENA_TRY(const auto left_facts, FactsOf(left_table, range));
-    CATENA_TRY(const LeftRows left, ReadLeft(context, *step.join, range));
+    CATENA_TRY(LeftRows left, ReadLeft(context, *step.join, range));
     report.rows_read += left.source.rows.rows();
+    skewed += DropSkewedRows(*step.join, &left);
     if (context.progress != nullptr) {
       context.progress->OnRows(0, left.source.rows.rows());
     }
     CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
     CATENA_RETURN_IF_ERROR(WriteDays(context, range, left_facts, left.source.days, rows, &output));
+  }
+  if (skewed > 0) {
+    report.notes.push_back("left rows of skew keys that were left out: " + std::to_string(skewed));
   }
   return report;
 }

@@ -5,8 +5,7 @@
 //   output   keys that parts use, `ts`, other left columns, part columns in conf order, then
 //            _topic_partition and _offset when the left carries them; one row a left row, in left
 //            order, in the left row's partition. Each day appears whole or not at all
-//   errors   kUnsupported names the field that can not be done yet; kInvalidConf: two output
-//            columns of one name; those of the tables
+//   errors   kInvalidConf: two output columns of one name; those of the tables
 //   source   Chronon Join.scala; names and order of columns observed (docs/concepts)
 
 #pragma once
@@ -15,8 +14,6 @@
 #include "catena/batch/run_report.h"
 
 namespace catena::batch {
-
-Status RequireSupported(const conf::Join& join);
 
 Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step);
 

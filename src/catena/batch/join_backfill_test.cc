@@ -216,7 +216,7 @@ TEST_F(ChainBackfillTest, TellsWhatIsWrongInOneLine) {
   EXPECT_THAT(error_of(kChain, R"("left": {"events": {"table": "t.queries")",
                        R"("derivations": [{"name": "d", "expression": "e"}],
                           "left": {"events": {"table": "t.queries")"),
-              ::testing::HasSubstr("derivations"));
+              ::testing::HasSubstr("derivation d: no such column: e"));
   EXPECT_THAT(error_of(kChain, R"("keyColumns": ["key"])", R"("keyColumns": ["risk"])"),
               ::testing::HasSubstr("the left side has no such key column"));
 }

@@ -5,6 +5,8 @@
 
 #include "catena/aggregate/window/sawtooth.h"
 #include "catena/batch/group_by_rows.h"
+#include "catena/batch/join/derived_columns.h"
+#include "catena/batch/sources/mutations.h"
 #include "catena/conf/output_names.h"
 
 namespace catena::batch {
@@ -148,7 +150,15 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
     return columns;
   }
   CATENA_TRY(const auto windowed, aggregate::WindowedAggregator::Bind(group_by, schema));
-  const auto answers = Aggregate(windowed, events, queries);
+  std::vector<types::ColumnPtr> answers;
+  if (by_day && group_by.accuracy == conf::Accuracy::kTemporal && queries.keys.size() > 0) {
+    const Date first = Date::Of(FromMillis(queries.earliest));
+    const Date last = std::min(Date::Of(FromMillis(queries.latest)), through);
+    CATENA_TRY(answers, AnswerThroughMutations(context, group_by, windowed, {first, last}, events,
+                                               queries.keys, {queries.groups, queries.times}));
+  } else {
+    answers = Aggregate(windowed, events, queries);
+  }
   for (size_t i = 0; i < answers.size(); ++i) {
     columns.AddColumn(prefix + windowed.outputs()[i].name, answers[i]);
   }
@@ -176,6 +186,7 @@ Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
                                      const LeftRows& left, Date through) {
   auto columns = PartColumns(context, part, left, through);
+  if (columns.ok()) columns = DerivePart(context, part, left, *columns);
   if (!columns.ok()) {
     return columns.error().WithContext("join part " + part.group_by->metadata.name);
   }

@@ -6,6 +6,8 @@
 //     events SNAPSHOT     midnight of q's day       the same, as of that midnight
 //     entities SNAPSHOT   q's day - 1               rows of that snapshot, windows ending at
 //     midnight
+//     entities TEMPORAL   q's day - 1               the same, changed by the mutations of q's day
+//                                                   before q (mutations.h)
 //
 // A left row of an EntitySource stands at the end of its day, so that its day is included.
 //

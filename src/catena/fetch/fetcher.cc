@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "catena/conf/output_names.h"
+#include "catena/fetch/derived_features.h"
+#include "catena/fetch/external_columns.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::fetch {
@@ -50,6 +52,13 @@ Status EncodeKeys(const types::Batch& rows, const std::vector<std::string>& name
   return Status();
 }
 
+void MarkBadRows(std::span<const sql::BadRow> bad_rows, std::vector<RowAnswer>* rows) {
+  for (const sql::BadRow& bad : bad_rows) {
+    Incomplete& incomplete = (*rows)[bad.row].incomplete;
+    if (incomplete == Incomplete::kNone) incomplete = Incomplete::kDerivation;
+  }
+}
+
 }  // namespace
 
 bool FetchAnswer::Complete(size_t row) const {
@@ -58,6 +67,11 @@ bool FetchAnswer::Complete(size_t row) const {
            !part.rows[row].out_of_retention;
   });
 }
+
+Fetcher::Fetcher(kv::KVStore* store, bool gated)
+    : store_(store), gated_(gated), derived_(std::make_unique<DerivedFeatures>()) {}
+
+Fetcher::~Fetcher() = default;
 
 void Fetcher::AddGroupBy(std::shared_ptr<const conf::GroupBy> group_by) {
   const std::lock_guard lock(mutex_);
@@ -74,6 +88,8 @@ void Fetcher::AddConf(const conf::Conf& conf) {
   if (!lineage.ok()) return;
   for (const auto& group_by : lineage->group_bys) AddGroupBy(group_by);
   for (const auto& join : lineage->joins) AddJoin(join);
+  const std::lock_guard lock(mutex_);
+  for (const auto& [table, schema] : conf.schemas) schemas_[table] = schema;
 }
 
 std::vector<std::string> Fetcher::GroupByNames() const {
@@ -90,10 +106,17 @@ std::vector<std::string> Fetcher::JoinNames() const {
   return names;
 }
 
-Result<std::vector<Fetcher::Part>> Fetcher::PartsOf(const std::string& name, bool is_join) const {
+Result<std::shared_ptr<const conf::Join>> Fetcher::JoinOf(const std::string& name) const {
   const std::lock_guard lock(mutex_);
+  const auto at = joins_.find(name);
+  if (at != joins_.end()) return at->second;
+  return NotFound("no Join of this name; `catena fetch --list` names them: " + name);
+}
+
+Result<std::vector<Fetcher::Part>> Fetcher::PartsOf(const std::string& name, bool is_join) const {
   std::vector<Part> parts;
   if (!is_join) {
+    const std::lock_guard lock(mutex_);
     const auto at = group_bys_.find(name);
     if (at == group_bys_.end()) {
       return NotFound("no GroupBy of this name; `catena fetch --list` names them: " + name);
@@ -101,16 +124,12 @@ Result<std::vector<Fetcher::Part>> Fetcher::PartsOf(const std::string& name, boo
     parts.push_back(Part{at->second, at->second->key_columns, "", name});
     return parts;
   }
-  const auto at = joins_.find(name);
-  if (at == joins_.end()) {
-    return NotFound("no Join of this name; `catena fetch --list` names them: " + name);
-  }
-  if (!at->second->derivations.empty()) {
-    return Unsupported("a Join with derivations is not served yet: " + name);
-  }
-  for (const conf::JoinPart& part : at->second->join_parts) {
+  CATENA_TRY(const auto join, JoinOf(name));
+  for (const conf::JoinPart& part : join->join_parts) {
     const std::string label =
-        (part.prefix.empty() ? "" : part.prefix + "_") + part.group_by->metadata.name;
+        part.full_prefix.empty()
+            ? (part.prefix.empty() ? "" : part.prefix + "_") + part.group_by->metadata.name
+            : part.full_prefix;
     parts.push_back(Part{part.group_by, conf::LeftKeys(part), conf::ColumnPrefix(part), label});
   }
   return parts;
@@ -174,8 +193,18 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
       part.rows[row] = plan.answer;
     }
     if (part.error) continue;
+    types::Batch features;
     for (size_t i = 0; i < columns.size(); ++i) {
-      answer.features.AddColumn(parts[p].prefix + schema.fields[i].name, columns[i]);
+      features.AddColumn(schema.fields[i].name, columns[i]);
+    }
+    const Status derived = DerivePart(parts[p], keys, as_of, &features, &part.rows);
+    if (!derived.ok()) {
+      part.error = derived.error();
+      continue;
+    }
+    for (size_t i = 0; i < features.width(); ++i) {
+      answer.features.AddColumn(parts[p].prefix + features.schema().fields[i].name,
+                                features.shared(i));
     }
     part.column_end = answer.features.width();
   }
@@ -190,10 +219,71 @@ Result<FetchAnswer> Fetcher::FetchGroupBy(const std::string& name, const types::
   return answer;
 }
 
+Status Fetcher::DerivePart(const Part& part, const types::Batch& keys,
+                           std::span<const Timestamp> as_of, types::Batch* features,
+                           std::vector<RowAnswer>* rows) {
+  if (part.group_by->derivations.empty()) return Status();
+  types::Batch named;
+  for (size_t i = 0; i < part.key_columns.size(); ++i) {
+    named.AddColumn(part.group_by->key_columns[i],
+                    keys.shared(*keys.schema().Find(part.key_columns[i])));
+  }
+  CATENA_TRY(sql::Derived derived,
+             derived_->Derive(part.group_by->derivations, *features, named, as_of));
+  MarkBadRows(derived.bad_rows, rows);
+  *features = std::move(derived.columns);
+  return Status();
+}
+
+Result<FetchAnswer> Fetcher::FetchBaseJoin(const std::string& name, const types::Batch& keys,
+                                           std::span<const Timestamp> as_of) {
+  CATENA_TRY(const auto join, JoinOf(name));
+  CATENA_TRY(auto parts, PartsOf(name, true));
+  CATENA_TRY(FetchAnswer answer, Fetch(parts, keys, as_of));
+  for (const conf::ExternalPart& part : join->externals) {
+    PartAnswer external{part.full_name, answer.features.width(), 0,
+                        std::vector<RowAnswer>(as_of.size()), std::nullopt};
+    CATENA_TRY(const types::Batch columns, ExternalColumns(part, keys, as_of.size()));
+    for (size_t i = 0; i < columns.width(); ++i) {
+      const std::string& column = columns.schema().fields[i].name;
+      if (!answer.features.schema().Find(column)) {
+        answer.features.AddColumn(column, columns.shared(i));
+      }
+    }
+    external.column_end = answer.features.width();
+    if (!part.contextual) {
+      external.error = NotFound("no external service is called: " + part.full_name);
+    }
+    answer.parts.push_back(std::move(external));
+  }
+  return answer;
+}
+
 Result<FetchAnswer> Fetcher::FetchJoin(const std::string& name, const types::Batch& keys,
                                        std::span<const Timestamp> as_of) {
-  CATENA_TRY(auto parts, PartsOf(name, true));
-  return Fetch(parts, keys, as_of);
+  CATENA_TRY(const auto join, JoinOf(name));
+  CATENA_TRY(FetchAnswer answer, FetchBaseJoin(name, keys, as_of));
+  if (join->derivations.empty()) return answer;
+  std::vector<std::string> absent;
+  for (size_t p = 0; p < answer.parts.size(); ++p) {
+    // What an external part could not give is null, and there.
+    if (answer.parts[p].error && p < join->join_parts.size()) {
+      absent.push_back(conf::ColumnPrefix(join->join_parts[p]));
+    }
+    answer.parts[p].column_begin = answer.parts[p].column_end = 0;
+  }
+  PartAnswer last{name, 0, 0, std::vector<RowAnswer>(as_of.size()), std::nullopt};
+  auto derived = derived_->Derive(join->derivations, answer.features, keys, as_of, absent);
+  answer.features = types::Batch();
+  if (derived.ok()) {
+    MarkBadRows(derived->bad_rows, &last.rows);
+    last.column_end = derived->columns.width();
+    answer.features = std::move(derived->columns);
+  } else {
+    last.error = derived.error();
+  }
+  answer.parts.push_back(std::move(last));
+  return answer;
 }
 
 Result<types::Schema> Fetcher::KeySchema(const std::string& name, bool is_join) {
@@ -214,6 +304,22 @@ Result<types::Schema> Fetcher::KeySchema(const std::string& name, bool is_join) 
     }
   }
   if (schema.fields.empty() && failure) return *failure;
+  if (!is_join) return schema;
+  CATENA_TRY(const auto join, JoinOf(name));
+  for (const conf::ExternalPart& part : join->externals) {
+    for (const types::Field& key : part.keys.fields) {
+      if (part.contextual && !schema.Find(key.name)) schema.fields.push_back(key);
+    }
+  }
+  std::map<std::string, types::Schema> schemas;
+  {
+    const std::lock_guard lock(mutex_);
+    schemas = schemas_;
+  }
+  CATENA_TRY(const types::Schema left, derived_->LeftColumnsRead(*join, schemas));
+  for (const types::Field& field : left.fields) {
+    if (!schema.Find(field.name)) schema.fields.push_back(field);
+  }
   return schema;
 }
 

@@ -51,12 +51,15 @@ struct FetchAnswer {
   bool Complete(size_t row) const;
 };
 
+class DerivedFeatures;
+
 class Fetcher {
  public:
   // `store` outlives the Fetcher. Definitions of later confs win over earlier ones of one name.
   // `gated`: the caller has made sure that streams are far enough for what it asks (a chain's gate
   // knows it to the record), so the stored watermarks, which trail, are not looked at.
-  explicit Fetcher(kv::KVStore* store, bool gated = false) : store_(store), gated_(gated) {}
+  explicit Fetcher(kv::KVStore* store, bool gated = false);
+  ~Fetcher();
 
   void AddConf(const conf::Conf& conf);
   void AddGroupBy(std::shared_ptr<const conf::GroupBy> group_by);
@@ -66,10 +69,16 @@ class Fetcher {
 
   Result<FetchAnswer> FetchGroupBy(const std::string& name, const types::Batch& keys,
                                    std::span<const Timestamp> as_of);
+  // With derivations, all features are those of a last PartAnswer, named like the Join, and what
+  // the parts gave is not among them.
   Result<FetchAnswer> FetchJoin(const std::string& name, const types::Batch& keys,
                                 std::span<const Timestamp> as_of);
+  // Before the Join's own derivations.
+  Result<FetchAnswer> FetchBaseJoin(const std::string& name, const types::Batch& keys,
+                                    std::span<const Timestamp> as_of);
 
-  // Names and types of the key columns that a request must bring; of a Join those of all parts.
+  // Names and types of the columns that a request must bring: keys, of a Join those of all parts,
+  // and left columns that its derivations read.
   Result<types::Schema> KeySchema(const std::string& name, bool is_join);
 
  private:
@@ -82,14 +91,20 @@ class Fetcher {
   Result<std::vector<Part>> PartsOf(const std::string& name, bool is_join) const;
   Result<FetchAnswer> Fetch(const std::vector<Part>& parts, const types::Batch& keys,
                             std::span<const Timestamp> as_of);
+  Result<std::shared_ptr<const conf::Join>> JoinOf(const std::string& name) const;
+  // The columns of one part after the derivations of its GroupBy; no prefix.
+  Status DerivePart(const Part& part, const types::Batch& keys, std::span<const Timestamp> as_of,
+                    types::Batch* features, std::vector<RowAnswer>* rows);
   Result<std::shared_ptr<const GroupByReader>> ReaderOf(
       const std::shared_ptr<const conf::GroupBy>& group_by);
 
   kv::KVStore* store_;
   bool gated_;
-  mutable std::mutex mutex_;  // Guards the three maps, not the reads.
+  std::unique_ptr<DerivedFeatures> derived_;
+  mutable std::mutex mutex_;  // Guards the maps, not the reads.
   std::map<std::string, std::shared_ptr<const conf::GroupBy>> group_bys_;
   std::map<std::string, std::shared_ptr<const conf::Join>> joins_;
+  std::map<std::string, types::Schema> schemas_;  // By table, as the confs say.
   // By definition: two Joins may hold different ones under one name. A reader keeps its own alive.
   std::map<const conf::GroupBy*, std::shared_ptr<const GroupByReader>> readers_;
 };

@@ -208,6 +208,73 @@ TEST_F(FetcherTest, AJoinAnswersWhatItCanAndNamesThePartThatFailed) {
   EXPECT_FALSE(answer->Complete(0));
 }
 
+TEST_F(FetcherTest, DerivationsOfAJoinAreComputedFromItsPartsAndTheRequest) {
+  std::string group_by = kTemporal;
+  group_by.insert(group_by.rfind('}'), R"json(, "derivations": [
+    {"name": "mean", "expression": "amount_sum_7d / amount_count"},
+    {"name": "whose", "expression": "user"}, {"name": "*", "expression": "*"}])json");
+  const std::string join = R"json({
+    "catena": {"sql": {"amount_sum_7d / amount_count": "amount_sum_7d / amount_count",
+                       "spend_v1_mean * factor": "spend_v1_mean * factor",
+                       "p_profile_tier || '!'": "p_profile_tier || '!'"},
+               "schemas": {"t.spine": [["u", "LONG"], ["factor", "DOUBLE"], ["ts", "LONG"]]}},
+    "metaData": {"name": "derived"},
+    "left": {"events": {"table": "t.spine", "query": {"timeColumn": "ts"}}},
+    "joinParts": [{"keyMapping": {"u": "user"}, "groupBy": )json" +
+                           group_by + R"json(}, {"prefix": "p", "groupBy": )json" + kProfile +
+                           R"json(}],
+    "derivations": [{"name": "scaled", "expression": "spend_v1_mean * factor"},
+                    {"name": "who", "expression": "spend_v1_whose"},
+                    {"name": "loud", "expression": "p_profile_tier || '!'"}]})json";
+  const conf::Conf conf = Parsed(join);
+  Mark(ServingInfoMark("spend.v1", {{{{"user", types::Kind::kLong}}},
+                                    {{{"amount", types::Kind::kDouble}}},
+                                    conf::MeaningOf(*conf.join()->join_parts[0].group_by)}));
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  fetcher_->AddConf(conf);
+  EXPECT_EQ(fetcher_->KeySchema("derived", true)->ToString(), "u LONG, factor DOUBLE");
+
+  types::BatchBuilder keys(
+      types::Schema{{{"u", types::Kind::kLong}, {"factor", types::Kind::kDouble}}});
+  ASSERT_TRUE(keys.AppendRow(std::vector<types::Value>{1, 3.0}).ok());
+  ASSERT_TRUE(keys.AppendRow(std::vector<types::Value>{1, types::Value()}).ok());
+  const std::vector<Timestamp> as_of(2, FromMillis(kBatchEnd));
+  const auto answer = fetcher_->FetchJoin("derived", keys.Build(), as_of);
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  // The profile was never uploaded: what needs it is not there, and the answer is not complete.
+  EXPECT_EQ(answer->features.schema().ToString(), "scaled DOUBLE, who LONG");
+  EXPECT_EQ(answer->features.Row(0), (std::vector<types::Value>{15.0, 1}));
+  EXPECT_EQ(answer->features.Row(1), (std::vector<types::Value>{types::Value(), 1}));
+  ASSERT_EQ(answer->parts.size(), 3u);
+  EXPECT_EQ(answer->parts[2].name, "derived");
+  EXPECT_EQ(answer->parts[2].column_end, 2u);
+  EXPECT_FALSE(answer->Complete(0));
+
+  const auto without = fetcher_->FetchJoin("derived", Users({1}, "u"), {as_of.data(), 1});
+  ASSERT_TRUE(without.ok());
+  ASSERT_TRUE(without->parts[2].error.has_value());
+  EXPECT_NE(without->parts[2].error->message.find("no such column: factor"), std::string::npos);
+}
+
+TEST_F(FetcherTest, ADerivationThatFailsOnARowIsNullAndMarked) {
+  std::string group_by = kTemporal;
+  group_by.insert(group_by.rfind('}'), R"json(,
+    "derivations": [{"name": "*", "expression": "*"}, {"name": "bad", "expression": "oops"}],
+    "catena": {"sql": {"oops": "CAST(CAST(user AS VARCHAR) || 'x' AS BIGINT)"}})json");
+  const conf::Conf conf = Parsed(group_by);
+  Mark(ServingInfoMark("spend.v1", {{{{"user", types::Kind::kLong}}},
+                                    {{{"amount", types::Kind::kDouble}}},
+                                    conf::MeaningOf(*conf.group_by())}));
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+  fetcher_->AddConf(conf);
+  const FetchAnswer answer = At(kBatchEnd);
+  EXPECT_EQ(answer.features.Row(0), (std::vector<types::Value>{5.0, 5.0, 1, types::Value()}));
+  EXPECT_EQ(answer.parts[0].rows[0].incomplete, Incomplete::kDerivation);
+  EXPECT_EQ(IncompleteName(Incomplete::kDerivation), "derivation");
+}
+
 TEST_F(FetcherTest, SnapshotsAnswerWithTheGenerationOfTheDayOrSayItIsLate) {
   fetcher_->AddConf(JoinConf());
   const types::Schema columns{{{"tier", types::Kind::kString}}};

@@ -41,6 +41,8 @@ std::string_view IncompleteName(Incomplete reason) {
       return "upload_old";
     case Incomplete::kStreamBehind:
       return "stream_behind";
+    case Incomplete::kDerivation:
+      return "derivation";
     case Incomplete::kNoStream:
       return "no_stream";
   }

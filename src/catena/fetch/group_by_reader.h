@@ -38,6 +38,7 @@ enum class Incomplete : uint8_t {
   kUploadOld,     // t ran ahead of the newest upload's slack, and the stream does not reach back.
   kStreamBehind,  // t lies ahead of what the stream has folded: it is stopped, or catching up.
   kNoStream,      // The GroupBy has a topic that nobody streamed yet: the upload answered alone.
+  kDerivation,    // A derivation failed on this row; what it computes is null.
 };
 
 // "upload_late", ...: as metrics, HTTP and logs spell it; "" for kNone.

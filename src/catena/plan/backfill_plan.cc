@@ -87,8 +87,10 @@ class Planner {
   Result<BackfillPlan> Backfill(const DaysAsked& asked) {
     CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
     if (const conf::Join* join = conf_.join()) {
+      const bool one_day = !asked.start && !join->metadata.historical_backfill;
+      const Date first = asked.start.value_or(one_day ? asked.end : kBeginning);
       demands_[join->metadata.name] =
-          Demand{asked.start.value_or(kBeginning), asked.end, "asked for", asked.start.has_value()};
+          Demand{first, asked.end, "asked for", asked.start.has_value() || one_day};
     } else {
       CATENA_RETURN_IF_ERROR(AddGroupBy(asked));
     }
@@ -140,6 +142,7 @@ class Planner {
     const std::vector<Date> days = Merge(lists);
     Date first = days.empty() ? asked.end : days.front();
     if (const auto own = ParseDate(group_by->backfill_start_date); own.ok()) first = *own;
+    if (!group_by->metadata.historical_backfill) first = asked.end;
     if (asked.start) first = *asked.start;
     const std::string tables = TablesText(group_by->sources);
     CATENA_RETURN_IF_ERROR(RequireDays(days, {first, asked.end}, tables, &step.notes));
@@ -342,12 +345,31 @@ std::optional<Millis> LongestWindow(const conf::GroupBy& group_by) {
   return longest;
 }
 
+namespace {
+
+// The newest partition tells of every day before it, since the Query's start or the first
+// partition.
+std::vector<Date> CumulativeDays(const std::vector<Date>& partitions, const conf::Query& query) {
+  if (partitions.empty()) return {};
+  const auto start = ParseDate(query.start_partition);
+  std::vector<Date> days;
+  for (Date day = start.ok() ? *start : partitions.front(); day <= partitions.back();
+       day = day + 1) {
+    days.push_back(day);
+  }
+  return days;
+}
+
+}  // namespace
+
 std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory) {
   std::vector<Date> days;
   if (const auto* chain = std::get_if<conf::JoinSource>(&source)) {
     days = DaysOf(chain->join->left, inventory);
   } else if (const auto at = inventory.find(conf::TableOf(source)); at != inventory.end()) {
     days = at->second.days;
+    const auto* events = std::get_if<conf::EventSource>(&source);
+    if (events != nullptr && events->is_cumulative) days = CumulativeDays(days, events->query);
   }
   std::erase_if(days, [&](Date day) { return !Within(day, conf::QueryOf(source)); });
   return days;

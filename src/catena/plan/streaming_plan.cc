@@ -73,6 +73,18 @@ class Planner {
     StreamTask task;
     CATENA_RETURN_IF_ERROR(Descend(source, &task));
     for (const EnrichStage& stage : task.stages) {
+      if (!stage.join->skew_keys.empty()) {
+        return Unsupported(
+            "the skewKeys of a parent Join leave out rows of tables only, not of "
+            "topics yet; filter them with a where of its left side: " +
+            stage.join->metadata.name);
+      }
+      if (!stage.join->bootstraps.empty()) {
+        return Unsupported(
+            "bootstrapParts fill in values of tables only, so a stream would give "
+            "others; leave them to a Join that no stream reads: " +
+            stage.join->metadata.name);
+      }
       for (const conf::JoinPart& part : stage.join->join_parts) {
         if (!WhyNot(*part.group_by).empty()) continue;
         CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));

@@ -4,9 +4,34 @@
 #include <numeric>
 
 namespace catena::streaming {
+namespace {
+
+// The fetched columns as their confs say they are; those that could not be fetched are null.
+Result<types::Batch> Typed(const types::Schema& schema, const types::Batch& fetched, size_t rows) {
+  types::Batch typed;
+  for (const types::Field& field : schema.fields) {
+    const auto at = fetched.schema().Find(field.name);
+    if (!at) {
+      auto nulls = std::make_shared<types::Column>(field.type, rows);
+      for (size_t row = 0; row < rows; ++row) nulls->AppendNull();
+      typed.AddColumn(field.name, std::move(nulls));
+      continue;
+    }
+    if (!(fetched.schema().fields[*at].type == field.type)) {
+      return InvalidConf(
+          "the stored definition of a part gives another type than its conf; give the changed "
+          "GroupBy a new name: " +
+          field.name);
+    }
+    typed.AddColumn(field.name, fetched.shared(*at));
+  }
+  return typed;
+}
+
+}  // namespace
 
 Result<Enricher> Enricher::Bind(const std::vector<plan::EnrichStage>& stages,
-                                const types::Schema& left, const SchemaResolver& resolver,
+                                const types::Schema& left, const fetch::SchemaResolver& resolver,
                                 const StreamOptions& options, fetch::Fetcher* fetcher,
                                 sql::Database* database) {
   Enricher enricher;
@@ -18,12 +43,15 @@ Result<Enricher> Enricher::Bind(const std::vector<plan::EnrichStage>& stages,
   }
   for (const plan::EnrichStage& stage : stages) {
     const std::string& name = stage.join->metadata.name;
-    if (!stage.join->derivations.empty()) {
-      return Unsupported("a Join with derivations does not stream yet: " + name);
-    }
     Stage bound;
     bound.join = name;
+    CATENA_TRY(bound.shape, resolver.ShapeOf(*stage.join));
     CATENA_TRY(bound.output, resolver.RowsOf(*stage.join));
+    if (!stage.join->derivations.empty()) {
+      CATENA_TRY(bound.derivations,
+                 sql::Derivations::Bind(database, stage.join->derivations, bound.shape.parts,
+                                        fetch::WithTime(bound.shape.left)));
+    }
     if (stage.next_left != nullptr) {
       auto next = sql::Projection::Bind(database, *stage.next_left, bound.output);
       if (!next.ok()) return next.error().WithContext(name + ": query of its JoinSource");
@@ -39,8 +67,7 @@ Result<Enricher> Enricher::Bind(const std::vector<plan::EnrichStage>& stages,
   return enricher;
 }
 
-// Puts the fetched columns beside the left ones, in the Join's own order; what could not be fetched
-// is null.
+// Puts the fetched columns beside the left ones, in the Join's own order.
 Status Enricher::RunStage(Stage* stage, Timestamp now, EnrichedRows* rows) {
   const size_t count = rows->rows.rows();
   std::vector<Timestamp> as_of(count);
@@ -48,7 +75,7 @@ Status Enricher::RunStage(Stage* stage, Timestamp now, EnrichedRows* rows) {
     as_of[row] =
         options_.event_time_query ? FromMillis(rows->event_times[row]) + options_.query_shift : now;
   }
-  CATENA_TRY(fetch::FetchAnswer answer, fetcher_->FetchJoin(stage->join, rows->rows, as_of));
+  CATENA_TRY(fetch::FetchAnswer answer, fetcher_->FetchBaseJoin(stage->join, rows->rows, as_of));
   for (const fetch::PartAnswer& part : answer.parts) {
     if (part.error && part.error->code != ErrorCode::kNotFound) {
       return part.error->WithContext("enriching from " + part.name);
@@ -62,27 +89,39 @@ Status Enricher::RunStage(Stage* stage, Timestamp now, EnrichedRows* rows) {
       ++rows->incomplete_reasons[reason];
     }
   }
+  CATENA_TRY(types::Batch features, Typed(stage->shape.parts, answer.features, count));
+  if (stage->derivations) CATENA_RETURN_IF_ERROR(Derive(stage, rows, &features));
   types::Batch enriched;
   for (const types::Field& field : stage->output.fields) {
-    const auto left = rows->rows.schema().Find(field.name);
-    const auto fetched = answer.features.schema().Find(field.name);
-    if (left) {
-      enriched.AddColumn(field.name, rows->rows.shared(*left));
-    } else if (fetched) {
-      if (!(answer.features.schema().fields[*fetched].type == field.type)) {
-        return InvalidConf(
-            "the stored definition of a part gives another type than its conf; give the changed "
-            "GroupBy a new name: " +
-            field.name);
-      }
-      enriched.AddColumn(field.name, answer.features.shared(*fetched));
-    } else {
-      auto nulls = std::make_shared<types::Column>(field.type, count);
-      for (size_t row = 0; row < count; ++row) nulls->AppendNull();
-      enriched.AddColumn(field.name, std::move(nulls));
-    }
+    // A derivation that is named like a left column has filled it.
+    const auto computed = features.schema().Find(field.name);
+    enriched.AddColumn(field.name, computed
+                                       ? features.shared(*computed)
+                                       : rows->rows.shared(*rows->rows.schema().Find(field.name)));
   }
   rows->rows = std::move(enriched);
+  return Status();
+}
+
+Status Enricher::Derive(Stage* stage, EnrichedRows* rows, types::Batch* features) {
+  types::Batch all = *features;
+  for (size_t i = 0; i < rows->rows.width(); ++i) {
+    const std::string& name = rows->rows.schema().fields[i].name;
+    if (!all.schema().Find(name)) all.AddColumn(name, rows->rows.shared(i));
+  }
+  if (stage->derivations->Reads("ds") && !all.schema().Find("ds")) {
+    auto days = std::make_shared<types::Column>(types::Kind::kString, rows->event_times.size());
+    for (const int64_t time : rows->event_times) {
+      days->AppendText(FormatDate(Date::Of(FromMillis(time))));
+    }
+    all.AddColumn("ds", std::move(days));
+  }
+  CATENA_TRY(sql::Derived derived, stage->derivations->Apply(all));
+  for (const sql::BadRow& bad : derived.bad_rows) {
+    rows->incomplete[bad.row] = 1;
+    ++rows->incomplete_reasons[std::string(fetch::IncompleteName(fetch::Incomplete::kDerivation))];
+  }
+  *features = std::move(derived.columns);
   return Status();
 }
 

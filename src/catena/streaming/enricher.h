@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "catena/fetch/fetcher.h"
+#include "catena/fetch/schema_resolver.h"
 #include "catena/plan/streaming_plan.h"
-#include "catena/sql/projection.h"
-#include "catena/streaming/schema_resolver.h"
+#include "catena/sql/derivations.h"
 #include "catena/streaming/stream_options.h"
 
 namespace catena::streaming {
@@ -39,7 +39,7 @@ class Enricher {
  public:
   // `fetcher`, `database` outlive it. `left` is the schema after the left Query.
   static Result<Enricher> Bind(const std::vector<plan::EnrichStage>& stages,
-                               const types::Schema& left, const SchemaResolver& resolver,
+                               const types::Schema& left, const fetch::SchemaResolver& resolver,
                                const StreamOptions& options, fetch::Fetcher* fetcher,
                                sql::Database* database);
 
@@ -50,10 +50,13 @@ class Enricher {
  private:
   struct Stage {
     std::string join;
-    types::Schema output;                      // Of the Join.
-    std::optional<sql::Projection> next_left;  // Absent at the last stage.
+    fetch::JoinShape shape;
+    std::optional<sql::Derivations> derivations;  // Absent when the Join has none.
+    types::Schema output;                         // Of the Join, after them.
+    std::optional<sql::Projection> next_left;     // Absent at the last stage.
   };
   Status RunStage(Stage* stage, Timestamp now, EnrichedRows* rows);
+  Status Derive(Stage* stage, EnrichedRows* rows, types::Batch* features);
   Status ProjectNext(Stage* stage, EnrichedRows* rows);
 
   StreamOptions options_;

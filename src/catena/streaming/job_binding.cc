@@ -35,7 +35,7 @@ class Binder {
                     int workers);
 
   const StreamJobOptions& options_;
-  SchemaResolver resolver_;
+  fetch::SchemaResolver resolver_;
   kv::KVStore* store_;
   sql::Database* database_;
   const Clock* clock_;
@@ -60,7 +60,7 @@ Status RequireTimes(const types::Schema& rows) {
 // read the old bytes wrongly.
 Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
   const std::string& name = group_by.metadata.name;
-  CATENA_TRY(GroupByShape shape, resolver_.ShapeOf(group_by));
+  CATENA_TRY(fetch::GroupByShape shape, resolver_.ShapeOf(group_by));
   const fetch::ServingInfo info{shape.keys, shape.inputs, conf::MeaningOf(group_by)};
   CATENA_TRY(auto stored, fetch::ReadServingInfo(store_, name));
   if (stored && stored->meaning != info.meaning) {

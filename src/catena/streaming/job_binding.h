@@ -18,12 +18,12 @@
 #include <vector>
 
 #include "catena/fetch/fetcher.h"
+#include "catena/fetch/schema_resolver.h"
 #include "catena/plan/streaming_plan.h"
 #include "catena/streaming/chain_stats.h"
 #include "catena/streaming/group_by_fold.h"
 #include "catena/streaming/job.h"
 #include "catena/streaming/progress.h"
-#include "catena/streaming/schema_resolver.h"
 #include "catena/streaming/worker.h"
 
 namespace catena::streaming {

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/streaming/schema_resolver.h"
+#include "catena/fetch/schema_resolver.h"
 
 #include <algorithm>
 
 #include "catena/aggregate/windowed_aggregator.h"
 #include "catena/conf/output_names.h"
-#include "catena/sql/projection.h"
+#include "catena/fetch/external_columns.h"
+#include "catena/sql/derivations.h"
 
-namespace catena::streaming {
+namespace catena::fetch {
+
+types::Schema WithTime(types::Schema schema) {
+  if (!schema.Find("ts")) schema.fields.push_back({"ts", types::Kind::kLong});
+  if (!schema.Find("ds")) schema.fields.push_back({"ds", types::Kind::kString});
+  return schema;
+}
 
 Result<types::Schema> SchemaResolver::RowsOf(const conf::Query& query,
                                              const types::Schema& input) const {
@@ -29,16 +36,38 @@ Result<types::Schema> SchemaResolver::RowsOf(const conf::Source& source) const {
   return RowsOf(conf::QueryOf(source), input);
 }
 
-Result<types::Schema> SchemaResolver::RowsOf(const conf::Join& join) const {
+Result<JoinShape> SchemaResolver::ShapeOf(const conf::Join& join) const {
   auto left = RowsOf(join.left);
   if (!left.ok()) return left.error().WithContext(join.metadata.name + ": left");
-  types::Schema rows = std::move(*left);
+  JoinShape shape{std::move(*left), {}};
   for (const conf::JoinPart& part : join.join_parts) {
-    CATENA_TRY(GroupByShape shape, ShapeOf(*part.group_by));
+    CATENA_TRY(GroupByShape of_part, ShapeOf(*part.group_by));
     const std::string prefix = conf::ColumnPrefix(part);
-    for (const types::Field& field : shape.outputs.fields) {
-      rows.fields.push_back(types::Field{prefix + field.name, field.type});
+    for (const types::Field& field : of_part.outputs.fields) {
+      shape.parts.fields.push_back(types::Field{prefix + field.name, field.type});
     }
+  }
+  for (const conf::ExternalPart& part : join.externals) {
+    const types::Batch none = types::BatchBuilder(shape.left).Build();
+    CATENA_TRY(const types::Batch columns, ExternalColumns(part, none, 0));
+    for (const types::Field& field : columns.schema().fields) {
+      if (!shape.parts.Find(field.name)) shape.parts.fields.push_back(field);
+    }
+  }
+  return shape;
+}
+
+Result<types::Schema> SchemaResolver::RowsOf(const conf::Join& join) const {
+  CATENA_TRY(JoinShape shape, ShapeOf(join));
+  if (!join.derivations.empty()) {
+    auto derived =
+        sql::Derivations::Bind(database_, join.derivations, shape.parts, WithTime(shape.left));
+    if (!derived.ok()) return derived.error().WithContext(join.metadata.name);
+    shape.parts = derived->output();
+  }
+  types::Schema rows = std::move(shape.left);
+  for (const types::Field& field : shape.parts.fields) {
+    if (!rows.Find(field.name)) rows.fields.push_back(field);
   }
   return rows;
 }
@@ -64,13 +93,18 @@ Result<GroupByShape> SchemaResolver::ShapeOf(const conf::GroupBy& group_by) cons
       if (!is_key && field.name != "ts" && field.name != "ds") shape.inputs.fields.push_back(field);
     }
     shape.outputs = shape.inputs;
-    return shape;
+  } else {
+    auto windowed = aggregate::WindowedAggregator::Bind(group_by, *rows);
+    if (!windowed.ok()) return windowed.error().WithContext(name);
+    shape.inputs = windowed->rows().input_schema();
+    shape.outputs = windowed->output_schema();
   }
-  auto windowed = aggregate::WindowedAggregator::Bind(group_by, *rows);
-  if (!windowed.ok()) return windowed.error().WithContext(name);
-  shape.inputs = windowed->rows().input_schema();
-  shape.outputs = windowed->output_schema();
+  if (group_by.derivations.empty()) return shape;
+  auto derived =
+      sql::Derivations::Bind(database_, group_by.derivations, shape.outputs, WithTime(shape.keys));
+  if (!derived.ok()) return derived.error().WithContext(name);
+  shape.outputs = derived->output();
   return shape;
 }
 
-}  // namespace catena::streaming
+}  // namespace catena::fetch

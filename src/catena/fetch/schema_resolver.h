@@ -17,13 +17,21 @@
 #include "catena/sql/database.h"
 #include "catena/types/schema.h"
 
-namespace catena::streaming {
+namespace catena::fetch {
 
 struct GroupByShape {
   types::Schema keys;
-  types::Schema inputs;  // What raw rows hold; without aggregations the columns that pass through.
-  types::Schema outputs;
+  types::Schema inputs;   // What raw rows hold; without aggregations the columns that pass through.
+  types::Schema outputs;  // After derivations.
 };
+
+struct JoinShape {
+  types::Schema left;
+  types::Schema parts;
+};
+
+// With `ts` and `ds`, which derivations may read of a row's time.
+types::Schema WithTime(types::Schema schema);
 
 class SchemaResolver {
  public:
@@ -35,6 +43,8 @@ class SchemaResolver {
   Result<types::Schema> RowsOf(const conf::Source& source) const;
   Result<types::Schema> RowsOf(const conf::Query& query, const types::Schema& input) const;
   Result<types::Schema> RowsOf(const conf::Join& join) const;
+  // Before its derivations: left columns, then those of the parts.
+  Result<JoinShape> ShapeOf(const conf::Join& join) const;
   Result<GroupByShape> ShapeOf(const conf::GroupBy& group_by) const;
 
  private:
@@ -42,4 +52,4 @@ class SchemaResolver {
   std::function<Result<types::Schema>(const std::string& table)> tables_;
 };
 
-}  // namespace catena::streaming
+}  // namespace catena::fetch

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/sources/mutations.h"
+
+#include <algorithm>
+#include <tuple>
+#include <unordered_map>
+
+#include "catena/aggregate/window/sawtooth.h"
+#include "catena/base/log.h"
+#include "catena/sql/quote.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::batch {
+namespace {
+
+constexpr char kMutationTime[] = "mutation_ts";
+constexpr char kReversal[] = "is_before";
+// Behind every row of a snapshot of the same time, whatever its source order.
+constexpr uint64_t kMutationOrder = uint64_t{1} << 59;
+constexpr uint64_t kFoldedRowsMax = uint64_t{1} << 28;
+
+conf::Expression ColumnExpression(const std::string& name) { return {name, sql::QuoteName(name)}; }
+
+// The mutation table as a source of its own, whose rows carry mutation time and reversal.
+Result<conf::Source> MutationSource(const BatchContext& context,
+                                    const conf::EntitySource& entities) {
+  conf::EntitySource mutations = entities;
+  mutations.snapshot_table = entities.mutation_table;
+  conf::Query& query = mutations.query;
+  if (!query.has_selects) {
+    CATENA_TRY(const table::Table table, context.warehouse->Find(entities.mutation_table));
+    CATENA_TRY(const types::Schema columns, table.SchemaOf());
+    for (const types::Field& field : columns.fields) {
+      if (field.name == kMutationTime || field.name == kReversal) continue;
+      query.selects.emplace_back(field.name, ColumnExpression(field.name));
+    }
+    query.has_selects = true;
+  }
+  const auto select = [&](const char* name, const conf::Expression& given) {
+    std::erase_if(query.selects, [&](const auto& other) { return other.first == name; });
+    query.selects.emplace_back(name, given.spark.empty() ? ColumnExpression(name) : given);
+  };
+  select(kMutationTime, query.mutation_time_column);
+  select(kReversal, query.reversal_column);
+  return conf::Source(std::move(mutations));
+}
+
+// Rows of snapshots and mutations as one: who lives when.
+struct Lives {
+  types::Batch rows;
+  std::vector<int64_t> times;
+  std::vector<uint64_t> orders;
+  std::vector<uint32_t> groups;
+  std::vector<int64_t> born;  // kNoTime: in the snapshot.
+  std::vector<int64_t> died;  // INT64_MAX: lives on.
+};
+
+struct Mutation {
+  uint32_t group;
+  int64_t time;
+  bool reversal;
+  uint32_t row;  // Of Lives.
+};
+
+class MutationReader {
+ public:
+  MutationReader(const conf::GroupBy& group_by, const types::Schema& schema, const KeyIndex& keys,
+                 Lives* lives)
+      : keys_(keys), reader_(schema, group_by.key_columns), schema_(schema), lives_(lives) {}
+
+  Status Read(const BatchContext& context, const conf::Source& source,
+              const table::PartitionRange& range, uint64_t source_bits) {
+    SourceRequest request{range, {}};
+    for (const types::Field& field : schema_.fields) request.columns.push_back(field.name);
+    request.columns.insert(request.columns.end(), {kMutationTime, kReversal});
+    CATENA_TRY(const types::Schema given, SchemaOfSource(context, source, request));
+    CATENA_RETURN_IF_ERROR(Check(given));
+    has_time_ = !conf::QueryOf(source).time_column.spark.empty();
+    return ScanSource(context, source, request, [&](const SourceRows& piece) {
+      Add(piece, source_bits);
+      return Status();
+    });
+  }
+
+  std::vector<Mutation> Take(std::vector<types::Batch>* pieces) {
+    pieces->insert(pieces->end(), pieces_.begin(), pieces_.end());
+    return std::move(mutations_);
+  }
+
+ private:
+  Status Check(const types::Schema& given) const {
+    for (size_t i = 0; i < schema_.size(); ++i) {
+      if (given.fields[i] == schema_.fields[i]) continue;
+      return InvalidConf(
+          "the mutation table gives another type than the snapshots; cast them "
+          "alike in the selects: " +
+          given.fields[i].name + " " + types::TypeName(given.fields[i].type) + " and " +
+          types::TypeName(schema_.fields[i].type));
+    }
+    const types::Kind time = given.fields[schema_.size()].type.kind;
+    if (time != types::Kind::kLong && time != types::Kind::kTimestamp) {
+      return InvalidConf("the mutation time must be LONG, milliseconds since 1970; it is " +
+                         types::TypeName(given.fields[schema_.size()].type));
+    }
+    const types::DataType& reversal = given.fields[schema_.size() + 1].type;
+    if (reversal.kind == types::Kind::kBool) return Status();
+    return InvalidConf("the reversal column must be BOOLEAN; it is " + types::TypeName(reversal));
+  }
+
+  void Add(const SourceRows& piece, uint64_t source_bits) {
+    std::vector<std::string> names;
+    for (const types::Field& field : schema_.fields) names.push_back(field.name);
+    const types::Batch rows = piece.rows.Select(names);
+    const types::Column& mutated = *piece.rows.Find(kMutationTime);
+    const types::Column& reversal = *piece.rows.Find(kReversal);
+    std::vector<uint32_t> taken;
+    for (size_t row = 0; row < rows.rows(); ++row) {
+      if (piece.times[row] == kNoTime || mutated.IsNull(row) || !reader_.Read(rows, row, &key_)) {
+        continue;
+      }
+      const int64_t time = mutated.Values<int64_t>()[row];
+      // What happened before the day is in its snapshot already.
+      if (time < ToMillis(piece.days[row].Start())) continue;
+      KeyReader::AppendDay(piece.days[row] - 1, &key_);
+      const uint32_t group = keys_.Find(key_);
+      if (group == kNoGroup) continue;
+      taken.push_back(static_cast<uint32_t>(row));
+      const bool before = !reversal.IsNull(row) && reversal.Values<int8_t>()[row] != 0;
+      mutations_.push_back({group, time, before, static_cast<uint32_t>(lives_->times.size())});
+      // Without a time column a row has that of its snapshot: the end of the day before.
+      lives_->times.push_back(has_time_ ? piece.times[row] : ToMillis(piece.days[row].Start()) - 1);
+      lives_->orders.push_back(piece.orders[row] | source_bits | kMutationOrder);
+      lives_->groups.push_back(group);
+      lives_->born.push_back(time);
+      lives_->died.push_back(before ? time : INT64_MAX);
+    }
+    if (!taken.empty()) pieces_.push_back(rows.Take(taken));
+  }
+
+  const KeyIndex& keys_;
+  KeyReader reader_;
+  const types::Schema& schema_;
+  Lives* lives_;
+  bool has_time_ = false;  // Of the source at hand.
+  std::vector<types::Batch> pieces_;
+  std::vector<Mutation> mutations_;
+  std::string key_;
+};
+
+// Lets each before-image end the life of a row that is equal to it. Within one instant rows are
+// born before others die: equal rows can stand for each other, so the order in the file is nobody's
+// business. Mutations come out sorted by group and time.
+void MatchReversals(std::vector<Mutation>* mutations, Lives* lives) {
+  std::sort(mutations->begin(), mutations->end(), [&](const Mutation& a, const Mutation& b) {
+    return std::tie(a.group, a.time, a.reversal, a.row) <
+           std::tie(b.group, b.time, b.reversal, b.row);
+  });
+  std::vector<bool> changes(
+      lives->groups.empty() ? 0
+                            : 1 + *std::max_element(lives->groups.begin(), lives->groups.end()));
+  for (const Mutation& mutation : *mutations) {
+    if (mutation.reversal) changes[mutation.group] = true;
+  }
+  std::vector<size_t> columns(lives->rows.width());
+  for (size_t i = 0; i < columns.size(); ++i) columns[i] = i;
+  const types::RowCodec codec(lives->rows.schema());
+  const auto bytes_of = [&](uint32_t row) {
+    std::string bytes =
+        std::to_string(lives->groups[row]) + ' ' + std::to_string(lives->times[row]) + ' ';
+    codec.Encode(lives->rows, columns, row, &bytes);
+    return bytes;
+  };
+  std::unordered_multimap<std::string, uint32_t> living;
+  for (uint32_t row = 0; row < lives->groups.size(); ++row) {
+    if (lives->born[row] == kNoTime && changes[lives->groups[row]]) {
+      living.emplace(bytes_of(row), row);
+    }
+  }
+  uint64_t without_row = 0;
+  for (const Mutation& mutation : *mutations) {
+    if (!changes[mutation.group]) continue;
+    const std::string bytes = bytes_of(mutation.row);
+    if (!mutation.reversal) {
+      living.emplace(bytes, mutation.row);
+    } else if (const auto at = living.find(bytes); at != living.end()) {
+      lives->died[at->second] = mutation.time;
+      living.erase(at);
+    } else {
+      ++without_row;
+    }
+  }
+  if (without_row > 0) {
+    CATENA_LOG_WARN("reversals_without_row", "count={}", without_row);
+  }
+}
+
+// Queries of one group between two of its mutations see the same rows.
+struct Stretches {
+  std::vector<uint32_t> of_query;  // By left row; kNoGroup: none.
+  std::vector<uint32_t> events;    // Rows of Lives, stretch after stretch, sorted within.
+  std::vector<uint32_t> begin = {0};
+};
+
+Result<Stretches> MakeStretches(const Lives& lives, const std::vector<Mutation>& mutations,
+                                const KeyIndex& keys, const MutationQueries& queries) {
+  const Groups rows = GroupRows(lives.groups, keys.size(), lives.times, lives.orders);
+  const Groups asked = GroupRows(queries.groups, keys.size(), queries.times, {});
+  Stretches stretches;
+  stretches.of_query.assign(queries.groups.size(), kNoGroup);
+  size_t next = 0;  // Mutation.
+  for (uint32_t group = 0; group < keys.size(); ++group) {
+    while (next < mutations.size() && mutations[next].group < group) ++next;
+    int64_t seen = kNoTime;  // The last mutation that is visible.
+    bool first = true;
+    for (uint32_t i = asked.begin[group]; i < asked.begin[group + 1]; ++i) {
+      const uint32_t query = asked.rows[i];
+      bool changed = first;
+      first = false;
+      for (; next < mutations.size() && mutations[next].group == group &&
+             mutations[next].time < queries.times[query];
+           ++next) {
+        seen = mutations[next].time;
+        changed = true;
+      }
+      if (changed) {
+        for (uint32_t r = rows.begin[group]; r < rows.begin[group + 1]; ++r) {
+          const uint32_t row = rows.rows[r];
+          if (lives.born[row] <= seen && seen < lives.died[row]) stretches.events.push_back(row);
+        }
+        if (stretches.events.size() > kFoldedRowsMax) {
+          return Unsupported(
+              "too many rows live between the mutations of one pass (more than 2^28); choose a "
+              "shorter range, or make the GroupBy SNAPSHOT");
+        }
+        stretches.begin.push_back(static_cast<uint32_t>(stretches.events.size()));
+      }
+      stretches.of_query[query] = static_cast<uint32_t>(stretches.begin.size() - 2);
+    }
+  }
+  return stretches;
+}
+
+}  // namespace
+
+Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
+    const BatchContext& context, const conf::GroupBy& group_by,
+    const aggregate::WindowedAggregator& windowed, const table::PartitionRange& range,
+    const GroupByRows& snapshots, const KeyIndex& keys, const MutationQueries& queries) {
+  Lives lives{{}, snapshots.times, snapshots.orders, snapshots.groups, {}, {}};
+  lives.born.assign(lives.times.size(), kNoTime);
+  lives.died.assign(lives.times.size(), INT64_MAX);
+  const types::Schema schema = snapshots.rows.schema();
+  MutationReader reader(group_by, schema, keys, &lives);
+  for (size_t i = 0; i < group_by.sources.size(); ++i) {
+    const auto& entities = std::get<conf::EntitySource>(group_by.sources[i]);
+    CATENA_TRY(const conf::Source source, MutationSource(context, entities));
+    CATENA_RETURN_IF_ERROR(reader.Read(context, source, range, uint64_t{i} << kSourceShift)
+                               .WithContext(entities.mutation_table));
+  }
+  std::vector<types::Batch> pieces = {snapshots.rows};
+  std::vector<Mutation> mutations = reader.Take(&pieces);
+  lives.rows = types::Concat(pieces);
+  MatchReversals(&mutations, &lives);
+  CATENA_TRY(const Stretches stretches, MakeStretches(lives, mutations, keys, queries));
+  const Groups asked = GroupRows(stretches.of_query, stretches.begin.size() - 1, queries.times, {});
+  aggregate::SawtoothInput input;
+  input.events = &lives.rows;
+  input.event_times = lives.times;
+  input.event_orders = lives.orders;
+  input.event_rows = stretches.events;
+  input.event_begin = stretches.begin;
+  input.query_times = queries.times;
+  input.query_rows = asked.rows;
+  input.query_begin = asked.begin;
+  input.output_rows = queries.groups.size();
+  return aggregate::AnswerQueries(windowed, input);
+}
+
+}  // namespace catena::batch
