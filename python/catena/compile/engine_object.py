@@ -6,9 +6,10 @@ sql       {Spark expression as it stands in the conf: the DuckDB expression}; pl
           and `*` are left out
 schemas   {table: [[column, TYPE], ...]} of every table the conf reads whose columns are known
 inferred  sentences: what the compiler filled in
+query     of a StagingQuery: {duckdb: the query in DuckDB's SQL, tables: [those it reads]}
 """
 
-from catena.compile import output_columns, sql
+from catena.compile import output_columns, query_sql, sql
 from catena.compile.node import Violation, notes_of
 
 VERSION = 1
@@ -79,13 +80,14 @@ def column_types(conf, schemas, scope=None, found=None):
                 found[id(inner["query"])] = output_columns.input_columns(conf, schemas)
         if "derivations" in conf and "joinParts" in conf:
             columns, complete = output_columns.base_join_columns(conf, schemas)
-            found[id(conf["derivations"])] = {c.name: c.type for c in columns} if complete else None
+            given = {c.name: c.type for c in columns}
+            known = output_columns.with_derived(given, conf["derivations"] or [])
+            found[id(conf["derivations"])] = known if complete else None
         elif "derivations" in conf and "sources" in conf:
             columns, complete = output_columns.base_group_by_columns(conf, schemas)
-            keys = {k: None for k in conf.get("keyColumns") or []}
-            found[id(conf["derivations"])] = (
-                {**keys, **{c.name: c.type for c in columns}} if complete else None
-            )
+            given = output_columns.key_types(conf, schemas) | {c.name: c.type for c in columns}
+            known = output_columns.with_derived(given, conf["derivations"] or [])
+            found[id(conf["derivations"])] = known if complete else None
         for field, value in conf.items():
             if field not in ("metaData", "metadata", "catena"):
                 column_types(value, schemas, None, found)
@@ -95,6 +97,8 @@ def column_types(conf, schemas, scope=None, found=None):
 def build(conf, schemas, default_where=None) -> tuple[dict, list[Violation]]:
     """The object for one conf, and every expression that cannot be translated."""
     name = (conf.get("metaData") or {}).get("name") or ""
+    if isinstance(conf.get("query"), str):
+        return _build_staging_query(conf, name, schemas, default_where)
     translations, violations = {}, []
     known = merged_types(conf, schemas)
     for path, text, where in expressions(conf):
@@ -118,6 +122,40 @@ def build(conf, schemas, default_where=None) -> tuple[dict, list[Violation]]:
         "schemas": {t: columns for t, columns in learned.items() if columns is not None},
         "inferred": notes_of(conf),
     }, violations
+
+
+def _build_staging_query(conf, name, schemas, default_where) -> tuple[dict, list[Violation]]:
+    where = getattr(conf, "where", None) or default_where
+    extra = {"version": VERSION, "sql": {}, "schemas": {}, "inferred": notes_of(conf)}
+    violations = []
+    if conf.get("setups"):
+        violations.append(
+            Violation(
+                "setups run in Spark only; write the query without functions that they define",
+                where,
+                name,
+                "setups",
+            )
+        )
+    if conf.get("createView"):
+        violations.append(
+            Violation(
+                "there is no catalog that could hold a view; leave createView out, and the rows "
+                "are computed day by day",
+                where,
+                name,
+                "createView",
+            )
+        )
+    try:
+        query = query_sql.translate_query(conf["query"], schemas)
+    except sql.SqlError as error:
+        return extra, [*violations, Violation(str(error), where, name, "query")]
+    extra["query"] = {"duckdb": query.duckdb, "tables": query.tables}
+    for table in query.tables:
+        if (columns := schemas.get(table)) is not None:
+            extra["schemas"][table] = columns
+    return extra, violations
 
 
 def merged_types(conf, schemas) -> dict[str, str]:

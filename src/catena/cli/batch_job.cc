@@ -50,8 +50,20 @@ void DeclareBatch(Flags* flags, BatchFlags* given) {
 }
 
 Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& given) {
+  CATENA_TRY(conf::Conf conf, OpenConf(settings, given.conf_path));
+  CATENA_TRY(BatchJob job, OpenTables(settings, given, conf.metadata().name, conf.path));
+  job.conf_ = std::move(conf);
+  for (const std::string& sentence : job.conf_.inferred) {
+    CATENA_LOG_DEBUG("inferred", "{}", sentence);
+  }
+  return job;
+}
+
+Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags& given,
+                                      const std::string& name, const std::string& path) {
   BatchJob job;
-  CATENA_TRY(job.conf_, OpenConf(settings, given.conf_path));
+  job.name_ = name;
+  job.path_ = path;
   job.asked_.end = Date::Of(SystemClock().Now()) - 1;
   if (!given.end_date.empty()) {
     CATENA_TRY(job.asked_.end, ReadDate("--end-date", given.end_date));
@@ -82,9 +94,6 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
   }
   job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
-  for (const std::string& sentence : job.conf_.inferred) {
-    CATENA_LOG_DEBUG("inferred", "{}", sentence);
-  }
   return job;
 }
 
@@ -99,8 +108,8 @@ Status BatchJob::Finish(const BatchFlags& given, const batch::RunReport& report,
 }
 
 Status BatchJob::KeepReport(const BatchFlags& given, Json report, const Status& outcome) const {
-  report["name"] = conf_.metadata().name;
-  report["conf"] = conf_.path;
+  report["name"] = name_;
+  report["conf"] = path_;
   report["start_date"] = asked_.start ? Json(FormatDate(*asked_.start)) : Json();
   report["end_date"] = FormatDate(asked_.end);
   report["started"] = FormatTimestamp(started_);
@@ -108,7 +117,7 @@ Status BatchJob::KeepReport(const BatchFlags& given, Json report, const Status& 
   report["error"] = outcome.ok() ? Json() : Json(outcome.error().message);
   std::string path = given.report;
   if (path.empty()) {
-    CATENA_TRY(path, ReportPath(*warehouse_, conf_.metadata().name, started_));
+    CATENA_TRY(path, ReportPath(*warehouse_, name_, started_));
   }
   CATENA_RETURN_IF_ERROR(ReplaceFile(path, PrettyJson(report) + "\n"));
   CATENA_LOG_INFO("report_kept", "path={}", path);

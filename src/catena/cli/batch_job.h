@@ -41,6 +41,9 @@ class BatchJob {
 
   // Reads the flags and opens everything; `end_date` absent is yesterday.
   static Result<BatchJob> Open(const Settings& settings, const BatchFlags& given);
+  // The same without the conf, which is of another kind: its name and path, for the report.
+  static Result<BatchJob> OpenTables(const Settings& settings, const BatchFlags& given,
+                                     const std::string& name, const std::string& path);
   const batch::BatchContext& context() const { return context_; }
   const conf::Conf& conf() const { return conf_; }
   const plan::DaysAsked& asked() const { return asked_; }
@@ -53,6 +56,8 @@ class BatchJob {
   Status KeepReport(const BatchFlags& given, Json report, const Status& outcome) const;
 
   conf::Conf conf_;
+  std::string name_;
+  std::string path_;
   plan::DaysAsked asked_;
   std::unique_ptr<sql::Database> database_;
   std::unique_ptr<table::Warehouse> warehouse_;

@@ -48,7 +48,7 @@ Error NoSuchConf(const Settings& settings, const std::string& path) {
 
 }  // namespace
 
-Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path) {
+Result<std::string> ConfPath(const Settings& settings, const std::string& path) {
   if (path.ends_with(".py")) {
     return InvalidConf(
         "a conf is what `catena compile` makes of a Python file, below production/: " + path);
@@ -56,12 +56,17 @@ Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path) {
   std::error_code code;
   for (const fs::path& place :
        {fs::path(path), fs::path(settings.repository) / path, Production(settings) / path}) {
-    if (fs::is_regular_file(place, code)) return conf::ReadConf(place.string());
+    if (fs::is_regular_file(place, code)) return place.string();
     if (fs::is_directory(place, code)) {
       return InvalidConf("a conf is a file, this is a folder: " + place.string());
     }
   }
   return NoSuchConf(settings, path);
+}
+
+Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path) {
+  CATENA_TRY(const std::string place, ConfPath(settings, path));
+  return conf::ReadConf(place);
 }
 
 Result<std::vector<conf::Conf>> OpenConfs(const Settings& settings,

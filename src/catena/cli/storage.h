@@ -22,6 +22,8 @@ namespace catena::cli {
 
 // `path` as given, else below the repository, else below its production/.
 Result<conf::Conf> OpenConf(const Settings& settings, const std::string& path);
+// Where that is.
+Result<std::string> ConfPath(const Settings& settings, const std::string& path);
 Result<std::vector<conf::Conf>> OpenConfs(const Settings& settings,
                                           const std::vector<std::string>& paths);
 // Every GroupBy and Join below <repository>/production; kInvalidConf when there is none.

@@ -77,6 +77,11 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
   }
 }
 
+Result<std::string> Table::SelectSql() const {
+  CATENA_TRY(const auto facts, Facts());
+  return TableSql(*facts, PartitionRange::All());
+}
+
 Result<types::Schema> Table::SchemaOf() const {
   CATENA_TRY(const auto facts, Facts());
   return facts->schema;

@@ -109,6 +109,9 @@ class Table {
   Result<types::Schema> SchemaOf() const;
   Result<TableDescription> Describe() const;
 
+  // All rows and columns, `ds` among them, as what stands after FROM.
+  Result<std::string> SelectSql() const;
+
   // A range without partitions gives no batch; see SchemaOfScan for what the batches look like.
   Status Scan(const ScanRequest& request, const sql::Database::Visit& visit) const;
   Result<types::Schema> SchemaOfScan(const ScanRequest& request) const;
