@@ -90,7 +90,7 @@ std::string Lines(const std::vector<Command>& commands, const std::string& group
   std::string text;
   for (const Command& command : commands) {
     if (command.group != group) continue;
-    text += fmt::format("  {:<20} {}\n", command.name, Wrap(command.summary, 23));
+    text += fmt::format("  {:<23} {}\n", command.name, Wrap(command.summary, 26));
   }
   return text;
 }
@@ -112,7 +112,7 @@ std::string ProgramHelp(const std::vector<Command>& commands) {
   for (const std::string& group : GroupsOf(commands)) {
     text += "\n" + group + ":\n";
     if (group == GroupsOf(commands).front()) {
-      text += fmt::format("  {:<20} {}\n", "compile",
+      text += fmt::format("  {:<23} {}\n", "compile",
                           "Turn Python definitions into compiled confs (catena-compile).");
     }
     text += Lines(commands, group);
@@ -128,7 +128,7 @@ std::string FamilyHelp(const std::vector<Command>& commands, const std::string& 
   std::string text = "Usage: catena " + word + " <verb> [flags]\n\n";
   for (const Command& command : commands) {
     if (!command.name.starts_with(word + " ")) continue;
-    text += fmt::format("  {:<20} {}\n", command.name, Wrap(command.summary, 23));
+    text += fmt::format("  {:<23} {}\n", command.name, Wrap(command.summary, 26));
   }
   return text;
 }
