@@ -46,6 +46,8 @@ def test_features_are_those_of_the_backfill_of_the_same_logs(repository, kafka_b
     rows = random_rows(rng, 1500, now - 2 * HOUR, now - MINUTE)
     produce(repository, rows)
     process = repository.start("stream", *STREAM, "--kafka-bootstrap", kafka_broker.address)
+    repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready", process,
+                          "stream")  # Before, there may be no state to ask about.
     repository.wait_until(lambda: folded(repository) == expected_counts(rows), "all is folded",
                           process, "stream")
     asked = asked_of(rng, now - 100 * MINUTE, now - MINUTE, 200)
