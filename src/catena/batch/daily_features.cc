@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "catena/aggregate/window/resolution.h"
-#include "catena/aggregate/window/sawtooth.h"
 
 namespace catena::batch {
 namespace {
@@ -71,23 +70,6 @@ std::vector<Date> DaysOfGroups(const KeyIndex& keys) {
   return days;
 }
 
-std::vector<types::ColumnPtr> Answer(const aggregate::WindowedAggregator& windowed,
-                                     const GroupByRows& events, const Groups& groups,
-                                     const Asked& asked) {
-  const Groups queries = GroupRows(asked.groups, groups.begin.size() - 1, asked.times, {});
-  aggregate::SawtoothInput input;
-  input.events = &events.rows;
-  input.event_times = events.times;
-  input.event_orders = events.orders;
-  input.event_rows = groups.rows;
-  input.event_begin = groups.begin;
-  input.query_times = asked.times;
-  input.query_rows = queries.rows;
-  input.query_begin = queries.begin;
-  input.output_rows = asked.groups.size();
-  return aggregate::AnswerQueries(windowed, input);
-}
-
 }  // namespace
 
 table::PartitionRange SourceRange(const conf::GroupBy& group_by,
@@ -128,7 +110,7 @@ Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
   CATENA_TRY(const auto windowed,
              aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
   features.rows = events.rows.Select(group_by.key_columns).Take(first_rows);
-  const auto answers = Answer(windowed, events, groups, asked);
+  const auto answers = AnswerQueries(windowed, events, groups, asked.groups, asked.times);
   for (size_t i = 0; i < answers.size(); ++i) {
     features.rows.AddColumn(windowed.outputs()[i].name, answers[i]);
   }

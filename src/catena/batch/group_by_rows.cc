@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "catena/aggregate/window/sawtooth.h"
 #include "catena/base/bytes.h"
 #include "catena/batch/element_wise_lengths.h"
 #include "catena/batch/sources/source_range.h"
@@ -239,6 +240,24 @@ Status RequireSupported(const conf::GroupBy& group_by) {
                        "only entities pass through");
   }
   return Status();
+}
+
+std::vector<types::ColumnPtr> AnswerQueries(const aggregate::WindowedAggregator& windowed,
+                                            const GroupByRows& events, const Groups& groups,
+                                            std::span<const uint32_t> query_groups,
+                                            std::span<const int64_t> query_times) {
+  const Groups queries = GroupRows(query_groups, groups.begin.size() - 1, query_times, {});
+  aggregate::SawtoothInput input;
+  input.events = &events.rows;
+  input.event_times = events.times;
+  input.event_orders = events.orders;
+  input.event_rows = groups.rows;
+  input.event_begin = groups.begin;
+  input.query_times = query_times;
+  input.query_rows = queries.rows;
+  input.query_begin = queries.begin;
+  input.output_rows = query_groups.size();
+  return aggregate::AnswerQueries(windowed, input);
 }
 
 Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& group_by,

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <map>
+#include <span>
+#include <vector>
 
 #include "catena/aggregate/windowed_aggregator.h"
 #include "catena/batch/key_index.h"
@@ -46,6 +48,13 @@ Result<types::Schema> SchemaOfValues(const BatchContext& context, const conf::Gr
 
 Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::GroupBy& group_by,
                                     const GroupByRead& read, KeyIndex* keys);
+
+// One column per output. Value i is the answer at query_times[i] of group query_groups[i], null
+// when that is kNoGroup. `groups` are rows of `events`, sorted within by (time, order).
+std::vector<types::ColumnPtr> AnswerQueries(const aggregate::WindowedAggregator& windowed,
+                                            const GroupByRows& events, const Groups& groups,
+                                            std::span<const uint32_t> query_groups,
+                                            std::span<const int64_t> query_times);
 
 // The id of a row's key, or kNoGroup; `key` is room for its bytes. Days go into the key by_day.
 class KeyReader {

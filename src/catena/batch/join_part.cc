@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "catena/aggregate/window/sawtooth.h"
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/sources/mutations.h"
@@ -86,24 +85,6 @@ table::PartitionRange RangeOf(const conf::GroupBy& group_by, const PartQueries& 
   return range;
 }
 
-std::vector<types::ColumnPtr> Aggregate(const aggregate::WindowedAggregator& windowed,
-                                        const GroupByRows& events, const PartQueries& queries) {
-  const size_t groups = queries.keys.size();
-  const Groups event_groups = GroupRows(events.groups, groups, events.times, events.orders);
-  const Groups query_groups = GroupRows(queries.groups, groups, queries.times, {});
-  aggregate::SawtoothInput input;
-  input.events = &events.rows;
-  input.event_times = events.times;
-  input.event_orders = events.orders;
-  input.event_rows = event_groups.rows;
-  input.event_begin = event_groups.begin;
-  input.query_times = queries.times;
-  input.query_rows = query_groups.rows;
-  input.query_begin = query_groups.begin;
-  input.output_rows = queries.groups.size();
-  return aggregate::AnswerQueries(windowed, input);
-}
-
 // Of two rows of one key in one snapshot the first encountered counts.
 std::vector<types::ColumnPtr> PassThrough(const types::Schema& values, const GroupByRows& rows,
                                           const PartQueries& queries) {
@@ -157,7 +138,9 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
     CATENA_TRY(answers, AnswerThroughMutations(context, group_by, windowed, {first, last}, events,
                                                queries.keys, {queries.groups, queries.times}));
   } else {
-    answers = Aggregate(windowed, events, queries);
+    const Groups groups =
+        GroupRows(events.groups, queries.keys.size(), events.times, events.orders);
+    answers = AnswerQueries(windowed, events, groups, queries.groups, queries.times);
   }
   for (size_t i = 0; i < answers.size(); ++i) {
     columns.AddColumn(prefix + windowed.outputs()[i].name, answers[i]);

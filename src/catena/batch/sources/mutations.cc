@@ -5,7 +5,6 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "catena/aggregate/window/sawtooth.h"
 #include "catena/base/log.h"
 #include "catena/sql/quote.h"
 #include "catena/types/row_codec.h"
@@ -46,11 +45,7 @@ Result<conf::Source> MutationSource(const BatchContext& context,
 }
 
 // Rows of snapshots and mutations as one: who lives when.
-struct Lives {
-  types::Batch rows;
-  std::vector<int64_t> times;
-  std::vector<uint64_t> orders;
-  std::vector<uint32_t> groups;
+struct Lives : GroupByRows {
   std::vector<int64_t> born;  // kNoTime: in the snapshot.
   std::vector<int64_t> died;  // INT64_MAX: lives on.
 };
@@ -197,8 +192,7 @@ void MatchReversals(std::vector<Mutation>* mutations, Lives* lives) {
 // Queries of one group between two of its mutations see the same rows.
 struct Stretches {
   std::vector<uint32_t> of_query;  // By left row; kNoGroup: none.
-  std::vector<uint32_t> events;    // Rows of Lives, stretch after stretch, sorted within.
-  std::vector<uint32_t> begin = {0};
+  Groups lives{{}, {0}};           // Rows of Lives by stretch, sorted within.
 };
 
 Result<Stretches> MakeStretches(const Lives& lives, const std::vector<Mutation>& mutations,
@@ -225,16 +219,18 @@ Result<Stretches> MakeStretches(const Lives& lives, const std::vector<Mutation>&
       if (changed) {
         for (uint32_t r = rows.begin[group]; r < rows.begin[group + 1]; ++r) {
           const uint32_t row = rows.rows[r];
-          if (lives.born[row] <= seen && seen < lives.died[row]) stretches.events.push_back(row);
+          if (lives.born[row] <= seen && seen < lives.died[row]) {
+            stretches.lives.rows.push_back(row);
+          }
         }
-        if (stretches.events.size() > kFoldedRowsMax) {
+        if (stretches.lives.rows.size() > kFoldedRowsMax) {
           return Unsupported(
               "too many rows live between the mutations of one pass (more than 2^28); choose a "
               "shorter range, or make the GroupBy SNAPSHOT");
         }
-        stretches.begin.push_back(static_cast<uint32_t>(stretches.events.size()));
+        stretches.lives.begin.push_back(static_cast<uint32_t>(stretches.lives.rows.size()));
       }
-      stretches.of_query[query] = static_cast<uint32_t>(stretches.begin.size() - 2);
+      stretches.of_query[query] = static_cast<uint32_t>(stretches.lives.begin.size() - 2);
     }
   }
   return stretches;
@@ -246,7 +242,7 @@ Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
     const BatchContext& context, const conf::GroupBy& group_by,
     const aggregate::WindowedAggregator& windowed, const table::PartitionRange& range,
     const GroupByRows& snapshots, const KeyIndex& keys, const MutationQueries& queries) {
-  Lives lives{{}, snapshots.times, snapshots.orders, snapshots.groups, {}, {}};
+  Lives lives{snapshots, {}, {}};
   lives.born.assign(lives.times.size(), kNoTime);
   lives.died.assign(lives.times.size(), INT64_MAX);
   const types::Schema schema = snapshots.rows.schema();
@@ -262,18 +258,7 @@ Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
   lives.rows = types::Concat(pieces);
   MatchReversals(&mutations, &lives);
   CATENA_TRY(const Stretches stretches, MakeStretches(lives, mutations, keys, queries));
-  const Groups asked = GroupRows(stretches.of_query, stretches.begin.size() - 1, queries.times, {});
-  aggregate::SawtoothInput input;
-  input.events = &lives.rows;
-  input.event_times = lives.times;
-  input.event_orders = lives.orders;
-  input.event_rows = stretches.events;
-  input.event_begin = stretches.begin;
-  input.query_times = queries.times;
-  input.query_rows = asked.rows;
-  input.query_begin = asked.begin;
-  input.output_rows = queries.groups.size();
-  return aggregate::AnswerQueries(windowed, input);
+  return AnswerQueries(windowed, lives, stretches.lives, stretches.of_query, queries.times);
 }
 
 }  // namespace catena::batch
