@@ -127,35 +127,22 @@ def build(conf, schemas, default_where=None) -> tuple[dict, list[Violation]]:
 def _build_staging_query(conf, name, schemas, default_where) -> tuple[dict, list[Violation]]:
     where = getattr(conf, "where", None) or default_where
     extra = {"version": VERSION, "sql": {}, "schemas": {}, "inferred": notes_of(conf)}
-    violations = []
-    if conf.get("setups"):
-        violations.append(
-            Violation(
-                "setups run in Spark only; write the query without functions that they define",
-                where,
-                name,
-                "setups",
-            )
+    if spark_only := [field for field in ("setups", "createView") if conf.get(field)]:
+        # Chronon runs it as it is, so the conf stays whole; the engine refuses to run it, by name.
+        extra["inferred"].append(
+            f"{' and '.join(spark_only)}: this StagingQuery runs in Spark only, catena reads the "
+            f"table that Spark writes"
         )
-    if conf.get("createView"):
-        violations.append(
-            Violation(
-                "there is no catalog that could hold a view; leave createView out, and the rows "
-                "are computed day by day",
-                where,
-                name,
-                "createView",
-            )
-        )
+        return extra, []
     try:
         query = query_sql.translate_query(conf["query"], schemas)
     except sql.SqlError as error:
-        return extra, [*violations, Violation(str(error), where, name, "query")]
+        return extra, [Violation(str(error), where, name, "query")]
     extra["query"] = {"duckdb": query.duckdb, "tables": query.tables}
     for table in query.tables:
         if (columns := schemas.get(table)) is not None:
             extra["schemas"][table] = columns
-    return extra, violations
+    return extra, []
 
 
 def merged_types(conf, schemas) -> dict[str, str]:

@@ -80,6 +80,19 @@ def test_an_untranslatable_conf_fails_alone(tmp_path, capsys, repo):
     assert "wheres[1]" in captured.err and "broken.json:1: not JSON" in captured.err
 
 
+@pytest.mark.parametrize("field,value", [("setups", ["CREATE TEMPORARY FUNCTION cell AS 'x.C'"]),
+                                         ("createView", True)])  # fmt: skip
+def test_a_staging_query_for_spark_only_stays_whole(repo, field, value):
+    conf = {"metaData": {"name": "team.q"}, "query": "SELECT cell(a) AS b, ds FROM n.t",
+            field: value}  # fmt: skip
+    path = repo.write("q.json", json.dumps(conf))
+    result = compiler.extend_confs(path, repo.root, binary=NO_BINARY)
+    assert not result.violations
+    extra = result.confs["q.json"].pop("catena")
+    assert result.confs["q.json"] == conf and "query" not in extra
+    assert [note.split(":")[0] for note in extra["inferred"]] == [field]
+
+
 @pytest.mark.parametrize("text,said", [("[1]", "not a compiled conf"), ("{", "not JSON")])
 def test_a_named_file_must_be_a_conf(repo, capsys, text, said):
     path = repo.write("x.json", text)
