@@ -70,6 +70,16 @@ TEST(ConfTest, RefusesTwoOutputsOfOneName) {
   }
 }
 
+TEST(ConfTest, WhatToWaitForIsNoPartOfATable) {
+  const char* text = R"({"metaData": {"name": "g"}, "keyColumns": ["k"],
+    "sources": [{"entities": {"snapshotTable": "t.s", "mutationTable": "t.m/hr=00:00"}}]})";
+  const auto conf = ParseConf(*ParseJson(text, "test"), "g");
+  ASSERT_TRUE(conf.ok()) << conf.error().message;
+  const auto& source = std::get<EntitySource>(conf->group_by()->sources[0]);
+  EXPECT_EQ(source.snapshot_table, "t.s");
+  EXPECT_EQ(source.mutation_table, "t.m");
+}
+
 TEST(ConfTest, NamesEveryViolationWithItsPath) {
   const char* text = R"json({"metaData": {"name": "a/../b",
       "customJson": "{\"exact_windows\": \"yes\"}"}, "keyColumns": [],

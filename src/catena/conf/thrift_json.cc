@@ -72,6 +72,11 @@ Query Reader::ReadQuery(const Json& json, const std::string& path) {
   return query;
 }
 
+// Chronon's tables may carry what to wait for behind a slash: `ns.table/hr=00:00`.
+std::string WithoutSubPartition(const std::string& table) {
+  return table.substr(0, table.find('/'));
+}
+
 // Chronon names a topic by itself or with settings behind slashes; both stay one string here.
 void Reader::ReadSourceInto(const Json& json, const std::string& path,
                             std::vector<Source>* sources) {
@@ -84,14 +89,15 @@ void Reader::ReadSourceInto(const Json& json, const std::string& path,
   }
   if (events != nullptr) {
     const std::string here = path + ".events";
-    EventSource source{Text(*events, "table", here), Text(*events, "topic", here),
-                       ReadQuery(*events, here), Flag(*events, "isCumulative", here)};
+    EventSource source{WithoutSubPartition(Text(*events, "table", here)),
+                       Text(*events, "topic", here), ReadQuery(*events, here),
+                       Flag(*events, "isCumulative", here)};
     if (source.table.empty()) Complain(here, "has no table");
     sources->emplace_back(std::move(source));
   } else if (entities != nullptr) {
     const std::string here = path + ".entities";
-    EntitySource source{Text(*entities, "snapshotTable", here),
-                        Text(*entities, "mutationTable", here),
+    EntitySource source{WithoutSubPartition(Text(*entities, "snapshotTable", here)),
+                        WithoutSubPartition(Text(*entities, "mutationTable", here)),
                         Text(*entities, "mutationTopic", here), ReadQuery(*entities, here)};
     if (source.snapshot_table.empty()) Complain(here, "has no snapshotTable");
     sources->emplace_back(std::move(source));
