@@ -7,7 +7,7 @@ N ?= 200
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help peers setup build demo test check crash-batch fuzz format clean
+.PHONY: help peers setup build demo kafka-demo test check crash-batch fuzz format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -21,6 +21,10 @@ build: setup ## build/release/bin/catena and .venv
 
 demo: build ## the fraud chain, end to end, from files and a live topic
 	@.venv/bin/python examples/fraud/demo.py --report build/demo/report.json
+
+kafka-demo: build ## the same over a real Kafka and a real Redis
+	@.venv/bin/python tests/servers.py around kafka redis -- .venv/bin/python \
+	  examples/fraud/demo.py --report build/kafka-demo/report.json
 
 test: build ## every test; ends with "N passed, M failed"
 	@cmake --build --preset release

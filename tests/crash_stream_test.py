@@ -2,7 +2,8 @@
 """kill -9 of a streaming chain at random moments: nothing is lost, nothing counts twice.
 
     while events are produced: start the stream, kill it somewhere, again (CATENA_CRASHES times;
-    a fifth of that on Kafka, where a start takes longer)
+    a fifth of that on Kafka, where a start takes longer, a tenth with the state in Redis, which
+    is killed too, every other time, and comes back with what it wrote to its file)
     afterwards: the conserved counts add up to what was produced; every feature of every key, now
     and in the past, is what an undisturbed stream over the same topics says; and what the
     definition says of the log
@@ -12,8 +13,10 @@ sides' watermark tells what has been seen, whatever the kills delayed.
 """
 
 import bisect
+import contextlib
 import json
 import os
+import pathlib
 import random
 import time
 from fractions import Fraction
@@ -21,8 +24,10 @@ from fractions import Fraction
 import pytest
 from feature_repository import (CHAINED, FINAL, RISK, SIMPLE, FeatureRepository, conf_path,
                                 now_millis)
+from servers import RedisServer
 
 CRASHES = int(os.environ.get("CATENA_CRASHES", "50"))
+CRASHES_SHARE = {"file": 1, "kafka": 5, "redis": 10}
 SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
 USERS, MERCHANTS = 25, 12
 MINUTE = 60_000
@@ -116,20 +121,35 @@ def everything(repository: FeatureRepository, times: list[int], *flags) -> list:
     return [repository.fetch("join", FINAL, keys, time, *flags) for time in times]
 
 
-def open_repository(kind: str, request, tmp_path_factory) -> FeatureRepository:
-    folder = tmp_path_factory.mktemp(f"crash-{kind}")
-    if kind == "kafka":
-        return FeatureRepository.on_kafka(folder, request.getfixturevalue("kafka_broker"))
-    return FeatureRepository(folder)
+def wait_a_moment(rng: random.Random, slower: int) -> None:
+    time.sleep(slower * (rng.uniform(0.02, 1.0) if rng.random() < 0.8 else rng.uniform(1.0, 2.0)))
 
 
-@pytest.fixture(scope="module", params=("file", "kafka"))
+@contextlib.contextmanager
+def open_repository(kind: str, request, folder: pathlib.Path):
+    """The repository, and the Redis that holds its state."""
+    with contextlib.ExitStack() as stack:
+        redis = None
+        if kind == "file":
+            repository = FeatureRepository(folder)
+        else:
+            if kind == "redis":
+                (folder / "redis").mkdir()
+                redis = stack.enter_context(RedisServer(folder / "redis", "--appendonly", "yes"))
+            broker = request.getfixturevalue("kafka_broker")
+            repository = FeatureRepository.on_kafka(folder, broker, redis)
+        yield stack.enter_context(repository), redis
+
+
+@pytest.fixture(scope="module", params=CRASHES_SHARE)
 def crashed(request, tmp_path_factory):
     """A repository whose stream was killed again and again, and has caught up since."""
     print(f"CATENA_SEED={SEED} CATENA_CRASHES={CRASHES}")
     rng = random.Random(SEED)
-    crashes, slower = (CRASHES, 1) if request.param == "file" else (max(CRASHES // 5, 1), 2)
-    with open_repository(request.param, request, tmp_path_factory) as repository:
+    crashes = max(CRASHES // CRASHES_SHARE[request.param], 1)
+    slower = 1 if request.param == "file" else 2
+    folder = tmp_path_factory.mktemp(f"crash-{request.param}")
+    with open_repository(request.param, request, folder) as (repository, redis):
         repository.crashes = crashes
         write_traffic(repository, rng)
         repository.create_topics()
@@ -140,10 +160,13 @@ def crashed(request, tmp_path_factory):
             for topic, file, key, rate in (
                 (repository.risks, "risk.ndjson", "merchant_id", "60/s"),
                 (repository.payments, "payments.ndjson", "user_id", "400/s"))]
-        for _ in range(crashes):
+        for crash in range(crashes):
             process = repository.start("stream", *STREAM)
-            time.sleep(slower * (rng.uniform(0.02, 1.0) if rng.random() < 0.8
-                                 else rng.uniform(1.0, 2.0)))
+            wait_a_moment(rng, slower)
+            if redis and crash % 2 == 0:
+                redis.kill()
+                redis.start()
+                wait_a_moment(rng, slower)
             assert process.poll() is None, repository.log("stream")[-3000:]
             repository.kill(process)
         ended = now_millis()

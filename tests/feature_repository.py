@@ -21,7 +21,7 @@ import signal
 import subprocess
 import time
 
-from servers import KafkaBroker
+from servers import KafkaBroker, RedisServer
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = os.environ.get("CATENA_BIN") or str(ROOT / "build/release/bin/catena")
@@ -94,7 +94,7 @@ def conf_path(name: str) -> str:
 
 class FeatureRepository:
     def __init__(self, folder: pathlib.Path, settings: str = "", topics: str = "file:topics",
-                 suffix: str = ""):
+                 suffix: str = "", kv: str = "rocksdb:state"):
         """`suffix` of the topics' names, where other tests have theirs on the same broker."""
         self.folder = folder
         self.running: list[subprocess.Popen] = []
@@ -108,13 +108,14 @@ class FeatureRepository:
         (folder / "logs").mkdir()
         (folder / "warehouse").mkdir()
         (folder / "catena.yaml").write_text(
-            f"warehouse: warehouse\nkv:\n  url: rocksdb:state\ntopics:\n  default: {topics}\n"
-            + settings)
+            f"warehouse: warehouse\nkv:\n  url: {kv}\ntopics:\n  default: {topics}\n" + settings)
 
     @classmethod
-    def on_kafka(cls, folder: pathlib.Path, broker: KafkaBroker) -> "FeatureRepository":
+    def on_kafka(cls, folder: pathlib.Path, broker: KafkaBroker,
+                 redis: RedisServer | None = None) -> "FeatureRepository":
+        kv = f"redis://{redis.address}?prefix={folder.name}" if redis else "rocksdb:state"
         return cls(folder, f"kafka:\n  bootstrap.servers: {broker.address}\n", "kafka",
-                   f"-{folder.name}")
+                   f"-{folder.name}", kv)
 
     def __enter__(self) -> "FeatureRepository":
         return self

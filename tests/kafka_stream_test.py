@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain over a real Kafka broker: what is fetched is what a backfill of the same logs says, and
-a broker that dies and comes back costs nothing but the wait."""
+"""The chain over a real Kafka broker, with its state in RocksDB or a real Redis: what is fetched is
+what a backfill of the same logs says, and a server that dies and comes back costs nothing but the
+wait."""
 
 import random
 
@@ -9,6 +10,7 @@ from feature_repository import (CHAINED, FINAL, RISK, SIMPLE, FeatureRepository,
                                 now_millis)
 from integration_test import (HOUR, JOIN_PATH, MINUTE, asked_of, backfilled, random_rows,
                               split)
+from servers import RedisServer
 
 SEED = 20261126
 STREAM = ("group-by-streaming", "--conf-path", conf_path(FINAL), "--gate", "watermark",
@@ -16,8 +18,18 @@ STREAM = ("group-by-streaming", "--conf-path", conf_path(FINAL), "--gate", "wate
 
 
 @pytest.fixture
-def repository(tmp_path, kafka_broker):
-    with FeatureRepository.on_kafka(tmp_path, kafka_broker) as repository:
+def redis(tmp_path):
+    """One that dies in the test, and remembers nothing of what was before."""
+    (tmp_path / "redis").mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def repository(request, tmp_path, kafka_broker):
+    """On Redis where the test has one."""
+    server = request.getfixturevalue("redis") if "redis" in request.fixturenames else None
+    with FeatureRepository.on_kafka(tmp_path, kafka_broker, server) as repository:
         repository.create_topics()
         yield repository
 
@@ -40,17 +52,29 @@ def expected_counts(rows: list[dict]) -> dict[str, int]:
     return {CHAINED: payments, SIMPLE: payments, RISK: len(tables["t.risk"])}
 
 
-def test_features_are_those_of_the_backfill_of_the_same_logs(repository, kafka_broker):
-    rng = random.Random(SEED)
-    now = now_millis()
-    rows = random_rows(rng, 1500, now - 2 * HOUR, now - MINUTE)
-    produce(repository, rows)
-    process = repository.start("stream", *STREAM, "--kafka-bootstrap", kafka_broker.address)
+def start(repository: FeatureRepository, *flags):
+    """Returns once there is state to ask about."""
+    process = repository.start("stream", *STREAM, *flags)
     repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready", process,
-                          "stream")  # Before, there may be no state to ask about.
+                          "stream")
+    return process
+
+
+def wait_until_folded(repository: FeatureRepository, process, rows: list[dict]) -> None:
     repository.wait_until(lambda: folded(repository) == expected_counts(rows), "all is folded",
                           process, "stream")
-    asked = asked_of(rng, now - 100 * MINUTE, now - MINUTE, 200)
+
+
+def wait_until_said(repository: FeatureRepository, process, line: int, *words: str) -> None:
+    """Of the log's lines from `line` on."""
+    def said() -> bool:
+        lines = repository.log("stream").splitlines()[line:]
+        return any(all(word in text for word in words) for text in lines)
+    repository.wait_until(said, f"it says {words}", process, "stream")
+
+
+def compare_with_backfill(repository: FeatureRepository, asked: list[dict]) -> None:
+    """What another process serves, as of each row's time."""
     repository.run("topic", "archive", repository.risks, "--table", "t.risk")
     repository.run("topic", "archive", repository.payments, "--table", "t.payments")
     expected = backfilled(repository, asked)
@@ -62,31 +86,51 @@ def test_features_are_those_of_the_backfill_of_the_same_logs(repository, kafka_b
     for row, answer in zip(expected, answers):
         assert answer["status"] == "Success" and "incomplete" not in answer
         assert answer["features"] == {name: row[name] for name in answer["features"]}, row
+
+
+def test_features_are_those_of_the_backfill_of_the_same_logs(repository, kafka_broker):
+    rng = random.Random(SEED)
+    now = now_millis()
+    rows = random_rows(rng, 1500, now - 2 * HOUR, now - MINUTE)
+    produce(repository, rows)
+    process = start(repository, "--kafka-bootstrap", kafka_broker.address)
+    wait_until_folded(repository, process, rows)
+    compare_with_backfill(repository, asked_of(rng, now - 100 * MINUTE, now - MINUTE, 200))
     assert repository.terminate(process)[0] == 128 + 15
 
 
 def test_a_broker_that_dies_stalls_the_stream_and_loses_nothing(repository, kafka_broker):
-    def said_since(line: int, *words: str) -> bool:
-        said = repository.log("stream").splitlines()[line:]
-        return any(all(word in text for word in words) for text in said)
-
     rng = random.Random(SEED + 1)
     now = now_millis()
     before = random_rows(rng, 400, now - 2 * HOUR, now - HOUR)
     after = random_rows(rng, 400, now - HOUR, now - MINUTE)
     produce(repository, before)
-    process = repository.start("stream", *STREAM)
-    repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready", process,
-                          "stream")
+    process = start(repository)
     for _ in range(2):
         lines = len(repository.log("stream").splitlines())
         kafka_broker.kill()
-        repository.wait_until(lambda: said_since(lines, " stalled ", kafka_broker.address),
-                              "it says what it waits for", process, "stream")
+        wait_until_said(repository, process, lines, " stalled ", kafka_broker.address)
         kafka_broker.start()
-        repository.wait_until(lambda: said_since(lines, " resumed "), "it goes on", process,
-                              "stream")
+        wait_until_said(repository, process, lines, " resumed ")
     produce(repository, after)
-    repository.wait_until(lambda: folded(repository) == expected_counts(before + after),
-                          "all is folded", process, "stream")
+    wait_until_folded(repository, process, before + after)
+    assert repository.terminate(process)[0] == 128 + 15
+
+
+def test_a_redis_that_forgot_everything_is_filled_again_from_the_topics(redis, repository):
+    rng = random.Random(SEED + 2)
+    now = now_millis()
+    before = random_rows(rng, 600, now - 2 * HOUR, now - HOUR)
+    after = random_rows(rng, 600, now - HOUR, now - MINUTE)
+    produce(repository, before)
+    process = start(repository)
+    wait_until_folded(repository, process, before)
+    lines = len(repository.log("stream").splitlines())
+    redis.kill()
+    wait_until_said(repository, process, lines, " stalled ", redis.address)
+    produce(repository, after)
+    redis.start()
+    wait_until_said(repository, process, lines, " resumed ")
+    wait_until_folded(repository, process, before + after)
+    compare_with_backfill(repository, asked_of(rng, now - 100 * MINUTE, now - MINUTE, 200))
     assert repository.terminate(process)[0] == 128 + 15

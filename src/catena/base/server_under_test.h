@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ServerUnderTest: a real server for a test program; for tests only.
+// ServerUnderTest: a real Kafka broker or Redis server for a test program; for tests only.
 //
-// Under ctest the fixture test `kafka.start` has started one for all test programs, and the
-// environment says where its address stands. A program that is run alone starts
+// Under ctest the fixture tests `kafka.start` and `redis.start` have started one for all test
+// programs, and the environment says where its address stands. A program that is run alone starts
 // its own through tests/servers.py; it ends with the program.
 //
 //   errors   a server that cannot be had ends the program: a test that needs it must not pass
@@ -57,6 +57,11 @@ inline std::string AddressOfServer(const std::string& kind) {
 
 inline const std::string& KafkaUnderTest() {
   static const std::string address = AddressOfServer("kafka");
+  return address;
+}
+
+inline const std::string& RedisUnderTest() {
+  static const std::string address = AddressOfServer("redis");
   return address;
 }
 

@@ -98,8 +98,14 @@ class KVStore {
   virtual Result<std::vector<std::string>> ListDatasets() = 0;
   virtual Result<uint64_t> ApproximateBytes(std::string_view dataset) = 0;
 
-  // Returns when everything applied so far survives a crash of the machine.
+  // Returns when everything applied so far survives a crash of the machine, as far as the store is
+  // asked to.
   virtual Status Sync() = 0;
+
+  // Called by a writer that begins anew, having dropped all that it knew from earlier reads. Where
+  // the answer to a write can be lost on its way, writes are refused (kUnavailable) from then on
+  // until this: what they were derived from may no longer be what the store holds.
+  virtual Status Resume() { return Status(); }
 };
 
 enum class OpenMode : uint8_t {
@@ -108,9 +114,10 @@ enum class OpenMode : uint8_t {
   kReadOnly,  // Goes through the owner when there is one that answers, else reads without owning.
 };
 
-// `url` is "memory:", "rocksdb:PATH" (absolute or relative path). kInvalidConf on an unknown
-// scheme, listing the known ones. An owner of a "rocksdb:" store answers other processes on a
-// socket in its folder until it is destroyed (store_server.h).
+// `url` is "memory:", "rocksdb:PATH" (absolute or relative path), "redis://HOST:PORT" (with login,
+// database and options, redis_connection.h). kInvalidConf on an unknown scheme, listing the known
+// ones. An owner of a "rocksdb:" store answers other processes on a socket in its folder until it
+// is destroyed (store_server.h); all processes of a "redis:" store go to the server.
 Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mode);
 
 }  // namespace catena::kv

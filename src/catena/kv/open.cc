@@ -4,6 +4,7 @@
 #include "catena/kv/embedded_store.h"
 #include "catena/kv/kv_store.h"
 #include "catena/kv/memory_store.h"
+#include "catena/kv/redis/redis_store.h"
 
 namespace catena::kv {
 namespace {
@@ -23,7 +24,21 @@ Result<std::unique_ptr<KVStore>> OpenRocksDB(const std::string& rest, OpenMode m
   return OpenEmbeddedStore(place, mode);
 }
 
-constexpr Scheme kSchemes[] = {{"memory", OpenMemory}, {"rocksdb", OpenRocksDB}};
+Result<std::unique_ptr<KVStore>> OpenRedis(const std::string& rest, OpenMode mode) {
+  CATENA_TRY(const RedisPlace place, ParseRedisPlace(rest));
+  return OpenRedisStore(place, mode);
+}
+
+Result<std::unique_ptr<KVStore>> OpenRedisOverTLS(const std::string& /*rest*/, OpenMode /*mode*/) {
+  return Unsupported(
+      "this build's Redis client has no TLS; let a TLS proxy on this machine talk to "
+      "the server, and write redis://localhost:PORT");
+}
+
+constexpr Scheme kSchemes[] = {{"memory", OpenMemory},
+                               {"rocksdb", OpenRocksDB},
+                               {"redis", OpenRedis},
+                               {"rediss", OpenRedisOverTLS}};
 
 }  // namespace
 
@@ -32,14 +47,15 @@ Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mo
   const std::string_view name = std::string_view(url).substr(0, colon);
   for (const Scheme& scheme : kSchemes) {
     if (colon != std::string::npos && scheme.name == name) {
-      return scheme.open(url.substr(colon + 1), mode).WithContext("kv url " + url);
+      return scheme.open(url.substr(colon + 1), mode).WithContext("kv url " + WithoutPassword(url));
     }
   }
   std::string known;
   for (const Scheme& scheme : kSchemes) {
     known += (known.empty() ? "" : ", ") + std::string(scheme.name) + ":";
   }
-  return InvalidConf("unknown kv store: write one of " + known + " and where it is: `" + url + "`");
+  return InvalidConf("unknown kv store: write one of " + known + " and where it is: `" +
+                     WithoutPassword(url) + "`");
 }
 
 }  // namespace catena::kv

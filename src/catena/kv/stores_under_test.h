@@ -2,7 +2,8 @@
 // The kinds of KVStore that conformance and property tests run against; for tests and benchmarks.
 //
 // Each StoreUnderTest is empty at first and leaves nothing behind. kRemote goes to the same
-// process's owner through its socket.
+// process's owner through its socket, kRedis to the real server of the tests, under a prefix of its
+// own.
 
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "catena/base/check.h"
+#include "catena/base/server_under_test.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -33,21 +35,29 @@ struct ScratchFolder {
   std::string path;
 };
 
-enum class StoreKind { kMemory, kRocksDB, kRemote };
+enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis };
 inline constexpr StoreKind kStoreKinds[] = {StoreKind::kMemory, StoreKind::kRocksDB,
-                                            StoreKind::kRemote};
+                                            StoreKind::kRemote, StoreKind::kRedis};
 
 inline std::string StoreKindName(StoreKind kind) {
-  return kind == StoreKind::kMemory ? "Memory" : kind == StoreKind::kRocksDB ? "RocksDB" : "Remote";
+  constexpr const char* kNames[] = {"Memory", "RocksDB", "Remote", "Redis"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+// Of a server that the tests share: the folder's name is the prefix.
+inline std::string RedisURL(const ScratchFolder& folder) {
+  return "redis://" + RedisUnderTest() +
+         "?prefix=" + std::filesystem::path(folder.path).filename().string();
 }
 
 struct StoreUnderTest {
   explicit StoreUnderTest(StoreKind kind) {
     const std::string rocksdb = "rocksdb:" + folder.path + "/state";
     if (kind == StoreKind::kRemote) owner = OpenKVStore(rocksdb, OpenMode::kOwn).value();
-    store = OpenKVStore(kind == StoreKind::kMemory ? "memory:" : rocksdb,
-                        kind == StoreKind::kRemote ? OpenMode::kJoin : OpenMode::kOwn)
-                .value();
+    const std::string url = kind == StoreKind::kMemory  ? "memory:"
+                            : kind == StoreKind::kRedis ? RedisURL(folder)
+                                                        : rocksdb;
+    store = OpenKVStore(url, kind == StoreKind::kRemote ? OpenMode::kJoin : OpenMode::kOwn).value();
   }
 
   ScratchFolder folder;

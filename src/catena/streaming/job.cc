@@ -85,6 +85,7 @@ Status StreamJob::State::Bind() {
     const auto at = conf_schemas.find(table);
     return at != conf_schemas.end() ? at->second : table_schemas(table);
   };
+  if (!options.stream.debug) CATENA_RETURN_IF_ERROR(store->Resume());
   auto fresh = std::make_shared<BoundJob>();
   CATENA_RETURN_IF_ERROR(BindJob(plan, options, lookup, store, database, clock, fresh.get()));
   const std::lock_guard lock(mutex);
