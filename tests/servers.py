@@ -238,7 +238,10 @@ def run_around(kinds: list[str], command: list[str]) -> int:
         environment = dict(os.environ)
         for kind in kinds:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=f"catena-{kind}-"))
-            environment |= stack.enter_context(KINDS[kind](pathlib.Path(folder))).environment()
+            server = stack.enter_context(KINDS[kind](pathlib.Path(folder)))
+            print(f"{kind}: a real one at {server.address}, in {folder}, for as long as this runs",
+                  flush=True)
+            environment |= server.environment()
         return subprocess.run(command, env=environment, check=False).returncode
 
 
