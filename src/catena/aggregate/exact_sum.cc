@@ -81,8 +81,12 @@ double RoundMagnitude(std::span<const uint64_t> magnitude, int exponent) {
 }  // namespace
 
 ExactSum::Wide& ExactSum::Widened() {
-  if (!wide_) wide_ = std::make_unique<Wide>();
-  return *wide_;
+  if (is_inline()) {
+    auto* const wide = new Wide;
+    wide->count = count();
+    tail_ = Tagged(wide);
+  }
+  return *wide();
 }
 
 void ExactSum::Spill() noexcept {
@@ -124,38 +128,42 @@ void ExactSum::AddRare(double value, int count) noexcept {
 
 void ExactSum::Merge(const ExactSum& other) noexcept {
   AddLimbs(other.low_, other.middle_, static_cast<uint64_t>(other.high_), 0);
-  if (!other.wide_) return;
+  Count(other.count());
+  if (other.is_inline()) return;
   Wide& wide = Widened();
-  AddAt(wide.limbs, 0, other.wide_->limbs, 0);
-  wide.nans += other.wide_->nans;
-  wide.positive_infinities += other.wide_->positive_infinities;
-  wide.negative_infinities += other.wide_->negative_infinities;
+  const Wide& from = *other.wide();
+  AddAt(wide.limbs, 0, from.limbs, 0);
+  wide.nans += from.nans;
+  wide.positive_infinities += from.positive_infinities;
+  wide.negative_infinities += from.negative_infinities;
 }
 
 void ExactSum::Subtract(const ExactSum& other) noexcept {
   // -x is ~x + 1.
   AddLimbs(~other.low_, ~other.middle_, ~static_cast<uint64_t>(other.high_), 1);
-  if (!other.wide_) return;
+  Count(-other.count());
+  if (other.is_inline()) return;
   Wide& wide = Widened();
-  Limbs negated = other.wide_->limbs;
+  const Wide& part = *other.wide();
+  Limbs negated = part.limbs;
   Negate(negated);
   AddAt(wide.limbs, 0, negated, 0);
-  wide.nans -= other.wide_->nans;
-  wide.positive_infinities -= other.wide_->positive_infinities;
-  wide.negative_infinities -= other.wide_->negative_infinities;
+  wide.nans -= part.nans;
+  wide.positive_infinities -= part.positive_infinities;
+  wide.negative_infinities -= part.negative_infinities;
 }
 
 ExactSum::Limbs ExactSum::Total() const noexcept {
-  Limbs total = wide_ ? wide_->limbs : Limbs{};
+  Limbs total = is_inline() ? Limbs{} : wide()->limbs;
   const uint64_t limbs[] = {low_, middle_, static_cast<uint64_t>(high_)};
   AddAt(total, kInlineLimb, limbs, high_ < 0 ? ~uint64_t{0} : 0);
   return total;
 }
 
 double ExactSum::RoundWide() const noexcept {
-  const bool positive = wide_->positive_infinities != 0;
-  const bool negative = wide_->negative_infinities != 0;
-  if (wide_->nans != 0 || (positive && negative)) return std::numeric_limits<double>::quiet_NaN();
+  const bool positive = wide()->positive_infinities != 0;
+  const bool negative = wide()->negative_infinities != 0;
+  if (wide()->nans != 0 || (positive && negative)) return std::numeric_limits<double>::quiet_NaN();
   if (positive) return std::numeric_limits<double>::infinity();
   if (negative) return -std::numeric_limits<double>::infinity();
   Limbs total = Total();
@@ -168,19 +176,19 @@ void ExactSum::Encode(std::string* out) const {
   Limbs limbs{};
   std::span<uint64_t> sum = limbs;
   int first_byte = -kInlineLimb * 8;
-  if (wide_) {
-    limbs = Total();
-  } else {
+  if (is_inline()) {
     limbs = {low_, middle_, static_cast<uint64_t>(high_)};
     sum = sum.first(3);
     first_byte = 0;
+  } else {
+    limbs = Total();
   }
   const bool negative = ToMagnitude(sum);
   const std::string_view bytes(reinterpret_cast<const char*>(sum.data()), sum.size() * 8);
   const size_t first = bytes.find_first_not_of('\0');
   const bool any = first != std::string_view::npos;
-  const bool non_finite = wide_ && (wide_->nans != 0 || wide_->positive_infinities != 0 ||
-                                    wide_->negative_infinities != 0);
+  const bool non_finite = !is_inline() && (wide()->nans != 0 || wide()->positive_infinities != 0 ||
+                                           wide()->negative_infinities != 0);
   out->push_back(static_cast<char>((negative ? kNegative : 0) | (any ? kHasMagnitude : 0) |
                                    (non_finite ? kHasNonFinite : 0)));
   if (any) {
@@ -188,9 +196,9 @@ void ExactSum::Encode(std::string* out) const {
     AppendSized(out, bytes.substr(first, bytes.find_last_not_of('\0') + 1 - first));
   }
   if (non_finite) {
-    AppendZigzag(out, wide_->nans);
-    AppendZigzag(out, wide_->positive_infinities);
-    AppendZigzag(out, wide_->negative_infinities);
+    AppendZigzag(out, wide()->nans);
+    AppendZigzag(out, wide()->positive_infinities);
+    AppendZigzag(out, wide()->negative_infinities);
   }
 }
 

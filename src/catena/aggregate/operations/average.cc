@@ -72,8 +72,8 @@ struct IntegerAverage {
 
 struct DoubleAverage : ExactSumFold {
   std::optional<Output> Finalize(const IR& ir) const noexcept {
-    if (ir.count == 0) return std::nullopt;
-    return ir.sum.Round() / static_cast<double>(ir.count);
+    if (ir.count() == 0) return std::nullopt;
+    return ir.Round() / static_cast<double>(ir.count());
   }
 };
 

@@ -2,7 +2,7 @@
 // ExactSumFold: the part that SUM and AVERAGE of floating numbers share: {exact sum, count}.
 //
 //   input   double, FLOAT widened
-//   IR      {sum, count}; the count tells a sum of zero from no input
+//   IR      the exact sum with the count of inputs, which tells a sum of zero from no input
 //   order   none: the sum is exact until Finalize, which each operation adds for itself
 //   errors  Decode answers false for bytes that Encode would not write
 
@@ -16,39 +16,33 @@ namespace catena::aggregate {
 struct ExactSumFold {
   using Input = double;
   using Output = double;
-  struct IR {
-    ExactSum sum;
-    int64_t count = 0;
-  };
+  using IR = ExactSum;
 
   void Update(IR& ir, Input input) const noexcept {
-    ir.sum.Add(input);
-    ++ir.count;
+    ir.Add(input);
+    ir.Count(1);
   }
   template <typename T>
   void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
-    AddAll(inputs, &ir.sum);
-    ir.count += static_cast<int64_t>(inputs.size());
+    AddAll(inputs, &ir);
+    ir.Count(static_cast<int64_t>(inputs.size()));
   }
-  void Merge(IR& into, const IR& from) const noexcept {
-    into.sum.Merge(from.sum);
-    into.count += from.count;
-  }
+  void Merge(IR& into, const IR& from) const noexcept { into.Merge(from); }
   void Remove(IR& ir, Input input) const noexcept {
-    ir.sum.Remove(input);
-    --ir.count;
+    ir.Remove(input);
+    ir.Count(-1);
   }
-  void Remove(IR& from, const IR& part) const noexcept {
-    from.sum.Subtract(part.sum);
-    from.count -= part.count;
-  }
-  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  void Remove(IR& from, const IR& part) const noexcept { from.Subtract(part); }
+  bool IsEmpty(const IR& ir) const noexcept { return ir.count() == 0; }
   void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
-    ir.sum.Encode(out);
+    AppendVarint(out, static_cast<uint64_t>(ir.count()));
+    ir.Encode(out);
   }
   bool Decode(ByteReader* reader, IR& ir) const {
-    return DecodeCount(reader, ir.count) && ir.sum.Decode(reader);
+    int64_t count = 0;
+    if (!DecodeCount(reader, count) || !ir.Decode(reader)) return false;
+    ir.Count(count);
+    return true;
   }
 };
 

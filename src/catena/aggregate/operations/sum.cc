@@ -64,8 +64,8 @@ struct IntegerSum {
 
 struct DoubleSum : ExactSumFold {
   std::optional<Output> Finalize(const IR& ir) const noexcept {
-    if (ir.count == 0) return std::nullopt;
-    return ir.sum.Round();
+    if (ir.count() == 0) return std::nullopt;
+    return ir.Round();
   }
 };
 
