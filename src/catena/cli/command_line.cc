@@ -90,7 +90,8 @@ int RunUnknown(const std::vector<Command>& commands, const std::string& verb,
   // Only what was given: the program may know nothing of it.
   arguments.insert(arguments.begin(), before.begin(), before.end());
   const Error absent = ExecSubprogram("catena-" + verb, arguments, repository);
-  std::vector<std::string> names = {"compile"};
+  std::vector<std::string> names;
+  for (const Subprogram& program : Subprograms()) names.emplace_back(program.verb);
   for (const Command& command : commands) names.push_back(command.name);
   const std::vector<std::string> near = NearestNames(verb, names);
   std::string message = absent.message;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "catena/cli/commands.h"
+#include "catena/cli/subprogram.h"
 
 namespace catena::cli {
 namespace {
@@ -26,7 +27,8 @@ std::string FlagsOf(const Command& command) {
 
 // One function serves both shells: zsh runs it through bashcompinit.
 std::string Script(const std::vector<Command>& commands) {
-  std::set<std::string> verbs = {"compile"};
+  std::set<std::string> verbs;
+  for (const Subprogram& program : Subprograms()) verbs.insert(program.verb);
   std::map<std::string, std::string> second;
   std::string cases;
   for (const Command& command : commands) {

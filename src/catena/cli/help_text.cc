@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "catena/cli/subprogram.h"
+
 namespace catena::cli {
 namespace {
 
@@ -111,9 +113,10 @@ std::string ProgramHelp(const std::vector<Command>& commands) {
   text += "\nUsage: catena [--repo DIR] [-Z KEY=VALUE] <verb> [flags]\n";
   for (const std::string& group : GroupsOf(commands)) {
     text += "\n" + group + ":\n";
-    if (group == GroupsOf(commands).front()) {
-      text += fmt::format("  {:<23} {}\n", "compile",
-                          "Turn Python definitions into compiled confs (catena-compile).");
+    for (const Subprogram& program : Subprograms()) {
+      if (program.group == group) {
+        text += fmt::format("  {:<23} {}\n", program.verb, program.summary);
+      }
     }
     text += Lines(commands, group);
   }

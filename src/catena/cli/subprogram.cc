@@ -34,6 +34,14 @@ std::vector<fs::path> FoldersToSearch(const std::string& repository) {
 
 }  // namespace
 
+const std::vector<Subprogram>& Subprograms() {
+  static const std::vector<Subprogram> programs = {
+      {"compile", "Define", "Turn Python definitions into compiled confs (catena-compile)."},
+      {"import", "Tables", "Bring a Delta or Iceberg table into the warehouse (catena-import)."},
+  };
+  return programs;
+}
+
 std::string ProgramPath() {
   std::error_code code;
   const fs::path path = fs::read_symlink("/proc/self/exe", code);

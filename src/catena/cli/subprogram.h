@@ -15,6 +15,14 @@
 
 namespace catena::cli {
 
+// A program that catena's Python package brings, so that help and completion name it too.
+struct Subprogram {
+  const char* verb;
+  const char* group;  // As in the table of commands.
+  const char* summary;
+};
+const std::vector<Subprogram>& Subprograms();
+
 // The absolute path of the running binary.
 std::string ProgramPath();
 

@@ -7,15 +7,17 @@
 
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
+#include "catena/table/file_format.h"
 
 namespace catena::cli {
 namespace {
 
 struct TableFlags {
   std::string table;
-  std::string csv;
+  std::string file;
   std::string schema;
   std::string partition_column = "ds";
+  std::string partition_format = "yyyy-MM-dd";
   bool json = false;
 };
 
@@ -94,17 +96,16 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_RETURN_IF_ERROR(table::TablePath(given.table).status());
   std::error_code code;
-  if (!fs::is_regular_file(given.csv, code)) {
-    return InvalidConf("no such CSV file: " + given.csv);
-  }
-  table::CsvOptions options;
+  if (!fs::is_regular_file(given.file, code)) return InvalidConf("no such file: " + given.file);
+  table::ImportOptions options;
   options.partition_column = given.partition_column;
+  options.partition_format = given.partition_format;
   CATENA_TRY(options.declared, DeclaredSchema(settings, given));
-  const std::string csv = fs::absolute(given.csv).lexically_normal().string();
-  CATENA_TRY(const auto database, OpenDatabase(settings, {fs::path(csv).parent_path().string()}));
+  const std::string file = fs::absolute(given.file).lexically_normal().string();
+  CATENA_TRY(const auto database, OpenDatabase(settings, {fs::path(file).parent_path().string()}));
   CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
   CATENA_TRY(const auto table, warehouse.Find(given.table));
-  CATENA_TRY(const auto days, table::ImportCsv(database.get(), csv, table, options));
+  CATENA_TRY(const auto days, table::ImportFile(database.get(), file, table, options));
   fmt::print("loaded {} partitions into {}", days.size(), given.table);
   for (const table::PartitionRange& range : table::ToRanges(days)) {
     fmt::print(" {}", range.ToString());
@@ -131,24 +132,28 @@ Command TableDescribeCommand() {
 }
 
 Command TableLoadCommand() {
-  return {"table load",
-          "Tables",
-          "Load a CSV file into a table, a partition a day.",
-          "The file has a header line. Each day that it has rows of is replaced as a whole. Types "
-          "are those of --schema, else of <repo>/schemas/<ns.table>.json, else recognised from the "
-          "values.",
-          "  catena table load transactions.csv payments.transactions\n"
-          "  catena table load rows.csv data.purchases --partition-column day\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<TableFlags>();
-            flags->Text("CSV", &given->csv, "The file.", Need::kRequired);
-            flags->Text("NS.TABLE", &given->table, "Namespace and table.", Need::kRequired);
-            flags->Text("--partition-column COLUMN", &given->partition_column,
-                        "Holds the day, YYYY-MM-DD; ds when absent.");
-            flags->Text("--schema FILE", &given->schema,
-                        "JSON array of [\"column\", \"TYPE\"] pairs.");
-            return [given, common] { return Load(*given, *common); };
-          }};
+  return {
+      "table load",
+      "Tables",
+      "Load a CSV, JSON or Parquet file into a table, a partition a day.",
+      "The end of the name says what the file is: .csv (with a header line), .json, .ndjson, "
+      ".parquet. Each day that it has rows of is replaced as a whole. Types are those of "
+      "--schema, else of <repo>/schemas/<ns.table>.json, else recognised from the values. "
+      "Delta and Iceberg tables are brought in by `catena import`.",
+      "  catena table load transactions.csv payments.transactions\n"
+      "  catena table load rows.ndjson data.purchases --partition-column day --partition-format "
+      "yyyyMMdd\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<TableFlags>();
+        flags->Text("FILE", &given->file, "The file.", Need::kRequired);
+        flags->Text("NS.TABLE", &given->table, "Namespace and table.", Need::kRequired);
+        flags->Text("--partition-column COLUMN", &given->partition_column,
+                    "Holds the day; ds when absent.");
+        flags->Text("--partition-format FORMAT", &given->partition_format,
+                    "How it is written, of yyyy, MM and dd; yyyy-MM-dd when absent.");
+        flags->Text("--schema FILE", &given->schema, "JSON array of [\"column\", \"TYPE\"] pairs.");
+        return [given, common] { return Load(*given, *common); };
+      }};
 }
 
 }  // namespace catena::cli

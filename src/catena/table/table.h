@@ -173,16 +173,4 @@ class Warehouse {
 // columns are there and not null, else `first` + row number.
 std::vector<uint64_t> SourceOrderOf(const types::Batch& rows, uint64_t first = 0);
 
-struct CsvOptions {
-  std::string partition_column = "ds";  // YYYY-MM-DD; becomes the directory, not a column.
-  // Names and types of columns; those not named here are recognised from the values.
-  types::Schema declared;
-};
-
-// Loads a CSV file with a header into `table`, replacing each partition it has rows of; rows keep
-// the file's order. Gives the days written. kInvalidData names the line of a value that does not
-// fit and a row whose partition column is no date.
-Result<std::vector<Date>> ImportCsv(sql::Database* database, const std::string& path,
-                                    const Table& table, const CsvOptions& options = {});
-
 }  // namespace catena::table

@@ -105,7 +105,7 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
   if (partitions.empty()) {
     return NotFound(
         "table has no partition; write it first, for example with a backfill, "
-        "`catena table import` or `catena topic archive`: " +
+        "`catena table load` or `catena topic archive`: " +
         table);
   }
   auto facts = std::make_shared<TableFacts>();

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <thread>
 
+#include "catena/table/file_format.h"
+
 namespace catena::table {
 namespace {
 
@@ -158,7 +160,7 @@ TEST_F(TableTest, OddDirectoryNames) {
   EXPECT_EQ(rows->Row(3)[2], Value("2026-11-02"));
   std::ofstream(odd / "a[1].csv") << "ds,n\n2026-11-01,5\n";
   const Table csv = warehouse.Find("data.csv").value();
-  ASSERT_TRUE(ImportCsv(database_.get(), odd / "a[1].csv", csv).ok());
+  ASSERT_TRUE(ImportFile(database_.get(), odd / "a[1].csv", csv).ok());
   EXPECT_EQ(Ids(csv.Read({}).value(), "n"), Count(5, 1));
 }
 
