@@ -24,6 +24,9 @@ Command TopicDescribeCommand();         // topic_command.cc
 Command TopicTailCommand();             // topic_tail_command.cc
 Command TopicProduceCommand();          // topic_produce_command.cc
 Command TopicArchiveCommand();          // topic_archive_command.cc
+Command DlqLsCommand();                 // dlq_command.cc
+Command DlqShowCommand();               // dlq_command.cc
+Command DlqReplayCommand();             // dlq_command.cc
 Command TableDescribeCommand();         // table_command.cc
 Command TableLoadCommand();             // table_command.cc
 Command SqlCommand();                   // sql_command.cc

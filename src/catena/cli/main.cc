@@ -27,6 +27,9 @@ int main(int argc, char** argv) {
       TopicDescribeCommand(),
       TopicArchiveCommand(),
       GroupByStreamingCommand(),
+      DlqLsCommand(),
+      DlqShowCommand(),
+      DlqReplayCommand(),
 
       FetchCommand(),
       ServeCommand(),

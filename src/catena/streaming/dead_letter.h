@@ -4,14 +4,18 @@
 // Written in the same atomic write as the offset that steps over it, so a record is in the state,
 // or here, or still to be read; never nowhere, never twice.
 //
-//   layout   dataset `catena_dlq`, key: topic name, time: append time, sequence: source order
+//   layout   dataset `catena_dlq`, key: topic name, time: append time, sequence: source order; mark
+//            `replay/<topic>`: how far its letters were replayed
 //   errors   decoding other bytes is kCorruption
 
 #pragma once
 
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "catena/base/bytes.h"
 #include "catena/kv/kv_store.h"
 #include "catena/topic/topic.h"
 
@@ -21,26 +25,39 @@ inline constexpr char kDeadLetterDataset[] = "catena_dlq";
 
 struct DeadLetter {
   std::string reason;
+  std::string key;      // The record's.
   std::string payload;  // The record's value, byte for byte.
+  Timestamp append_time;
+  topic::TopicPartition partition = 0;
+  topic::Offset offset = 0;
 };
 
 inline uint64_t SourceOrder(const topic::Record& record) {
   return static_cast<uint64_t>(record.partition) << 48 | static_cast<uint64_t>(record.offset);
 }
 
-inline kv::Put DeadLetterPut(const std::string& topic, const topic::Record& record,
-                             const std::string& reason) {
-  std::string value;
-  AppendSized(&value, reason);
-  AppendSized(&value, record.value);
-  return {kDeadLetterDataset, topic, {record.append_time, SourceOrder(record), std::move(value)}};
-}
+kv::Put DeadLetterPut(const std::string& topic, const topic::Record& record,
+                      const std::string& reason);
 
-inline Result<DeadLetter> DecodeDeadLetter(std::string_view bytes) {
-  ByteReader reader(bytes);
-  DeadLetter letter{std::string(reader.Sized()), std::string(reader.Sized())};
-  if (!reader.ok() || !reader.AtEnd()) return Corruption("dead letter does not decode");
-  return letter;
-}
+// Every letter of every topic, or of `topic` unless it is empty: by topic, then by append time,
+// until `visit` answers false.
+Status VisitDeadLetters(
+    kv::KVStore* store, const std::string& topic,
+    const std::function<bool(const std::string& topic, const DeadLetter& letter)>& visit);
+
+// By partition, the offset up to which the letters of a topic were replayed.
+Result<std::map<topic::TopicPartition, topic::Offset>> ReplayedLetters(kv::KVStore* store,
+                                                                       const std::string& topic);
+
+struct Replay {
+  int64_t records = 0;  // Appended now.
+  int64_t resumed = 0;  // An interrupted replay had appended these.
+};
+// Appends the records of the letters of `topic` that were never replayed to the topic `into`, under
+// their keys, by append time; each once, also when it is interrupted and called again: what it had
+// appended is found by its bytes.
+//   errors  kInvalidConf: an interrupted replay went elsewhere than `into`
+Result<Replay> ReplayDeadLetters(kv::KVStore* store, const std::string& topic,
+                                 const topic::TopicAddress& into, const Clock& clock);
 
 }  // namespace catena::streaming

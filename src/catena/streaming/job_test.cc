@@ -358,14 +358,13 @@ TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {
   now_ = kStart + 2;
   RunJob();
   int letters = 0;
-  ASSERT_TRUE(store_
-                  ->Scan(kDeadLetterDataset,
-                         [&](std::string_view key, const auto& value) {
-                           EXPECT_EQ(key, tx_);
-                           EXPECT_FALSE(DecodeDeadLetter(value.value)->reason.empty());
-                           return ++letters > 0;
-                         })
-                  .ok());
+  ASSERT_TRUE(
+      VisitDeadLetters(store_.get(), tx_, [&](const std::string& topic, const DeadLetter& letter) {
+        EXPECT_EQ(topic, tx_);
+        EXPECT_FALSE(letter.reason.empty());
+        EXPECT_EQ(letter.key, "1");
+        return ++letters > 0;
+      }).ok());
   EXPECT_EQ(letters, 5);
   for (const ChainReport& report : reports_) {
     if (report.group_by == "chain.v1") {
