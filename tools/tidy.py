@@ -174,7 +174,8 @@ def third_party(tree: Tree) -> Iterator[Finding]:
                 continue
             home = THIRD_PARTY_HOMES[first]
             in_home = home == "" or module_of(path) == home
-            if not (in_home or home == "tests" and is_test(path)):
+            # A bench measures the library itself, as the floor under what is built on it.
+            if not (in_home or home == "tests" and is_test(path) or path.startswith("bench/")):
                 yield Finding(path, include.line,
                               f"include <{include.path}> only in its home ({home})")
 

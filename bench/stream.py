@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`make bench-stream`: from a payment's due time to its features readable by another process.
+
+    usage    make bench-stream [RATES="1000 10000 50000 100000"] [SECONDS=60]
+                               [SHAPES="simple chain chain3"] [KV=rocksdb|redis]
+    does     a real Kafka broker (and Redis) of its own; for every rate and shape fresh topics with
+             4 partitions of payments and 12 of risk scores, a fresh state, one
+             `catena group-by-streaming`; payments in an open loop, a score to every twenty
+    shapes   simple: payments by user. chain: enriched with the merchant's score as of the payment,
+             by user. chain3: two more Joins and GroupBys over that
+    floor    the same load, and a librdkafka consumer that does nothing else, on the same topic
+    rows     ms from when a payment was due (200 a second are watched) to when the Fetcher of
+             another process shows it, p50, p99, p99.9; behind: that of the last one; CPU seconds
+             a second of the stream alone, of the broker, of load and watcher; RSS; state
+    answers  as of random moments of the run, fetched while the stream runs, against the backfill of
+             the archived topics: 0 mismatches, or exit code 1
+"""
+
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+import report
+
+sys.path.insert(0, str(report.ROOT / "tests"))
+from feature_repository import (CHAINED, HOUR_AND_DAY, RISK, SIMPLE, FeatureRepository, Http,
+                                definitions, events, group_by, join, now_millis)
+from servers import KafkaBroker, RedisServer
+
+RATES = [int(rate) for rate in os.environ.get("RATES", "1000 10000 50000 100000").split()]
+SECONDS = float(os.environ.get("SECONDS", "60"))
+SHAPES = os.environ.get("SHAPES", "simple chain chain3").split()
+KV = os.environ.get("KV", "rocksdb")
+WARM_UP = min(5.0, SECONDS / 5)
+MERCHANTS = 10_000
+PAYMENTS_PER_USER, USERS_MAX = 5, 100_000
+PAYMENT_PARTITIONS, RISK_PARTITIONS = 4, 12
+ASKED, FILLED_SHARE = 2000, 0.5
+SEED = 20261126
+MINUTE = 60_000
+ASKED_JOIN = "t.asked.v1"
+SUM, AVERAGE = 7, 8
+SUSTAINED_MILLIS = 1000  # Behind by more when the load ends, a rate is not held.
+TICKS = os.sysconf("SC_CLK_TCK")
+# The GroupBy that is watched, and a feature that a user's first payment gives a value.
+WATCHED = {"simple": (SIMPLE, "amount_count"), "chain": (CHAINED, "amount_sum_24h"),
+           "chain3": ("t.user_surroundings.v1", "amount_sum_24h")}
+
+
+class Broker(KafkaBroker):
+    """With room and a compiler for load; ZGC, whose pauses no latency shows."""
+
+    def command(self) -> list[str]:
+        said = super().command()
+        return ["java", "-Xms512m", "-Xmx512m", "-XX:+UseZGC", *said[said.index("-cp"):]]
+
+
+def shape_conf(shape: str, payments: str, risks: str) -> dict:
+    """The watched GroupBy of a shape with all that is below it."""
+    below = definitions(payments, risks)
+    simple, chained = below["group_bys/t/user_spend.v1"], below["group_bys/t/user_risk.v1"]
+    if shape == "simple":
+        return simple
+    if shape == "chain":
+        return chained
+    merchant = chain_on("t.merchant_company.v1", "merchant_id", payments, chained,
+                        "t_user_risk_v1_risk_average_24h")
+    return chain_on(WATCHED["chain3"][0], "user_id", payments, merchant,
+                    "t_merchant_company_v1_seen_average_24h")
+
+
+def chain_on(name: str, key: str, payments: str, parent: dict, feature: str) -> dict:
+    """Payments, each with the parent's feature as of then, by another key."""
+    parent = {field: value for field, value in parent.items() if field != "catena"}
+    enriched = join(f"{name}_enriched", events("t.payments", payments), parent)
+    source = {"joinSource": {"join": enriched, "query": {"timeColumn": "ts", "selects": {
+        key: key, "amount": "amount", "seen": feature}}}}
+    below = definitions(payments, "")["group_bys/t/user_spend.v1"]
+    return group_by(name, key, source, [
+        {"inputColumn": "seen", "operation": AVERAGE, "windows": HOUR_AND_DAY},
+        {"inputColumn": "amount", "operation": SUM, "windows": HOUR_AND_DAY}]) | {
+            "catena": below["catena"]}
+
+
+class Run:
+    """One rate and shape: fresh topics, fresh state."""
+
+    def __init__(self, folder: pathlib.Path, broker: Broker, redis: RedisServer | None,
+                 programs: dict[str, pathlib.Path], shape: str, rate: int):
+        self.folder, self.broker, self.redis = folder, broker, redis
+        self.programs, self.shape, self.rate = programs, shape, rate
+        self.users = min(USERS_MAX, int(rate * SECONDS / PAYMENTS_PER_USER))
+        self.repository = FeatureRepository.on_kafka(folder, broker, redis)
+        self.repository.create_topics(PAYMENT_PARTITIONS, RISK_PARTITIONS)
+
+    def load(self, **watched) -> dict:
+        given = {"brokers": self.broker.address, "payments": self.repository.payments,
+                 "risks": self.repository.risks, "payment_partitions": PAYMENT_PARTITIONS,
+                 "risk_partitions": RISK_PARTITIONS, "users": self.users, "merchants": MERCHANTS,
+                 "rate": self.rate, "seconds": SECONDS, "warm_up": WARM_UP, "seed": SEED, **watched}
+        child = subprocess.Popen([self.programs["load"], json.dumps(given)], cwd=self.folder,
+                                 stdout=subprocess.PIPE, text=True)
+        said = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            report.fail(f"{self.shape} at {self.rate} a second: the load failed, see above")
+        return json.loads(said) | {"cpu": usage.ru_utime + usage.ru_stime}
+
+    def write_confs(self) -> str:
+        """The conf of the watched GroupBy, and a Join that asks for it."""
+        name = WATCHED[self.shape][0]
+        conf = shape_conf(self.shape, self.repository.payments, self.repository.risks)
+        path = self.folder / f"production/group_bys/{name.replace('.', '/', 1)}"
+        path.write_text(json.dumps(conf))
+        below = {field: value for field, value in conf.items() if field != "catena"}
+        asked = join(ASKED_JOIN, events("t.spine", None), below) | {"catena": conf["catena"]}
+        (self.folder / "production/joins/t/asked.v1").write_text(json.dumps(asked))
+        return str(path)
+
+    def stream(self, out: report.Report) -> None:
+        name, feature = WATCHED[self.shape]
+        conf = self.write_confs()
+        with self.repository as repository:
+            process = repository.start("stream", "group-by-streaming", "--conf-path", conf)
+            repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
+                                  process, "stream")
+            before = cpu_seconds(process.pid), cpu_seconds(self.broker.process.pid)
+            began = now_millis()
+            store = (f"redis://{self.redis.address}?prefix={self.folder.name}" if self.redis
+                     else f"rocksdb:{self.folder}/state")
+            told = self.load(store=store, conf=conf, feature=feature)
+            used = [cpu_seconds(pid) - since for pid, since in
+                    zip((process.pid, self.broker.process.pid), before)]
+            ended = now_millis()
+            self.tell(out, told, used, process.pid)
+            repository.wait_until(lambda: self.waiting() == 0, "nothing waits", process, "stream")
+            chain = repository.health()[name]
+            self.row(out, "state", chain["metrics"]["groupby.state.size"] / 2**20, "MiB")
+            self.row(out, "forced", chain["counts"]["forced"], "rows")
+            self.row(out, "stale", chain["counts"]["incomplete"], "rows")
+            if chain["counts"]["folded"] != told["payments"]:
+                report.fail(f"{name}: {chain['counts']} of {told['payments']} payments")
+            self.compare(out, began + MINUTE // 60, ended)
+
+    def waiting(self) -> int:
+        return sum(chain["records_waiting"] for chain in self.repository.health().values())
+
+    def row(self, out: report.Report, figure: str, value: float, unit: str) -> None:
+        out.row(f"{self.shape}/{self.rate}/{figure}", value, unit)
+
+    def tell(self, out: report.Report, told: dict, used: list[float], pid: int) -> None:
+        self.tell_latencies(out, told)
+        seconds = SECONDS + told["behind_ms"] / 1000
+        self.row(out, "CPU of the stream", used[0] / seconds, "cores")
+        self.row(out, "CPU of the stream a payment", used[0] / told["payments"] * 1e6, "us")
+        self.row(out, "CPU of the broker", used[1] / seconds, "cores")
+        self.row(out, "CPU of load and watcher", told["cpu"] / seconds, "cores")
+        self.row(out, "peak RSS of the stream", peak_mib(pid), "MiB")
+
+    def tell_latencies(self, out: report.Report, told: dict) -> None:
+        for quantile in ("p50", "p99", "p99.9"):
+            self.row(out, quantile, told[quantile], "ms")
+        self.row(out, "behind", told["behind_ms"], "ms")
+        print(f"{self.shape} at {self.rate:,}/s: p50 {told['p50']:.2f}, p99 {told['p99']:.2f}, "
+              f"p99.9 {told['p99.9']:.2f} ms, behind {told['behind_ms']:.1f} ms; the producer was "
+              f"at most {told['latest_ms']:.1f} ms late", flush=True)
+
+    def compare(self, out: report.Report, begin: int, end: int) -> None:
+        """What is fetched as of moments of the run, against the backfill of the same log."""
+        repository = self.repository
+        rng = random.Random(SEED)
+        moments = sorted(rng.choices(range(begin, end), k=ASKED))
+        asked = [{"user_id": rng.randrange(self.users), "merchant_id": rng.randrange(MERCHANTS),
+                  "ts": moment} for moment in moments]
+        server = Http(repository, repository.start("serve", "serve", "--port", "0"), "serve")
+        answers = server.results(f"/v1/features/join/{ASKED_JOIN}", {"requests": [
+            {"keys": {key: row[key] for key in ("user_id", "merchant_id")}, "atMillis": row["ts"]}
+            for row in asked]})
+        expected = self.backfill(asked)
+        mismatches = filled = incomplete = 0
+        for row, answer in zip(expected, answers, strict=True):
+            filled += any(value is not None for value in answer["features"].values())
+            if "incomplete" in answer:
+                incomplete += 1
+            elif answer["features"] != {name: row[name] for name in answer["features"]}:
+                mismatches += 1
+                print(f"MISMATCH {answer} {row}", file=sys.stderr)
+        self.row(out, "rows compared", ASKED, "rows")
+        self.row(out, "rows compared, not empty", filled, "rows")
+        self.row(out, "rows incomplete", incomplete, "rows")
+        if mismatches or filled < FILLED_SHARE * ASKED:
+            report.fail(f"{self.shape} at {self.rate} a second: {mismatches} mismatches with the "
+                        f"backfill of the same log, of {filled} rows that are not empty")
+
+    def backfill(self, asked: list[dict]) -> list[dict]:
+        repository = self.repository
+        repository.run("topic", "archive", repository.risks, "--table", "t.risk")
+        repository.run("topic", "archive", repository.payments, "--table", "t.payments")
+        file = self.folder / "spine.csv"
+        with open(file, "w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["id", *asked[0], "ds"], lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({"id": i} | row | {"ds": day_name(row["ts"])}
+                             for i, row in enumerate(asked))
+        repository.run("table", "load", file, "t.spine")
+        repository.run("join", "--conf-path", "production/joins/t/asked.v1",
+                       "--start-partition-override", day_name(asked[0]["ts"]), "--end-date",
+                       day_name(asked[-1]["ts"]))
+        table = repository.run("sql", "--json", "SELECT * FROM t.t_asked_v1 ORDER BY id")
+        return [json.loads(line) for line in table.splitlines()]
+
+
+def day_name(millis: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(millis // 1000))
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak_mib(pid: int) -> float:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def set_targets(out: report.Report) -> None:
+    for rate in (1000, 10_000):
+        if rate not in RATES:
+            continue
+        if "chain" in SHAPES:
+            p99 = out.value(f"chain/{rate}/p99")
+            out.at_most(f"1-hop chain at {rate:,}/s: p99 ms", p99, 10)
+            out.at_most(f"1-hop chain at {rate:,}/s: times the floor's p99",
+                        p99 / out.value(f"floor/{rate}/p99"), 3)
+        if "chain3" in SHAPES:
+            out.at_most(f"3-hop chain at {rate:,}/s: p99 ms", out.value(f"chain3/{rate}/p99"), 30)
+    for shape, rate in (("simple", 100_000), ("chain", 50_000)):
+        if shape in SHAPES and rate in RATES:
+            out.at_most(f"{shape} at {rate:,}/s: ms behind when the load ends",
+                        out.value(f"{shape}/{rate}/behind"), SUSTAINED_MILLIS)
+
+
+def main() -> int:
+    programs = {"load": report.build("stream_load", "bench/stream_load"),
+                "catena": report.build("catena", "bin/catena")}
+    out = report.Report("stream")
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-")))
+        for name in ("kafka", "redis"):
+            (folder / name).mkdir()
+        broker = stack.enter_context(Broker(folder / "kafka"))
+        redis = stack.enter_context(RedisServer(folder / "redis")) if KV == "redis" else None
+        for rate in RATES:
+            for shape in ("floor", *SHAPES):
+                own = folder / f"{shape}-{rate}"
+                own.mkdir()
+                run = Run(own, broker, redis, programs, shape, rate)
+                if shape == "floor":
+                    run.tell_latencies(out, run.load())
+                else:
+                    run.stream(out)
+    set_targets(out)
+    return out.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
