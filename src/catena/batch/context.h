@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // BatchContext: what every batch job works with; and Progress, how it tells how far it is.
 //
-//   threads  Progress is called from the thread that runs the job
+//   threads  Progress is called by one thread at a time, not always the same
 
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "catena/base/clock.h"
+#include "catena/batch/rows/kept_rows.h"
 #include "catena/plan/backfill_plan.h"
 #include "catena/sql/database.h"
 #include "catena/table/table.h"
@@ -32,6 +33,9 @@ struct BatchContext {
   const table::Warehouse* warehouse = nullptr;
   const Clock* clock = nullptr;
   Progress* progress = nullptr;
+  // What a job's own rows may take, beside DuckDB's; see rows/memory_plan.h.
+  uint64_t memory_bytes = uint64_t{1} << 30;
+  KeptRows* kept = nullptr;  // RunPlan's; may be null.
 };
 
 }  // namespace catena::batch

@@ -15,13 +15,13 @@ ElementWiseLengths::ElementWiseLengths(const conf::GroupBy& group_by) {
   }
 }
 
-Status ElementWiseLengths::Check(const types::Batch& rows, std::span<const uint32_t> taken,
-                                 std::span<const uint32_t> groups, std::span<const int64_t> times) {
+Status ElementWiseLengths::Check(const types::Batch& rows, std::span<const uint32_t> groups,
+                                 std::span<const int64_t> times) {
   for (Input& input : inputs_) {
     const types::Column* lists = rows.Find(input.column);
     if (lists == nullptr || lists->type().kind != types::Kind::kList) continue;  // Bind refuses it.
-    for (size_t i = 0; i < taken.size(); ++i) {
-      const uint64_t length = lists->offset(taken[i] + 1) - lists->offset(taken[i]);
+    for (size_t i = 0; i < groups.size(); ++i) {
+      const uint64_t length = lists->offset(i + 1) - lists->offset(i);
       if (length == 0) continue;
       if (groups[i] >= input.firsts.size()) input.firsts.resize(groups[i] + 1);
       First& first = input.firsts[groups[i]];

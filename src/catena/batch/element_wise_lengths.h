@@ -23,9 +23,9 @@ class ElementWiseLengths {
  public:
   explicit ElementWiseLengths(const conf::GroupBy& group_by);
 
-  // Row `taken[i]` of `rows` belongs to groups[i] and happened at times[i].
-  Status Check(const types::Batch& rows, std::span<const uint32_t> taken,
-               std::span<const uint32_t> groups, std::span<const int64_t> times);
+  // Row i of `rows` belongs to groups[i] and happened at times[i].
+  Status Check(const types::Batch& rows, std::span<const uint32_t> groups,
+               std::span<const int64_t> times);
 
  private:
   struct First {

@@ -2,7 +2,6 @@
 #include "catena/batch/group_by_backfill.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "catena/batch/daily_features.h"
 #include "catena/batch/join/derived_columns.h"
@@ -16,21 +15,18 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
   CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, &report));
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
-  std::vector<uint32_t> taken;
   for (const table::PartitionRange& range : table::ToRanges(days)) {
     CATENA_TRY(DailyFeatures features, ComputeDailyFeatures(context, *step.group_by, range));
     CATENA_TRY(features.rows, DeriveDaily(context, *step.group_by, features.rows,
                                           features.key_columns, features.days));
     report.rows_read += features.rows_read;
-    uint64_t done = 0;
+    std::vector<PartitionOutput::DayRows> runs;
     for (const Date day : range) {
       const auto [first, last] = std::equal_range(features.days.begin(), features.days.end(), day);
-      taken.resize(static_cast<size_t>(last - first));
-      std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - features.days.begin()));
-      CATENA_RETURN_IF_ERROR(output.Write(day, features.rows.Take(taken), ""));
-      done += taken.size();
-      if (context.progress != nullptr) context.progress->OnRows(done, features.rows.rows());
+      runs.push_back({day, static_cast<size_t>(first - features.days.begin()),
+                      static_cast<size_t>(last - features.days.begin()), ""});
     }
+    CATENA_RETURN_IF_ERROR(output.WriteDays(context, features.rows, runs));
   }
   return report;
 }

@@ -2,14 +2,13 @@
 #include "catena/batch/group_by_rows.h"
 
 #include <algorithm>
+#include <mutex>
 
-#include "catena/aggregate/window/sawtooth.h"
-#include "catena/base/bytes.h"
 #include "catena/batch/element_wise_lengths.h"
+#include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/sources/source_range.h"
 #include "catena/batch/table_meanings.h"
 #include "catena/conf/output_names.h"
-#include "catena/types/row_codec.h"
 
 namespace catena::batch {
 namespace {
@@ -47,56 +46,102 @@ types::Schema FirstFields(const types::Schema& schema, size_t count) {
   return first;
 }
 
-// Gathers the rows of one GroupBy piece by piece.
+// Gathers the rows of one GroupBy piece by piece; pieces come from several threads at once.
 class Gatherer {
  public:
   Gatherer(const conf::GroupBy& group_by, const types::Schema& schema, const GroupByRead& read,
-           KeyIndex* keys)
+           KeyIndex* keys, int threads)
       : schema_(schema),
         read_(read),
         keys_(keys),
-        reader_(schema, group_by.key_columns),
+        threads_(threads),
+        reader_(schema, group_by.key_columns, read.share),
         lengths_(group_by),
+        several_(group_by.sources.size() > 1),
         needs_time_(!group_by.aggregations.empty()) {
     for (const types::Field& field : schema.fields) names_.push_back(field.name);
   }
 
-  Status Add(const SourceRows& piece, uint64_t source_bits) {
-    gathered_.rows_read += piece.rows.rows();
-    AddCut(piece.rows);
+  Status Add(size_t source, size_t number, SourceRows piece) {
     const types::Batch rows = piece.rows.Select(names_);
-    taken_.clear();
-    for (size_t row = 0; row < rows.rows(); ++row) {
-      if (needs_time_ && piece.times[row] == kNoTime) continue;
-      if (!reader_.Read(rows, row, &key_)) continue;
-      if (read_.by_day) KeyReader::AppendDay(piece.days[row], &key_);
-      const uint32_t group = read_.known_keys_only ? keys_->Find(key_) : keys_->Add(key_);
-      if (group == kNoGroup) continue;
-      taken_.push_back(static_cast<uint32_t>(row));
-      gathered_.times.push_back(piece.times[row]);
-      gathered_.orders.push_back(piece.orders[row] | source_bits);
-      gathered_.groups.push_back(group);
+    std::vector<uint32_t> ids(rows.rows(), 0);
+    for (size_t row = 0; needs_time_ && row < ids.size(); ++row) {
+      if (piece.times[row] == kNoTime) ids[row] = kNoGroup;
     }
-    if (taken_.empty()) return Status();
-    CATENA_RETURN_IF_ERROR(lengths_.Check(rows, taken_,
-                                          std::span(gathered_.groups).last(taken_.size()),
-                                          std::span(gathered_.times).last(taken_.size())));
-    pieces_.push_back(taken_.size() == rows.rows() ? rows : rows.Take(taken_));
-    if (gathered_.groups.size() >= UINT32_MAX) {
-      return Unsupported(
-          "more rows than one pass can hold; choose a shorter range or narrower "
-          "wheres: 2^32");
+    ReadKeys(rows, piece.days, ids);
+    std::vector<uint32_t> taken;
+    for (uint32_t row = 0; row < ids.size(); ++row) {
+      if (ids[row] != kNoGroup) taken.push_back(row);
     }
-    return Status();
+    Part part;
+    part.rows = taken.size() == ids.size() ? rows : rows.Take(taken);
+    part.times = Take(piece.times, taken);
+    part.groups = Take(ids, taken);
+    part.orders = Take(piece.orders, taken);
+    for (uint64_t& order : part.orders) order |= uint64_t{source} << kSourceShift;
+    const std::lock_guard lock(mutex_);
+    gathered_.rows_read += piece.rows.rows();
+    taken_ += taken.size();
+    AddCut(piece.rows);
+    if (!taken.empty()) parts_[{source, number}] = std::move(part);
+    if (taken_ < UINT32_MAX) return Status();
+    return Unsupported(
+        "more rows than one pass can hold; choose a shorter range or narrower "
+        "wheres: 2^32");
   }
 
-  Result<GroupByRows> Take() {
-    if (pieces_.empty()) pieces_.push_back(types::BatchBuilder(schema_).Build());
-    gathered_.rows = types::Concat(pieces_);
+  Result<GroupByRows> Finish() {
+    const bool ordered =
+        several_ || std::any_of(parts_.begin(), parts_.end(),
+                                [](const auto& part) { return !part.second.orders.empty(); });
+    std::vector<types::Batch> batches;
+    gathered_.times.reserve(taken_);
+    gathered_.groups.reserve(taken_);
+    for (auto& [place, part] : parts_) {
+      CATENA_RETURN_IF_ERROR(lengths_.Check(part.rows, part.groups, part.times));
+      if (ordered) AddOrders(place.first, part);
+      batches.push_back(std::move(part.rows));
+      gathered_.times.insert(gathered_.times.end(), part.times.begin(), part.times.end());
+      gathered_.groups.insert(gathered_.groups.end(), part.groups.begin(), part.groups.end());
+      part = {};
+    }
+    if (batches.empty()) batches.push_back(types::BatchBuilder(schema_).Build());
+    gathered_.rows = ConcatPieces(std::move(batches), threads_);
     return std::move(gathered_);
   }
 
  private:
+  struct Part {
+    types::Batch rows;
+    std::vector<int64_t> times;
+    std::vector<uint32_t> groups;
+    std::vector<uint64_t> orders;
+  };
+
+  void ReadKeys(const types::Batch& rows, const std::vector<Date>& days, std::span<uint32_t> ids) {
+    const std::span<const Date> key_days =
+        read_.by_day ? std::span<const Date>(days) : std::span<const Date>();
+    if (read_.known_keys_only) return reader_.Find(rows, key_days, *keys_, ids);
+    const std::lock_guard lock(keys_mutex_);
+    reader_.Add(rows, key_days, keys_, ids);
+  }
+  template <typename T>
+  static std::vector<T> Take(const std::vector<T>& values, const std::vector<uint32_t>& rows) {
+    if (values.size() == rows.size()) return values;
+    std::vector<T> taken;
+    if (values.empty()) return taken;
+    taken.reserve(rows.size());
+    for (const uint32_t row : rows) taken.push_back(values[row]);
+    return taken;
+  }
+  // A source whose table carries no order beside one that does: its rows count on.
+  void AddOrders(size_t source, const Part& part) {
+    for (size_t i = 0; i < part.groups.size(); ++i) {
+      gathered_.orders.push_back(part.orders.empty()
+                                     ? uint64_t{source} << kSourceShift | gathered_.orders.size()
+                                     : part.orders[i]);
+    }
+  }
   void AddCut(const types::Batch& rows) {
     const types::Column* partitions = rows.Find(kTopicPartitionColumn);
     const types::Column* offsets = rows.Find(kOffsetColumn);
@@ -116,37 +161,20 @@ class Gatherer {
   const types::Schema& schema_;
   const GroupByRead& read_;
   KeyIndex* keys_;
+  int threads_;
   KeyReader reader_;
   ElementWiseLengths lengths_;
+  bool several_;  // Sources: their numbers are part of the order.
   bool needs_time_;
   std::vector<std::string> names_;
+  std::mutex keys_mutex_;  // Of keys_ while it grows.
+  std::mutex mutex_;       // Of what follows.
   GroupByRows gathered_;
-  std::vector<types::Batch> pieces_;
-  std::vector<uint32_t> taken_;
-  std::string key_;
+  std::map<std::pair<size_t, size_t>, Part> parts_;  // By source and piece.
+  size_t taken_ = 0;
 };
 
 }  // namespace
-
-KeyReader::KeyReader(const types::Schema& schema, const std::vector<std::string>& columns) {
-  for (const std::string& name : columns) {
-    const auto at = schema.Find(name);
-    CATENA_CHECK(at.has_value(), "a key column is in the rows");
-    columns_.push_back(*at);
-  }
-}
-
-bool KeyReader::Read(const types::Batch& rows, size_t row, std::string* key) const {
-  key->clear();
-  return types::EncodeKey(rows, columns_, row, key);
-}
-
-void KeyReader::AppendDay(Date day, std::string* key) { AppendOrderedInt64(key, day.days); }
-
-Date KeyReader::DayOf(std::string_view key) {
-  ByteReader reader(key.substr(key.size() - sizeof(uint64_t)));
-  return Date{static_cast<int32_t>(reader.OrderedInt64())};
-}
 
 bool IsEntity(const conf::GroupBy& group_by) {
   return std::holds_alternative<conf::EntitySource>(group_by.sources.front());
@@ -183,15 +211,15 @@ Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::Gro
   CATENA_RETURN_IF_ERROR(RequireMaterialised(context, group_by, read.range));
   SourceRequest request{read.range, {}};
   for (const types::Field& field : schema.fields) request.columns.push_back(field.name);
-  Gatherer gatherer(group_by, schema, read, keys);
+  Gatherer gatherer(group_by, schema, read, keys, context.database->options().threads);
   for (size_t i = 0; i < group_by.sources.size(); ++i) {
-    const uint64_t bits = uint64_t{i} << kSourceShift;
     CATENA_TRY(request.range, RangeToRead(context, group_by.sources[i], read.range));
-    CATENA_RETURN_IF_ERROR(ScanSource(context, group_by.sources[i], request, [&](SourceRows piece) {
-                             return gatherer.Add(piece, bits);
-                           }).WithContext(group_by.metadata.name));
+    CATENA_RETURN_IF_ERROR(
+        ScanSource(context, group_by.sources[i], request, [&](size_t number, SourceRows piece) {
+          return gatherer.Add(i, number, std::move(piece));
+        }).WithContext(group_by.metadata.name));
   }
-  return gatherer.Take();
+  return gatherer.Finish();
 }
 
 namespace {
@@ -240,24 +268,6 @@ Status RequireSupported(const conf::GroupBy& group_by) {
                        "only entities pass through");
   }
   return Status();
-}
-
-std::vector<types::ColumnPtr> AnswerQueries(const aggregate::WindowedAggregator& windowed,
-                                            const GroupByRows& events, const Groups& groups,
-                                            std::span<const uint32_t> query_groups,
-                                            std::span<const int64_t> query_times) {
-  const Groups queries = GroupRows(query_groups, groups.begin.size() - 1, query_times, {});
-  aggregate::SawtoothInput input;
-  input.events = &events.rows;
-  input.event_times = events.times;
-  input.event_orders = events.orders;
-  input.event_rows = groups.rows;
-  input.event_begin = groups.begin;
-  input.query_times = query_times;
-  input.query_rows = queries.rows;
-  input.query_begin = queries.begin;
-  input.output_rows = query_groups.size();
-  return aggregate::AnswerQueries(windowed, input);
 }
 
 Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& group_by,

@@ -2,8 +2,9 @@
 // GroupByRows: what a GroupBy aggregates: rows of all its sources that belong to a key, grouped.
 //
 //   output  `rows` holds key columns and inputs; groups[row] is the id of its key in the KeyIndex,
-//           or of (key, day) for snapshots. Several sources: their number is in the high bits of
-//           the source order, so that no two rows share time and order
+//           or of (key, day) for snapshots; orders are empty when rows are in source order. Several
+//           sources: their number is in the high bits of the source order, so that no two rows
+//           share time and order
 //   null    rows with a null key part or a null event time are not aggregated and not here
 //   errors  those of source_rows.h; kInvalidConf: two sources give a column different types;
 //           kInvalidData: lists that cannot be aggregated element by element
@@ -16,7 +17,7 @@
 #include <vector>
 
 #include "catena/aggregate/windowed_aggregator.h"
-#include "catena/batch/key_index.h"
+#include "catena/batch/rows/key_reader.h"
 #include "catena/batch/source_rows.h"
 
 namespace catena::batch {
@@ -38,6 +39,7 @@ struct GroupByRead {
   table::PartitionRange range;
   bool known_keys_only = false;  // Rows of keys that are not in the index are passed over.
   bool by_day = false;           // A group is (key, day): what snapshots of entities need.
+  KeyShare share;                // Rows of other keys are passed over.
 };
 
 // Key columns first, then inputs and buckets; without aggregations, the other columns of the
@@ -48,28 +50,6 @@ Result<types::Schema> SchemaOfValues(const BatchContext& context, const conf::Gr
 
 Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::GroupBy& group_by,
                                     const GroupByRead& read, KeyIndex* keys);
-
-// One column per output. Value i is the answer at query_times[i] of group query_groups[i], null
-// when that is kNoGroup. `groups` are rows of `events`, sorted within by (time, order).
-std::vector<types::ColumnPtr> AnswerQueries(const aggregate::WindowedAggregator& windowed,
-                                            const GroupByRows& events, const Groups& groups,
-                                            std::span<const uint32_t> query_groups,
-                                            std::span<const int64_t> query_times);
-
-// The id of a row's key, or kNoGroup; `key` is room for its bytes. Days go into the key by_day.
-class KeyReader {
- public:
-  // Each of `columns` is in the schema.
-  KeyReader(const types::Schema& schema, const std::vector<std::string>& columns);
-  // False when a part is null.
-  bool Read(const types::Batch& rows, size_t row, std::string* key) const;
-  static void AppendDay(Date day, std::string* key);
-  // Of a key that AppendDay ended.
-  static Date DayOf(std::string_view key);
-
- private:
-  std::vector<size_t> columns_;
-};
 
 bool IsEntity(const conf::GroupBy& group_by);
 

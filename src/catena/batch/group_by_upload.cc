@@ -96,13 +96,18 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
   const conf::GroupBy& group_by = *step.group_by;
   const Timestamp batch_end = step.through.End();
   KeyIndex keys;
-  const GroupByRead read{SourceRange(group_by, table::PartitionRange::Of(step.through)), false,
-                         false};
+  const GroupByRead read{
+      SourceRange(group_by, table::PartitionRange::Of(step.through)), false, false, {}};
   CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
   report->rows_read = events.rows_read;
+  if (events.orders.empty()) {
+    events.orders.resize(events.times.size());
+    std::iota(events.orders.begin(), events.orders.end(), uint64_t{0});
+  }
   CATENA_TRY(const auto windowed,
              aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
-  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders);
+  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders,
+                                  context.database->options().threads);
   std::vector<uint32_t> ids(keys.size());
   std::iota(ids.begin(), ids.end(), 0);
   std::sort(ids.begin(), ids.end(),

@@ -2,7 +2,6 @@
 #include "catena/batch/join_backfill.h"
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include "catena/batch/join/bootstrap.h"
@@ -11,6 +10,7 @@
 #include "catena/batch/join_part.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
+#include "catena/batch/rows/memory_plan.h"
 #include "catena/fetch/external_columns.h"
 
 namespace catena::batch {
@@ -79,23 +79,36 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
 }
 
 // Left rows come by day, so each day is one run of them.
-Status WriteDays(const BatchContext& context, const table::PartitionRange& days,
-                 const std::map<Date, PartitionFacts>& left, const std::vector<Date>& day_of_row,
-                 const types::Batch& rows, PartitionOutput* output) {
-  std::vector<uint32_t> taken;
-  uint64_t done = 0;
+std::vector<PartitionOutput::DayRows> DaysOfRows(const table::PartitionRange& days,
+                                                 const std::map<Date, PartitionFacts>& left,
+                                                 const std::vector<Date>& day_of_row) {
+  std::vector<PartitionOutput::DayRows> runs;
   for (const Date day : days) {
     const auto [first, last] = std::equal_range(day_of_row.begin(), day_of_row.end(), day);
-    taken.resize(static_cast<size_t>(last - first));
-    std::iota(taken.begin(), taken.end(), static_cast<uint32_t>(first - day_of_row.begin()));
-    const bool all = taken.size() == rows.rows();
     const auto print = left.find(day);
-    CATENA_RETURN_IF_ERROR(output->Write(day, all ? rows : rows.Take(taken),
-                                         print == left.end() ? "" : print->second.print));
-    done += taken.size();
-    if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
+    runs.push_back({day, static_cast<size_t>(first - day_of_row.begin()),
+                    static_cast<size_t>(last - day_of_row.begin()),
+                    print == left.end() ? "" : print->second.print});
   }
-  return Status();
+  return runs;
+}
+
+// Runs of days, as long as memory allows.
+Result<std::vector<table::PartitionRange>> RangesOf(const BatchContext& context,
+                                                    const conf::Join& join,
+                                                    const std::vector<Date>& days) {
+  CATENA_TRY(const types::Schema left, SchemaOfSource(context, join.left, {}));
+  uint64_t row_bytes = BytesOfRow(left);
+  for (const conf::JoinPart& part : join.join_parts) {
+    CATENA_TRY(const types::Schema added, SchemaOfPart(context, part));
+    row_bytes += BytesOfRow(added);
+  }
+  std::vector<table::PartitionRange> ranges;
+  for (const table::PartitionRange& range : table::ToRanges(days)) {
+    CATENA_TRY(const auto parts, DaysAtATime(context, join.left, range, row_bytes));
+    ranges.insert(ranges.end(), parts.begin(), parts.end());
+  }
+  return ranges;
 }
 
 }  // namespace
@@ -110,7 +123,8 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   CATENA_TRY(const table::Table left_table,
              context.warehouse->Find(conf::TableOf(step.join->left)));
-  for (const table::PartitionRange& range : table::ToRanges(days)) {
+  CATENA_TRY(const auto ranges, RangesOf(context, *step.join, days));
+  for (const table::PartitionRange& range : ranges) {
     // Before the rows: a partition that is replaced in between looks changed to the next run.
     CATENA_TRY(const auto left_facts, FactsOf(left_table, range));
     CATENA_TRY(LeftRows left, ReadLeft(context, *step.join, range));
@@ -120,7 +134,8 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
       context.progress->OnRows(0, left.source.rows.rows());
     }
     CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
-    CATENA_RETURN_IF_ERROR(WriteDays(context, range, left_facts, left.source.days, rows, &output));
+    CATENA_RETURN_IF_ERROR(
+        output.WriteDays(context, rows, DaysOfRows(range, left_facts, left.source.days)));
   }
   if (skewed > 0) {
     report.notes.push_back("left rows of skew keys that were left out: " + std::to_string(skewed));

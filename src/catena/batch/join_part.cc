@@ -5,6 +5,8 @@
 
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join/derived_columns.h"
+#include "catena/batch/rows/answers.h"
+#include "catena/batch/rows/memory_plan.h"
 #include "catena/batch/sources/mutations.h"
 #include "catena/conf/output_names.h"
 
@@ -49,23 +51,30 @@ Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
   return Status();
 }
 
-PartQueries ReadQueries(const conf::JoinPart& part, const LeftRows& left, bool by_day) {
+PartQueries ReadQueries(const conf::JoinPart& part, const LeftRows& left, bool by_day,
+                        KeyShare share) {
   PartQueries queries;
   const types::Batch& rows = left.source.rows;
-  const KeyReader reader(rows.schema(), conf::LeftKeys(part));
   const bool snapshot = part.group_by->accuracy == conf::Accuracy::kSnapshot;
-  queries.groups.assign(rows.rows(), kNoGroup);
+  queries.groups.assign(rows.rows(), 0);
   queries.times.assign(rows.rows(), 0);
-  std::string key;
+  std::vector<Date> days(by_day ? rows.rows() : 0);
   for (size_t row = 0; row < rows.rows(); ++row) {
-    if (left.query_times[row] == kNoTime || !reader.Read(rows, row, &key)) continue;
+    if (left.query_times[row] == kNoTime) {
+      queries.groups[row] = kNoGroup;
+      continue;
+    }
     int64_t time = left.query_times[row];
     if (snapshot) time = FloorMillis(time, kDay.count());
-    if (by_day) KeyReader::AppendDay(Date::Of(FromMillis(time)) - 1, &key);
-    queries.groups[row] = queries.keys.Add(key);
     queries.times[row] = time;
-    queries.earliest = std::min(queries.earliest, time);
-    queries.latest = std::max(queries.latest, time);
+    if (by_day) days[row] = Date::Of(FromMillis(time)) - 1;
+  }
+  KeyReader(rows.schema(), conf::LeftKeys(part), share)
+      .Add(rows, days, &queries.keys, queries.groups);
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    if (queries.groups[row] == kNoGroup) continue;
+    queries.earliest = std::min(queries.earliest, queries.times[row]);
+    queries.latest = std::max(queries.latest, queries.times[row]);
   }
   return queries;
 }
@@ -85,67 +94,95 @@ table::PartitionRange RangeOf(const conf::GroupBy& group_by, const PartQueries& 
   return range;
 }
 
-// Of two rows of one key in one snapshot the first encountered counts.
-std::vector<types::ColumnPtr> PassThrough(const types::Schema& values, const GroupByRows& rows,
-                                          const PartQueries& queries) {
-  std::vector<uint32_t> row_of_group(queries.keys.size(), kNoGroup);
-  for (size_t row = rows.groups.size(); row-- > 0;) {
-    row_of_group[rows.groups[row]] = static_cast<uint32_t>(row);
+// `through`: the last day of mutations.
+Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
+                 const aggregate::WindowedAggregator& windowed, const GroupByRows& events,
+                 const PartQueries& queries, Date through, ScatteredColumns* columns) {
+  if (IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kTemporal &&
+      queries.keys.size() > 0) {
+    const Date first = Date::Of(FromMillis(queries.earliest));
+    const Date last = std::min(Date::Of(FromMillis(queries.latest)), through);
+    return AnswerThroughMutations(context, group_by, windowed, {first, last}, events, queries.keys,
+                                  {queries.groups, queries.times}, columns);
   }
-  std::vector<types::ColumnPtr> columns;
-  for (const types::Field& field : values.fields) {
-    const Column& from = *rows.rows.Find(field.name);
-    auto column = std::make_shared<Column>(field.type, queries.groups.size());
-    for (const uint32_t group : queries.groups) {
-      const uint32_t row = group == kNoGroup ? kNoGroup : row_of_group[group];
-      if (row == kNoGroup) {
-        column->AppendNull();
-      } else {
-        column->AppendFrom(from, row);
-      }
-    }
-    columns.push_back(std::move(column));
-  }
-  return columns;
+  const int threads = context.database->options().threads;
+  const Groups groups =
+      GroupRows(events.groups, queries.keys.size(), events.times, events.orders, threads);
+  Asking asking;
+  asking.events = &events.rows;
+  asking.event_times = events.times;
+  asking.event_groups = &groups;
+  asking.query_times = queries.times;
+  asking.query_groups = queries.groups;
+  Answer(windowed, asking, threads, columns);
+  return Status();
 }
 
+// Of two rows of one key in one snapshot the first encountered counts.
+void PassThrough(const types::Schema& values, const GroupByRows& rows, const PartQueries& queries,
+                 ScatteredColumns* columns) {
+  std::vector<uint32_t> row_of_group(queries.keys.size(), kNoGroup);
+  for (auto row = static_cast<uint32_t>(rows.groups.size()); row-- > 0;) {
+    row_of_group[rows.groups[row]] = row;
+  }
+  for (size_t row = 0; row < queries.groups.size(); ++row) {
+    const uint32_t group = queries.groups[row];
+    if (group == kNoGroup || row_of_group[group] == kNoGroup) continue;
+    columns->Place(row, columns->next() + row_of_group[group]);
+  }
+  std::vector<types::ColumnPtr> piece;
+  for (const types::Field& field : values.fields) {
+    piece.push_back(rows.rows.shared(*rows.rows.schema().Find(field.name)));
+  }
+  columns->Add(std::move(piece));
+}
+
+// The keys of the left side in as many passes as memory asks for: each reads the right side anew
+// and keeps the rows of its own keys.
 Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPart& part,
                                  const LeftRows& left, Date through) {
   const conf::GroupBy& group_by = *part.group_by;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
   CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
   CATENA_RETURN_IF_ERROR(CheckKeys(part, left.source.rows.schema(), schema));
-  const bool by_day = IsEntity(group_by);
-  PartQueries queries = ReadQueries(part, left, by_day);
-  GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day};
-  if (queries.keys.size() > 0) read.range = RangeOf(group_by, queries, through);
-  CATENA_TRY(const GroupByRows events, ReadGroupByRows(context, group_by, read, &queries.keys));
-  const std::string prefix = conf::ColumnPrefix(part);
-  types::Batch columns;
+  std::optional<aggregate::WindowedAggregator> windowed;
+  types::Schema values;
   if (group_by.aggregations.empty()) {
-    CATENA_TRY(const types::Schema values, SchemaOfValues(context, group_by));
-    const auto passed = PassThrough(values, events, queries);
-    for (size_t i = 0; i < passed.size(); ++i) {
-      columns.AddColumn(prefix + values.fields[i].name, passed[i]);
-    }
-    return columns;
-  }
-  CATENA_TRY(const auto windowed, aggregate::WindowedAggregator::Bind(group_by, schema));
-  std::vector<types::ColumnPtr> answers;
-  if (by_day && group_by.accuracy == conf::Accuracy::kTemporal && queries.keys.size() > 0) {
-    const Date first = Date::Of(FromMillis(queries.earliest));
-    const Date last = std::min(Date::Of(FromMillis(queries.latest)), through);
-    CATENA_TRY(answers, AnswerThroughMutations(context, group_by, windowed, {first, last}, events,
-                                               queries.keys, {queries.groups, queries.times}));
+    CATENA_TRY(values, SchemaOfValues(context, group_by));
   } else {
-    const Groups groups =
-        GroupRows(events.groups, queries.keys.size(), events.times, events.orders);
-    answers = AnswerQueries(windowed, events, groups, queries.groups, queries.times);
+    CATENA_TRY(windowed, aggregate::WindowedAggregator::Bind(group_by, schema));
+    values = windowed->output_schema();
   }
-  for (size_t i = 0; i < answers.size(); ++i) {
-    columns.AddColumn(prefix + windowed.outputs()[i].name, answers[i]);
+  const bool by_day = IsEntity(group_by);
+  ScatteredColumns columns(values, left.source.rows.rows());
+  KeyShare share;
+  do {
+    PartQueries queries = ReadQueries(part, left, by_day, share);
+    GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day, share};
+    if (queries.keys.size() > 0) read.range = RangeOf(group_by, queries, through);
+    if (share.index == 0) {
+      CATENA_TRY(const uint32_t shares, SharesOf(context, group_by, schema, read.range));
+      if (shares > share.count) {
+        share.count = shares;
+        continue;  // From the beginning, with fewer keys.
+      }
+    }
+    CATENA_TRY(const GroupByRows events, ReadGroupByRows(context, group_by, read, &queries.keys));
+    if (windowed) {
+      CATENA_RETURN_IF_ERROR(
+          Aggregate(context, group_by, *windowed, events, queries, through, &columns));
+    } else {
+      PassThrough(values, events, queries, &columns);
+    }
+    ++share.index;
+  } while (share.index < share.count);
+  const types::Batch taken = columns.Take(context.database->options().threads);
+  const std::string prefix = conf::ColumnPrefix(part);
+  types::Batch named;
+  for (size_t i = 0; i < taken.width(); ++i) {
+    named.AddColumn(prefix + values.fields[i].name, taken.shared(i));
   }
-  return columns;
+  return named;
 }
 
 }  // namespace
@@ -164,6 +201,14 @@ Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
   left.query_times.reserve(left.source.days.size());
   for (const Date day : left.source.days) left.query_times.push_back(ToMillis(day.End()));
   return left;
+}
+
+Result<types::Schema> SchemaOfPart(const BatchContext& context, const conf::JoinPart& part) {
+  const conf::GroupBy& group_by = *part.group_by;
+  if (group_by.aggregations.empty()) return SchemaOfValues(context, group_by);
+  CATENA_TRY(const types::Schema rows, SchemaOfRows(context, group_by));
+  CATENA_TRY(const auto windowed, aggregate::WindowedAggregator::Bind(group_by, rows));
+  return windowed.output_schema();
 }
 
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,

@@ -31,6 +31,9 @@ struct LeftRows {
 Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
                           const table::PartitionRange& range);
 
+// The columns of a part, without prefix.
+Result<types::Schema> SchemaOfPart(const BatchContext& context, const conf::JoinPart& part);
+
 // `through`: the last day of right sides that may be seen.
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
                                      const LeftRows& left, Date through);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/partition_output.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "catena/base/log.h"
+#include "catena/base/parallel.h"
+#include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
@@ -37,12 +40,14 @@ std::string_view Because(plan::Why why) {
 Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const plan::Step& step,
                                               StepReport* report) {
   CATENA_TRY(table::Table table, context.warehouse->Find(step.table));
-  return PartitionOutput(std::move(table), step.meaning, context.progress, report);
+  return PartitionOutput(std::move(table), step.meaning, context.progress, context.kept, report);
 }
 
 Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
   CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows));
+  const std::lock_guard lock(*mutex_);
   CATENA_RETURN_IF_ERROR(MarkDay(table_, day, {meaning_, left}));
+  if (kept_ != nullptr) kept_->Keep(table_.name(), day, rows);
   const uint64_t bytes = BytesOf(table_.directory() + "/ds=" + FormatDate(day));
   report_->computed.push_back(day);
   report_->rows += rows.rows();
@@ -50,6 +55,23 @@ Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::str
   if (progress_ != nullptr) progress_->OnPartition(day, rows.rows(), bytes);
   CATENA_LOG_INFO("partition_written", "table={} ds={} rows={} bytes={}", table_.name(),
                   FormatDate(day), rows.rows(), bytes);
+  return Status();
+}
+
+Status PartitionOutput::WriteDays(const BatchContext& context, const types::Batch& rows,
+                                  const std::vector<DayRows>& days) {
+  uint64_t done = 0;
+  CATENA_RETURN_IF_ERROR(
+      ParallelFor(days.size(), context.database->options().threads, [&](size_t i) -> Status {
+        const DayRows& of_day = days[i];
+        CATENA_RETURN_IF_ERROR(
+            Write(of_day.day, CutOut(rows, of_day.begin, of_day.end), of_day.left));
+        const std::lock_guard lock(*mutex_);
+        done += of_day.end - of_day.begin;
+        if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
+        return Status();
+      }));
+  std::sort(report_->computed.begin(), report_->computed.end());
   return Status();
 }
 

@@ -2,10 +2,13 @@
 // Writes the rows of a step into days of its table and marks each day with the step's meaning
 // and with what the left partition was.
 //
-//   order    a day is written, then marked; days come in the order of the calls
-//   threads  one job at a time: the runner holds the table's lock
+//   order    a day is written, then marked
+//   threads  one job at a time: the runner holds the table's lock; days may be written side by side
 
 #pragma once
+
+#include <functional>
+#include <mutex>
 
 #include "catena/batch/context.h"
 #include "catena/batch/run_report.h"
@@ -19,17 +22,32 @@ class PartitionOutput {
   // `left`: the print of the left partition, taken before it was read; "" without a left side.
   Status Write(Date day, const types::Batch& rows, const std::string& left);
 
+  struct DayRows {
+    Date day;
+    size_t begin = 0;  // Rows [begin, end) of the batch.
+    size_t end = 0;
+    std::string left;
+  };
+  // All of `days` of the batch, on all threads; tells progress.
+  Status WriteDays(const BatchContext& context, const types::Batch& rows,
+                   const std::vector<DayRows>& days);
+
  private:
-  PartitionOutput(table::Table table, std::string meaning, Progress* progress, StepReport* report)
+  PartitionOutput(table::Table table, std::string meaning, Progress* progress, KeptRows* kept,
+                  StepReport* report)
       : table_(std::move(table)),
         meaning_(std::move(meaning)),
         progress_(progress),
-        report_(report) {}
+        kept_(kept),
+        report_(report),
+        mutex_(std::make_unique<std::mutex>()) {}
 
   table::Table table_;
   std::string meaning_;
   Progress* progress_;
+  KeptRows* kept_;
   StepReport* report_;
+  std::unique_ptr<std::mutex> mutex_;  // Of the marks and the report.
 };
 
 // The part of a report that the plan already knows.

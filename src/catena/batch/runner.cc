@@ -4,16 +4,21 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "catena/base/log.h"
 #include "catena/batch/group_by_backfill.h"
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join_backfill.h"
 #include "catena/batch/preview/plan_estimate.h"
+#include "catena/batch/source_rows.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
 namespace {
+
+// Of a job's memory, for rows between two steps.
+constexpr uint64_t kKeptShare = 4;
 
 double SecondsSince(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -71,11 +76,49 @@ class JobLocks {
   std::map<std::string, FileLock> locks_;
 };
 
-Status RunSteps(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,
+// The materialised Joins that a step reads.
+std::vector<const conf::JoinSource*> ChainsOf(const plan::Step& step) {
+  std::vector<const conf::JoinSource*> chains;
+  const auto add = [&](const conf::Source& source) {
+    if (const auto* chain = std::get_if<conf::JoinSource>(&source)) chains.push_back(chain);
+  };
+  if (step.join != nullptr) {
+    add(step.join->left);
+    for (const conf::JoinPart& part : step.join->join_parts) {
+      for (const conf::Source& source : part.group_by->sources) add(source);
+    }
+  }
+  if (step.group_by != nullptr) {
+    for (const conf::Source& source : step.group_by->sources) add(source);
+  }
+  return chains;
+}
+
+// By steps from `first` on.
+std::set<std::string> TablesReadFrom(const plan::BackfillPlan& plan, size_t first) {
+  std::set<std::string> tables;
+  for (size_t i = first; i < plan.steps.size(); ++i) {
+    for (const conf::JoinSource* chain : ChainsOf(plan.steps[i])) {
+      tables.insert(conf::TableOf(*chain));
+    }
+  }
+  return tables;
+}
+
+Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
                 const UploadOptions& options, RunReport* report) {
+  KeptRows kept(given.memory_bytes / kKeptShare);
+  BatchContext context = given;
+  context.kept = &kept;
+  for (const plan::Step& step : plan.steps) {
+    for (const conf::JoinSource* chain : ChainsOf(step)) {
+      if (const auto columns = PlainColumns(*chain)) kept.Want(conf::TableOf(*chain), *columns);
+    }
+  }
   if (context.progress != nullptr) context.progress->OnPlan(plan);
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const plan::Step& step = plan.steps[i];
+    kept.ForgetOthers(TablesReadFrom(plan, i));
     if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
     const auto step_start = std::chrono::steady_clock::now();
     auto done = RunStep(context, step, store, options);

@@ -2,7 +2,11 @@
 #include "catena/batch/source_rows.h"
 
 #include <algorithm>
-#include <optional>
+#include <map>
+#include <mutex>
+
+#include "catena/base/parallel.h"
+#include "catena/batch/rows/batch_pieces.h"
 
 namespace catena::batch {
 namespace {
@@ -21,6 +25,15 @@ std::string ColumnNames(const std::vector<std::pair<std::string, conf::Expressio
   return names;
 }
 
+// The name of a plain column, quoted or not; empty of anything else.
+std::string ColumnNameOf(const conf::Expression& expression) {
+  const std::string& text = expression.duckdb;
+  if (conf::IsPlainColumn(text) && text.front() != '`') return text;
+  const bool quoted = text.size() > 2 && text.front() == '"' && text.back() == '"';
+  const std::string inner = quoted ? text.substr(1, text.size() - 2) : "";
+  return inner.find('"') == std::string::npos ? inner : "";
+}
+
 // A source's table with the Query that reads no more of it than asked.
 class NarrowSource {
  public:
@@ -30,12 +43,15 @@ class NarrowSource {
     CATENA_TRY(const types::Schema columns, table.SchemaOf());
     NarrowSource narrow(std::move(table));
     narrow.query_ = conf::QueryOf(source);
+    narrow.schema_ = columns;
     if (std::holds_alternative<conf::JoinSource>(source) &&
         narrow.query_.time_column.spark.empty() && columns.Find("ts")) {
       narrow.query_.time_column = ColumnExpression("ts");
     }
     narrow.carries_order_ = columns.Find(kTopicPartitionColumn) && columns.Find(kOffsetColumn);
     CATENA_RETURN_IF_ERROR(narrow.Choose(columns, request.columns));
+    narrow.picks_ = std::holds_alternative<conf::JoinSource>(source) &&
+                    PlainColumns(std::get<conf::JoinSource>(source)).has_value();
     narrow.options_.range = request.range;
     narrow.options_.with_ds = true;
     narrow.options_.with_source_order = true;
@@ -44,8 +60,15 @@ class NarrowSource {
 
   const table::Table& table() const { return table_; }
   const conf::Query& query() const { return query_; }
+  const types::Schema& schema() const { return schema_; }  // Of the table.
   const table::ReadOptions& options() const { return options_; }
   bool has_time() const { return !query_.time_column.spark.empty(); }
+  bool carries_order() const { return carries_order_; }
+  // Of a JoinSource: nothing is computed or left out.
+  bool picks() const { return picks_; }
+  bool Keeps(const std::string& name) const {
+    return std::find(kept_.begin(), kept_.end(), name) != kept_.end();
+  }
 
   // What stays in SourceRows::rows, by name.
   std::vector<std::string> Kept() const {
@@ -99,10 +122,12 @@ class NarrowSource {
   }
 
   table::Table table_;
+  types::Schema schema_;
   conf::Query query_;
   table::ReadOptions options_;
   std::vector<std::string> kept_;
   bool carries_order_ = false;
+  bool picks_ = false;
 };
 
 Status ReadTimes(const types::Batch& batch, std::vector<int64_t>* times) {
@@ -139,22 +164,109 @@ Status ReadDays(const types::Batch& batch, std::vector<Date>* days) {
   return Status();
 }
 
-Result<SourceRows> Place(const NarrowSource& source, const types::Batch& batch, uint64_t first) {
+// A day that an earlier step kept, as the Query would give it; absent: it must be read.
+std::optional<types::Batch> FindKept(const BatchContext& context, const NarrowSource& source,
+                                     const table::PartitionRange& range) {
+  if (context.kept == nullptr || range.first != range.last || !source.picks() ||
+      source.carries_order() || source.Keeps("ds")) {
+    return std::nullopt;
+  }
+  const auto kept = context.kept->Find(source.table().name(), range.first);
+  if (!kept) return std::nullopt;
+  types::Batch rows;
+  const auto add = [&](const std::string& name, const conf::Expression& expression) {
+    const std::string column = ColumnNameOf(expression);
+    const auto at = kept->schema().Find(column);
+    const auto in_table = source.schema().Find(column);
+    // Other days may have widened a column of the table.
+    if (!at || !in_table || source.schema().fields[*in_table] != kept->schema().fields[*at]) {
+      return false;
+    }
+    rows.AddColumn(name, kept->shared(*at));
+    return true;
+  };
+  for (const auto& [name, expression] : source.query().selects) {
+    if (!add(name, expression)) return std::nullopt;
+  }
+  if (source.has_time() && !add("ts", source.query().time_column)) return std::nullopt;
+  return rows;
+}
+
+// The days of a source as ranges that are read side by side. Rows that carry their source order are
+// one piece: a row among them without one stands where it stands in the whole.
+Result<std::vector<table::PartitionRange>> PiecesOf(const BatchContext& context,
+                                                    const NarrowSource& source, int threads) {
+  CATENA_TRY(std::vector<Date> days, source.table().Partitions());
+  std::erase_if(days, [&](Date day) { return !source.options().range.Contains(day); });
+  size_t most = source.carries_order() ? 1 : size_t{16} * static_cast<size_t>(threads);
+  if (context.kept != nullptr && context.kept->Has(source.table().name())) most = days.size();
+  const size_t count = std::min(days.size(), most);
+  std::vector<table::PartitionRange> pieces;
+  for (size_t i = 0; i < count; ++i) {
+    pieces.push_back({days[days.size() * i / count], days[days.size() * (i + 1) / count - 1]});
+  }
+  return pieces;
+}
+
+Result<SourceRows> ReadPiece(const BatchContext& context, const NarrowSource& source,
+                             const table::PartitionRange& range) {
+  table::ReadOptions options = source.options();
+  options.range = range;
+  const bool one_day = range.first == range.last && !source.Keeps("ds");
+  options.with_ds = !one_day;
+  auto kept = FindKept(context, source, range);
+  if (!kept) {
+    CATENA_TRY(kept, source.table().ReadQuery(source.query(), options));
+  }
+  const types::Batch& batch = *kept;
   SourceRows placed;
-  CATENA_RETURN_IF_ERROR(ReadDays(batch, &placed.days));
+  if (one_day) {
+    placed.days.assign(batch.rows(), range.first);
+  } else {
+    CATENA_RETURN_IF_ERROR(ReadDays(batch, &placed.days));
+  }
   if (source.has_time()) {
     CATENA_RETURN_IF_ERROR(ReadTimes(batch, &placed.times).WithContext(source.table().name()));
   } else {
     placed.times.reserve(batch.rows());
     for (const Date day : placed.days) placed.times.push_back(ToMillis(day.End()) - 1);
   }
-  placed.orders = table::SourceOrderOf(batch, first);
-  const std::vector<std::string> kept = source.Kept();
-  placed.rows = batch.Select(kept);
+  if (source.carries_order()) placed.orders = table::SourceOrderOf(batch);
+  placed.rows = batch.Select(source.Kept());
   return placed;
 }
 
+template <typename T>
+std::vector<T> Join(std::vector<SourceRows>& pieces, std::vector<T> SourceRows::*member) {
+  if (pieces.size() == 1) return std::move(pieces[0].*member);
+  size_t size = 0;
+  for (const SourceRows& piece : pieces) size += (piece.*member).size();
+  std::vector<T> joined;
+  joined.reserve(size);
+  for (SourceRows& piece : pieces) {
+    std::vector<T> part = std::move(piece.*member);
+    joined.insert(joined.end(), part.begin(), part.end());
+  }
+  return joined;
+}
+
 }  // namespace
+
+std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source) {
+  const conf::Query& query = source.query;
+  if (!query.has_selects || !query.wheres.empty() || !query.start_partition.empty() ||
+      !query.end_partition.empty()) {
+    return std::nullopt;
+  }
+  std::set<std::string> columns;
+  for (const auto& [name, expression] : query.selects) {
+    columns.insert(ColumnNameOf(expression));
+  }
+  const conf::Expression& time = query.time_column;
+  columns.insert(time.duckdb.empty() ? "ts" : ColumnNameOf(time));
+  if (columns.contains("")) return std::nullopt;
+  return columns;
+}
 
 Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,
                                      const SourceRequest& request) {
@@ -171,27 +283,43 @@ Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::So
 }
 
 Status ScanSource(const BatchContext& context, const conf::Source& source,
-                  const SourceRequest& request, const VisitRows& visit) {
+                  const SourceRequest& request, const VisitPiece& visit) {
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
-  uint64_t rows = 0;
-  return narrow.table().ScanQuery(narrow.query(), narrow.options(),
-                                  [&](types::Batch batch) -> Status {
-                                    CATENA_TRY(SourceRows placed, Place(narrow, batch, rows));
-                                    rows += batch.rows();
-                                    return visit(std::move(placed));
-                                  });
+  const int threads = context.database->options().threads;
+  CATENA_TRY(const auto pieces, PiecesOf(context, narrow, threads));
+  return ParallelFor(pieces.size(), threads, [&](size_t i) -> Status {
+    CATENA_TRY(SourceRows rows, ReadPiece(context, narrow, pieces[i]));
+    return visit(i, std::move(rows));
+  });
 }
 
 Result<SourceRows> ReadSource(const BatchContext& context, const conf::Source& source,
                               const SourceRequest& request) {
-  CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
-  CATENA_TRY(types::Batch batch, narrow.table().ReadQuery(narrow.query(), narrow.options()));
-  if (batch.width() == 0) {
-    CATENA_TRY(types::Schema schema,
-               narrow.table().SchemaOfQuery(narrow.query(), narrow.options()));
-    batch = types::BatchBuilder(std::move(schema)).Build();
+  std::mutex mutex;
+  std::map<size_t, SourceRows> found;
+  CATENA_RETURN_IF_ERROR(ScanSource(context, source, request, [&](size_t piece, SourceRows rows) {
+    const std::lock_guard lock(mutex);
+    found[piece] = std::move(rows);
+    return Status();
+  }));
+  std::vector<SourceRows> pieces;
+  std::vector<types::Batch> batches;
+  for (auto& [number, piece] : found) {
+    batches.push_back(std::move(piece.rows));
+    pieces.push_back(std::move(piece));
   }
-  return Place(narrow, batch, 0);
+  SourceRows all;
+  if (pieces.empty()) {
+    CATENA_TRY(types::Schema schema, SchemaOfSource(context, source, request));
+    all.rows = types::BatchBuilder(std::move(schema)).Build();
+    return all;
+  }
+  found.clear();
+  all.rows = ConcatPieces(std::move(batches), context.database->options().threads);
+  all.times = Join(pieces, &SourceRows::times);
+  all.days = Join(pieces, &SourceRows::days);
+  all.orders = Join(pieces, &SourceRows::orders);
+  return all;
 }
 
 }  // namespace catena::batch

@@ -9,11 +9,14 @@
 //            millisecond of the row's day
 //   errors   kNotFound: the table is absent; kInvalidConf: a column that the Query does not give
 //   order    (ds, file, row); source orders are (_topic_partition, _offset) where the table has
-//            them, else the running row number
+//            them (a row without one: the running row number), else the order of the rows
+//   threads  days are read side by side, on as many threads as the Database has
 
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -34,7 +37,7 @@ struct SourceRows {
   types::Batch rows;
   std::vector<int64_t> times;
   std::vector<Date> days;
-  std::vector<uint64_t> orders;
+  std::vector<uint64_t> orders;  // Empty: the order of the rows.
 };
 
 struct SourceRequest {
@@ -42,12 +45,17 @@ struct SourceRequest {
   std::vector<std::string> columns;  // Of the Query's output, `ts` and `ds` too; empty: all.
 };
 
+// The columns of its Join's table that the source's Query picks without computing anything; absent
+// when it computes. Such rows may come from BatchContext::kept.
+std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source);
+
 // What `rows` of every piece will look like.
 Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,
                                      const SourceRequest& request);
-using VisitRows = std::function<Status(SourceRows)>;
+// Called from several threads at once; pieces are numbered in the order of their rows.
+using VisitPiece = std::function<Status(size_t piece, SourceRows rows)>;
 Status ScanSource(const BatchContext& context, const conf::Source& source,
-                  const SourceRequest& request, const VisitRows& visit);
+                  const SourceRequest& request, const VisitPiece& visit);
 // All pieces as one.
 Result<SourceRows> ReadSource(const BatchContext& context, const conf::Source& source,
                               const SourceRequest& request);

@@ -15,6 +15,8 @@
 namespace catena::cli {
 namespace {
 
+constexpr uint64_t kDuckDbShare = 4;
+
 Result<Date> ReadDate(const char* flag, const std::string& text) {
   auto date = ParseDate(text);
   if (!date.ok()) return InvalidConf(std::string(flag) + ": " + date.error().message);
@@ -43,6 +45,9 @@ void DeclareBatch(Flags* flags, BatchFlags* given) {
               "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
   flags->Text("--end-date DATE", &given->end_date,
               "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
+  flags->Text("--memory-limit BYTES", &given->memory_limit,
+              "At most so much memory, as in 2GB or 512MiB; `memory_limit` of the settings when "
+              "absent.");
   flags->Switch("--dry-run", &given->dry_run,
                 "Print the plan, about how many rows and bytes it reads and writes, and stop.");
   flags->Text("--report FILE", &given->report,
@@ -76,7 +81,12 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
     }
   }
   job.asked_.allow_holes = given.allow_holes;
-  CATENA_TRY(job.database_, OpenDatabase(settings));
+  Settings divided = settings;
+  if (!given.memory_limit.empty()) divided.memory_limit = given.memory_limit;
+  CATENA_TRY(const uint64_t memory, ParseBytes(divided.memory_limit));
+  // DuckDB scans and casts; what is sorted, aggregated and written is ours.
+  divided.memory_limit = std::to_string(memory / kDuckDbShare);
+  CATENA_TRY(job.database_, OpenDatabase(divided));
   auto warehouse = table::Warehouse::Open(settings.warehouse, job.database_.get());
   if (!warehouse.ok() && warehouse.error().code == ErrorCode::kNotFound) {
     return InvalidConf(
@@ -94,6 +104,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
   }
   job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
+  job.context_.memory_bytes = memory - memory / kDuckDbShare;
   return job;
 }
 

@@ -24,6 +24,7 @@ struct BatchFlags {
   std::string end_date;
   std::string start_date;
   std::optional<int64_t> step_days;
+  std::string memory_limit;
   std::string report;
   bool dry_run = false;
   bool allow_holes = false;

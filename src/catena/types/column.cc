@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/types/column.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace catena::types {
@@ -100,10 +101,16 @@ void Column::AppendFrom(const Column& from, size_t row) {
 
 void Column::AppendAll(const Column& from) {
   CATENA_CHECK(type_ == from.type_, "AppendAll of another type");
-  const bool flat = !type_.IsText() && type_.children.empty();
-  if (!flat) {
-    for (size_t row = 0; row < from.size(); ++row) AppendFrom(from, row);
-    return;
+  if (type_.kind == Kind::kStruct) {
+    for (size_t c = 0; c < children_.size(); ++c) children_[c]->AppendAll(from.child(c));
+    offsets_.resize(offsets_.size() + from.size(), children_[0]->size());
+  } else if (!offsets_.empty()) {
+    const uint64_t before = offsets_.back();
+    for (size_t row = 0; row < from.size(); ++row) {
+      offsets_.push_back(before + from.offsets_[row + 1]);
+    }
+    text_.insert(text_.end(), from.text_.begin(), from.text_.end());
+    for (size_t c = 0; c < children_.size(); ++c) children_[c]->AppendAll(from.child(c));
   }
   std::visit(
       [&](const auto& values) {
@@ -275,7 +282,36 @@ Value Column::ValueAt(size_t row) const {
 
 Column Column::Take(std::span<const uint32_t> rows) const {
   Column taken(type_, rows.size());
-  for (const uint32_t row : rows) taken.AppendFrom(*this, row);
+  if (!type_.children.empty()) {
+    for (const uint32_t row : rows) taken.AppendFrom(*this, row);
+    return taken;
+  }
+  taken.validity_.assign(rows.size(), 1);
+  if (has_nulls()) {
+    for (size_t i = 0; i < rows.size(); ++i) taken.validity_[i] = validity_[rows[i]];
+    for (const uint8_t valid : taken.validity_) taken.null_count_ += valid == 0 ? 1 : 0;
+  }
+  if (type_.IsText()) {
+    for (const uint32_t row : rows) {
+      taken.offsets_.push_back(taken.offsets_.back() + offsets_[row + 1] - offsets_[row]);
+    }
+    taken.text_.resize(taken.offsets_.back());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const std::string_view text = Text(rows[i]);
+      std::copy(text.begin(), text.end(), taken.text_.data() + taken.offsets_[i]);
+    }
+    return taken;
+  }
+  std::visit(
+      [&](const auto& values) {
+        using Vector = std::decay_t<decltype(values)>;
+        if constexpr (!std::is_same_v<Vector, std::monostate>) {
+          auto& mine = std::get<Vector>(taken.data_);
+          mine.resize(rows.size());
+          for (size_t i = 0; i < rows.size(); ++i) mine[i] = values[rows[i]];
+        }
+      },
+      data_);
   return taken;
 }
 

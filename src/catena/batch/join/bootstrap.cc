@@ -41,11 +41,10 @@ Status RequireEqualTypes(const conf::BootstrapPart& part, const types::Schema& l
 KeyIndex IndexRows(const KeyReader& reader, const SourceRows& found,
                    std::vector<uint32_t>* row_of_id) {
   KeyIndex index;
-  std::string key;
-  for (uint32_t row = 0; row < found.rows.rows(); ++row) {
-    if (!reader.Read(found.rows, row, &key)) continue;
-    KeyReader::AppendDay(found.days[row], &key);
-    if (index.Add(key) == row_of_id->size()) row_of_id->push_back(row);
+  std::vector<uint32_t> ids(found.rows.rows(), 0);
+  reader.Add(found.rows, found.days, &index, ids);
+  for (uint32_t row = 0; row < ids.size(); ++row) {
+    if (ids[row] == row_of_id->size()) row_of_id->push_back(row);
   }
   return index;
 }
@@ -70,15 +69,9 @@ Result<Bootstraps> Bootstraps::Read(const BatchContext& context, const conf::Joi
       std::vector<uint32_t> row_of_id;
       const KeyIndex index =
           IndexRows(KeyReader(found.rows.schema(), part.key_columns), found, &row_of_id);
-      Source source{part.table, {}, std::vector<uint32_t>(days.size(), kNoGroup)};
-      const KeyReader reader(schema, part.key_columns);
-      std::string key;
-      for (size_t row = 0; row < days.size(); ++row) {
-        if (!reader.Read(left.source.rows, row, &key)) continue;
-        KeyReader::AppendDay(days[row], &key);
-        const uint32_t id = index.Find(key);
-        if (id != kNoGroup) source.rows[row] = row_of_id[id];
-      }
+      Source source{part.table, {}, std::vector<uint32_t>(days.size(), 0)};
+      KeyReader(schema, part.key_columns).Find(left.source.rows, days, index, source.rows);
+      for (uint32_t& row : source.rows) row = row == kNoGroup ? kNoGroup : row_of_id[row];
       for (size_t i = 0; i < found.rows.width(); ++i) {
         const std::string& name = found.rows.schema().fields[i].name;
         const bool is_key = std::find(part.key_columns.begin(), part.key_columns.end(), name) !=

@@ -50,7 +50,7 @@ uint64_t DropSkewedRows(const conf::Join& join, LeftRows* left) {
   source.rows = source.rows.Take(kept);
   Keep(kept, &source.times);
   Keep(kept, &source.days);
-  Keep(kept, &source.orders);
+  if (!source.orders.empty()) Keep(kept, &source.orders);
   Keep(kept, &left->query_times);
   return rows - kept.size();
 }

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <set>
 
-#include "catena/batch/key_index.h"
+#include "catena/batch/rows/key_index.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::batch {

@@ -2,10 +2,12 @@
 #include "catena/batch/sources/mutations.h"
 
 #include <algorithm>
+#include <numeric>
 #include <tuple>
 #include <unordered_map>
 
 #include "catena/base/log.h"
+#include "catena/batch/rows/answers.h"
 #include "catena/sql/quote.h"
 #include "catena/types/row_codec.h"
 
@@ -71,10 +73,9 @@ class MutationReader {
     CATENA_TRY(const types::Schema given, SchemaOfSource(context, source, request));
     CATENA_RETURN_IF_ERROR(Check(given));
     has_time_ = !conf::QueryOf(source).time_column.spark.empty();
-    return ScanSource(context, source, request, [&](const SourceRows& piece) {
-      Add(piece, source_bits);
-      return Status();
-    });
+    CATENA_TRY(const SourceRows all, ReadSource(context, source, request));
+    Add(all, source_bits);
+    return Status();
   }
 
   std::vector<Mutation> Take(std::vector<types::Batch>* pieces) {
@@ -102,29 +103,31 @@ class MutationReader {
     return InvalidConf("the reversal column must be BOOLEAN; it is " + types::TypeName(reversal));
   }
 
-  void Add(const SourceRows& piece, uint64_t source_bits) {
+  void Add(const SourceRows& all, uint64_t source_bits) {
     std::vector<std::string> names;
     for (const types::Field& field : schema_.fields) names.push_back(field.name);
-    const types::Batch rows = piece.rows.Select(names);
-    const types::Column& mutated = *piece.rows.Find(kMutationTime);
-    const types::Column& reversal = *piece.rows.Find(kReversal);
+    const types::Batch rows = all.rows.Select(names);
+    const types::Column& mutated = *all.rows.Find(kMutationTime);
+    const types::Column& reversal = *all.rows.Find(kReversal);
+    std::vector<Date> days_before;
+    days_before.reserve(rows.rows());
+    for (const Date day : all.days) days_before.push_back(day - 1);
+    std::vector<uint32_t> groups(rows.rows(), 0);
+    reader_.Find(rows, days_before, keys_, groups);
     std::vector<uint32_t> taken;
     for (size_t row = 0; row < rows.rows(); ++row) {
-      if (piece.times[row] == kNoTime || mutated.IsNull(row) || !reader_.Read(rows, row, &key_)) {
-        continue;
-      }
+      const uint32_t group = groups[row];
+      if (group == kNoGroup || all.times[row] == kNoTime || mutated.IsNull(row)) continue;
       const int64_t time = mutated.Values<int64_t>()[row];
       // What happened before the day is in its snapshot already.
-      if (time < ToMillis(piece.days[row].Start())) continue;
-      KeyReader::AppendDay(piece.days[row] - 1, &key_);
-      const uint32_t group = keys_.Find(key_);
-      if (group == kNoGroup) continue;
+      if (time < ToMillis(all.days[row].Start())) continue;
       taken.push_back(static_cast<uint32_t>(row));
       const bool before = !reversal.IsNull(row) && reversal.Values<int8_t>()[row] != 0;
       mutations_.push_back({group, time, before, static_cast<uint32_t>(lives_->times.size())});
       // Without a time column a row has that of its snapshot: the end of the day before.
-      lives_->times.push_back(has_time_ ? piece.times[row] : ToMillis(piece.days[row].Start()) - 1);
-      lives_->orders.push_back(piece.orders[row] | source_bits | kMutationOrder);
+      lives_->times.push_back(has_time_ ? all.times[row] : ToMillis(all.days[row].Start()) - 1);
+      const uint64_t order = all.orders.empty() ? row : all.orders[row];
+      lives_->orders.push_back(order | source_bits | kMutationOrder);
       lives_->groups.push_back(group);
       lives_->born.push_back(time);
       lives_->died.push_back(before ? time : INT64_MAX);
@@ -139,7 +142,6 @@ class MutationReader {
   bool has_time_ = false;  // Of the source at hand.
   std::vector<types::Batch> pieces_;
   std::vector<Mutation> mutations_;
-  std::string key_;
 };
 
 // Lets each before-image end the life of a row that is equal to it. Within one instant rows are
@@ -238,11 +240,17 @@ Result<Stretches> MakeStretches(const Lives& lives, const std::vector<Mutation>&
 
 }  // namespace
 
-Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
-    const BatchContext& context, const conf::GroupBy& group_by,
-    const aggregate::WindowedAggregator& windowed, const table::PartitionRange& range,
-    const GroupByRows& snapshots, const KeyIndex& keys, const MutationQueries& queries) {
+Status AnswerThroughMutations(const BatchContext& context, const conf::GroupBy& group_by,
+                              const aggregate::WindowedAggregator& windowed,
+                              const table::PartitionRange& range, const GroupByRows& snapshots,
+                              const KeyIndex& keys, const MutationQueries& queries,
+                              ScatteredColumns* answers) {
+  const int threads = context.database->options().threads;
   Lives lives{snapshots, {}, {}};
+  if (lives.orders.empty()) {
+    lives.orders.resize(lives.times.size());
+    std::iota(lives.orders.begin(), lives.orders.end(), uint64_t{0});
+  }
   lives.born.assign(lives.times.size(), kNoTime);
   lives.died.assign(lives.times.size(), INT64_MAX);
   const types::Schema schema = snapshots.rows.schema();
@@ -258,7 +266,14 @@ Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
   lives.rows = types::Concat(pieces);
   MatchReversals(&mutations, &lives);
   CATENA_TRY(const Stretches stretches, MakeStretches(lives, mutations, keys, queries));
-  return AnswerQueries(windowed, lives, stretches.lives, stretches.of_query, queries.times);
+  Asking asking;
+  asking.events = &lives.rows;
+  asking.event_times = lives.times;
+  asking.event_groups = &stretches.lives;
+  asking.query_times = queries.times;
+  asking.query_groups = stretches.of_query;
+  Answer(windowed, asking, threads, answers);
+  return Status();
 }
 
 }  // namespace catena::batch

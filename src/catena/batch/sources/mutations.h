@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "catena/batch/group_by_rows.h"
+#include "catena/batch/rows/scattered_columns.h"
 
 namespace catena::batch {
 
@@ -39,9 +40,10 @@ struct MutationQueries {
 };
 
 // `range`: the days of the queries, and of the partitions of mutations that are read.
-Result<std::vector<types::ColumnPtr>> AnswerThroughMutations(
-    const BatchContext& context, const conf::GroupBy& group_by,
-    const aggregate::WindowedAggregator& windowed, const table::PartitionRange& range,
-    const GroupByRows& snapshots, const KeyIndex& keys, const MutationQueries& queries);
+Status AnswerThroughMutations(const BatchContext& context, const conf::GroupBy& group_by,
+                              const aggregate::WindowedAggregator& windowed,
+                              const table::PartitionRange& range, const GroupByRows& snapshots,
+                              const KeyIndex& keys, const MutationQueries& queries,
+                              ScatteredColumns* answers);
 
 }  // namespace catena::batch

@@ -141,6 +141,7 @@ Row NaiveAt(const Life& life, const conf::GroupBy& group_by, const Value& key, i
 TEST(MutationsTest, AnswersAsTheDefinition) {
   testing::ForSeeds(12, [&](Random& random) {
     TemporaryWarehouse at;
+    if (random.OneIn(2)) at.context_.memory_bytes = 16384;  // Several passes of keys.
     const Life life = RandomLife(random, 150);
     WriteLife(at, life);
     const Date first = Day(kFirst) + 1;

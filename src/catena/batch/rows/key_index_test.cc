@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "catena/base/random.h"
+#include "catena/batch/rows/key_reader.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::batch {
+namespace {
+
+TEST(KeyIndexTest, GivesDenseIdsThroughGrowth) {
+  KeyIndex keys;
+  for (uint32_t i = 0; i < 5000; ++i) EXPECT_EQ(keys.Add("key " + std::to_string(i)), i);
+  for (uint32_t i = 0; i < 5000; ++i) EXPECT_EQ(keys.Add("key " + std::to_string(i)), i);
+  EXPECT_EQ(keys.size(), 5000u);
+  EXPECT_EQ(keys.Find("key 4999"), 4999u);
+  EXPECT_EQ(keys.Find("key 5000"), kNoGroup);
+  EXPECT_EQ(keys.Key(17), "key 17");
+  EXPECT_EQ(keys.Find(""), kNoGroup);
+  EXPECT_EQ(keys.Add(""), 5000u);
+}
+
+TEST(KeyIndexTest, AnIntegerIsItsBytes) {
+  KeyIndex keys;
+  EXPECT_EQ(keys.Add(IntegerKey{7}), 0u);
+  EXPECT_EQ(keys.Add(IntegerKey{7, 20000}), 1u);
+  EXPECT_EQ(keys.Add(IntegerKey{-7}), 2u);
+  std::string bytes;
+  const types::Value seven(int64_t{7});
+  ASSERT_TRUE(types::EncodeKey({&seven, 1}, &bytes));
+  EXPECT_EQ(keys.Key(0), bytes);
+  EXPECT_EQ(keys.Find(bytes), 0u);
+  AppendDay(Date{20000}, &bytes);
+  EXPECT_EQ(keys.Find(bytes), 1u);
+  EXPECT_EQ(DayOf(keys.Key(1)), Date{20000});
+  EXPECT_EQ(keys.Find(IntegerKey{8}), kNoGroup);
+  const types::Value eight(int64_t{8});
+  std::string added;
+  ASSERT_TRUE(types::EncodeKey({&eight, 1}, &added));
+  EXPECT_EQ(keys.Add(added), 3u);
+  EXPECT_EQ(keys.Find(IntegerKey{8}), 3u);
+  for (int64_t key = 0; key < 5000; ++key) keys.Add(IntegerKey{key * 3});
+  for (int64_t key = 0; key < 15000; ++key) {
+    EXPECT_EQ(keys.Find(IntegerKey{key}) != kNoGroup, key % 3 == 0 || key == 7 || key == 8) << key;
+  }
+}
+
+// The twin goes by the bytes of each row, one by one.
+TEST(KeyReaderTest, ReadsKeysAsTheirBytes) {
+  constexpr uint64_t kSeed = 20'000'000;
+  const types::Kind kinds[] = {types::Kind::kByte,   types::Kind::kShort, types::Kind::kInt,
+                               types::Kind::kLong,   types::Kind::kDate,  types::Kind::kTimestamp,
+                               types::Kind::kString, types::Kind::kBool};
+  for (uint64_t seed = kSeed; seed < kSeed + 80; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    types::Schema schema{{{"a", kinds[random.Below(8)]}, {"b", kinds[random.Below(8)]}}};
+    const std::vector<std::string> columns =
+        random.OneIn(2) ? std::vector<std::string>{"a"} : std::vector<std::string>{"a", "b"};
+    types::BatchBuilder builder(schema);
+    std::vector<Date> days;
+    std::vector<uint32_t> ids;
+    for (int row = 0; row < 200; ++row) {
+      for (size_t i = 0; i < 2; ++i) {
+        types::Value value(random.Between(-9, 9));
+        if (schema.fields[i].type.kind == types::Kind::kString)
+          value = types::Value("t" + std::to_string(random.Below(9)));
+        if (schema.fields[i].type.kind == types::Kind::kBool) value = types::Value(random.OneIn(2));
+        ASSERT_TRUE(builder.column(i)->AppendValue(random.OneIn(9) ? types::Value() : value).ok());
+      }
+      days.push_back(Date{static_cast<int32_t>(random.Below(3))});
+      ids.push_back(random.OneIn(10) ? kNoGroup : 0);
+    }
+    const types::Batch rows = builder.Build();
+    if (random.OneIn(2)) days.clear();
+    KeyShare share;
+    if (random.OneIn(2)) share = {static_cast<uint32_t>(random.Below(3)), 3};
+    KeyIndex keys;
+    std::vector<uint32_t> added = ids;
+    KeyReader(schema, columns, share).Add(rows, days, &keys, added);
+    std::vector<uint32_t> found = ids;
+    KeyReader(schema, columns).Find(rows, days, keys, found);
+    const std::vector<size_t> places =
+        columns.size() == 1 ? std::vector<size_t>{0} : std::vector<size_t>{0, 1};
+    for (uint32_t row = 0; row < rows.rows(); ++row) {
+      std::string key;
+      const bool whole = types::EncodeKey(rows, places, row, &key);
+      if (whole && !days.empty()) AppendDay(days[row], &key);
+      const uint32_t expected = ids[row] == kNoGroup || !whole ? kNoGroup : keys.Find(key);
+      EXPECT_EQ(found[row], expected) << row;
+      if (share.count == 1 || added[row] != kNoGroup) {
+        EXPECT_EQ(added[row], expected) << row;
+      }
+    }
+  }
+}
+
+TEST(KeyReaderTest, SharesPartTheKeys) {
+  types::BatchBuilder builder({{{"a", types::Kind::kLong}}});
+  for (int64_t key = 0; key < 1000; ++key) builder.column(0)->Append<int64_t>(key);
+  const types::Batch rows = builder.Build();
+  std::vector<int> times(1000);
+  for (uint32_t index = 0; index < 4; ++index) {
+    KeyIndex keys;
+    std::vector<uint32_t> ids(1000, 0);
+    KeyReader(rows.schema(), {"a"}, {index, 4}).Add(rows, {}, &keys, ids);
+    for (size_t row = 0; row < 1000; ++row) times[row] += ids[row] == kNoGroup ? 0 : 1;
+    EXPECT_GT(keys.size(), 150u);
+  }
+  EXPECT_EQ(times, std::vector<int>(1000, 1));
+}
+
+TEST(GroupRowsTest, SortsWithinGroupsByTimeThenOrder) {
+  const std::vector<uint32_t> groups{1, 0, 1, kNoGroup, 1, 1};
+  const std::vector<int64_t> times{5, 9, 3, 0, 3, -1};
+  const std::vector<uint64_t> orders{0, 0, 8, 0, 7, 0};
+  const Groups grouped = GroupRows(groups, 3, times, orders);
+  EXPECT_EQ(grouped.begin, (std::vector<uint32_t>{0, 1, 5, 5}));
+  EXPECT_EQ(grouped.rows, (std::vector<uint32_t>{1, 5, 4, 2, 0}));
+  EXPECT_EQ(GroupRows(groups, 3, times, {}).rows, (std::vector<uint32_t>{1, 5, 2, 4, 0}));
+}
+
+TEST(GroupRowsTest, ThreadsGroupAlike) {
+  constexpr uint64_t kSeed = 20'000'000;
+  for (uint64_t seed = kSeed; seed < kSeed + 5; ++seed) {
+    Random random(seed);
+    std::vector<uint32_t> groups;
+    std::vector<int64_t> times;
+    std::vector<uint64_t> orders;
+    for (int row = 0; row < 20000; ++row) {
+      groups.push_back(random.OneIn(20) ? kNoGroup : static_cast<uint32_t>(random.Below(5000)));
+      times.push_back(random.Between(0, 3));
+      orders.push_back(random.Below(2));
+    }
+    const Groups one = GroupRows(groups, 5000, times, orders, 1);
+    const Groups four = GroupRows(groups, 5000, times, orders, 4);
+    EXPECT_EQ(one.begin, four.begin) << "seed " << seed;
+    EXPECT_EQ(one.rows, four.rows) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace catena::batch

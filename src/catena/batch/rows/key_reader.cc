@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/rows/key_reader.h"
+
+#include "catena/base/hash.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::batch {
+namespace {
+
+using types::Column;
+using types::Kind;
+
+// What EncodeKey writes as an integer.
+bool IsIntegerKey(const types::DataType& type) {
+  return type.IsInteger() || type.kind == Kind::kDate || type.kind == Kind::kTimestamp;
+}
+
+uint32_t IdOf(KeyIndex* keys, IntegerKey key) { return keys->Add(key); }
+uint32_t IdOf(KeyIndex* keys, std::string_view key) { return keys->Add(key); }
+uint32_t IdOf(const KeyIndex* keys, IntegerKey key) { return keys->Find(key); }
+uint32_t IdOf(const KeyIndex* keys, std::string_view key) { return keys->Find(key); }
+
+template <typename T, typename Index>
+void ReadIntegers(const Column& column, std::span<const Date> days, KeyShare share, Index* keys,
+                  std::span<uint32_t> ids) {
+  constexpr size_t kAhead = 16;
+  const auto values = column.Values<T>();
+  const auto key_of = [&](size_t row) {
+    return IntegerKey{values[row], days.empty() ? IntegerKey::kNoDay : days[row].days};
+  };
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (row + kAhead < ids.size()) keys->Prefetch(key_of(row + kAhead));
+    if (ids[row] == kNoGroup) continue;
+    const bool wanted =
+        !column.IsNull(row) && share.Contains(MixHash(static_cast<uint64_t>(values[row])));
+    ids[row] = wanted ? IdOf(keys, key_of(row)) : kNoGroup;
+  }
+}
+
+}  // namespace
+
+KeyReader::KeyReader(const types::Schema& schema, const std::vector<std::string>& columns,
+                     KeyShare share)
+    : share_(share) {
+  for (const std::string& name : columns) {
+    const auto at = schema.Find(name);
+    CATENA_CHECK(at.has_value(), "a key column is in the rows");
+    columns_.push_back(*at);
+  }
+  integer_ = columns_.size() == 1 && IsIntegerKey(schema.fields[columns_[0]].type);
+}
+
+template <typename Index>
+void KeyReader::Read(const types::Batch& rows, std::span<const Date> days, Index* keys,
+                     std::span<uint32_t> ids) const {
+  CATENA_CHECK(ids.size() == rows.rows(), "an id a row");
+  if (integer_) {
+    const Column& column = rows.column(columns_[0]);
+    switch (column.type().kind) {
+      case Kind::kByte:
+        return ReadIntegers<int8_t>(column, days, share_, keys, ids);
+      case Kind::kShort:
+        return ReadIntegers<int16_t>(column, days, share_, keys, ids);
+      case Kind::kInt:
+      case Kind::kDate:
+        return ReadIntegers<int32_t>(column, days, share_, keys, ids);
+      default:
+        return ReadIntegers<int64_t>(column, days, share_, keys, ids);
+    }
+  }
+  std::string key;
+  for (size_t row = 0; row < ids.size(); ++row) {
+    if (ids[row] == kNoGroup) continue;
+    key.clear();
+    const bool wanted = types::EncodeKey(rows, columns_, row, &key) &&
+                        (share_.count == 1 || share_.Contains(HashBytes(key)));
+    if (wanted && !days.empty()) AppendDay(days[row], &key);
+    ids[row] = wanted ? IdOf(keys, std::string_view(key)) : kNoGroup;
+  }
+}
+
+void KeyReader::Add(const types::Batch& rows, std::span<const Date> days, KeyIndex* keys,
+                    std::span<uint32_t> ids) const {
+  Read(rows, days, keys, ids);
+}
+
+void KeyReader::Find(const types::Batch& rows, std::span<const Date> days, const KeyIndex& keys,
+                     std::span<uint32_t> ids) const {
+  Read(rows, days, &keys, ids);
+}
+
+}  // namespace catena::batch

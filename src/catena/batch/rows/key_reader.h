@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// KeyReader: the keys of many rows, added to a KeyIndex or looked up in it.
+//
+//   input    ids[row] == kNoGroup passes the row over; `days` by row make (key, day) the key, empty
+//            leaves it the key alone
+//   output   ids[row]; kNoGroup where a part of the key is null, the key is not in `share`, or, of
+//            Find, unknown
+//   threads  Find may run concurrently on one index
+//   why      one integer column is the usual key, and needs no bytes
+
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "catena/batch/rows/key_index.h"
+#include "catena/types/batch.h"
+
+namespace catena::batch {
+
+// One of `count` parts that all keys are split into by their hash.
+struct KeyShare {
+  uint32_t index = 0;
+  uint32_t count = 1;
+  bool Contains(uint64_t hash) const { return count == 1 || (hash >> 32) % count == index; }
+};
+
+class KeyReader {
+ public:
+  // Each of `columns` is in the schema.
+  KeyReader(const types::Schema& schema, const std::vector<std::string>& columns,
+            KeyShare share = {});
+  void Add(const types::Batch& rows, std::span<const Date> days, KeyIndex* keys,
+           std::span<uint32_t> ids) const;
+  void Find(const types::Batch& rows, std::span<const Date> days, const KeyIndex& keys,
+            std::span<uint32_t> ids) const;
+
+ private:
+  template <typename Index>
+  void Read(const types::Batch& rows, std::span<const Date> days, Index* keys,
+            std::span<uint32_t> ids) const;
+
+  std::vector<size_t> columns_;
+  bool integer_ = false;  // One column, whose keys are IntegerKeys.
+  KeyShare share_;
+};
+
+}  // namespace catena::batch
