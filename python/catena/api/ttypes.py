@@ -84,6 +84,7 @@ class Query(Struct):
         "mutationTimeColumn",
         "reversalColumn",
         "partitionColumn",
+        "partitionFormat",  # Zipline's.
     )
 
     def __init__(self, *args, **kwargs):

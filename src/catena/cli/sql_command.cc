@@ -50,12 +50,17 @@ Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
     CATENA_TRY(const auto table, warehouse.Find(name));
     const size_t dot = name.find('.');
     const std::string schema = sql::QuoteName(name.substr(0, dot));
-    const std::string files = sql::QuoteText(table.directory() + "/ds=*/*.parquet");
+    CATENA_TRY(const bool ours, table.IsSpelledOurWay());
+    std::string rows = "read_parquet(" + sql::QuoteText(table.directory() + "/ds=*/*.parquet") +
+                       ", hive_partitioning = true, hive_types = {'ds': VARCHAR}, "
+                       "union_by_name = true)";
+    if (!ours) {
+      CATENA_TRY(rows, table.SelectSql());
+    }
     CATENA_RETURN_IF_ERROR(database->Execute("CREATE SCHEMA IF NOT EXISTS " + schema));
-    CATENA_RETURN_IF_ERROR(database->Execute(
-        "CREATE VIEW " + schema + "." + sql::QuoteName(name.substr(dot + 1)) +
-        " AS SELECT * FROM read_parquet(" + files +
-        ", hive_partitioning = true, hive_types = {'ds': VARCHAR}, union_by_name = true)"));
+    CATENA_RETURN_IF_ERROR(database->Execute("CREATE VIEW " + schema + "." +
+                                             sql::QuoteName(name.substr(dot + 1)) +
+                                             " AS SELECT * FROM " + rows));
   }
   return Status();
 }

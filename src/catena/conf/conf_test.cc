@@ -84,12 +84,14 @@ TEST(ConfTest, NamesEveryViolationWithItsPath) {
   const char* text = R"json({"metaData": {"name": "a/../b",
       "customJson": "{\"exact_windows\": \"yes\"}"}, "keyColumns": [],
     "aggregations": [{"operation": 99, "windows": [{"length": 0, "timeUnit": 7}]}],
-    "sources": [{"events": {"query": {"startPartition": "yesterday"}}}]})json";
+    "sources": [{"events": {"query": {"startPartition": "yesterday",
+      "partitionFormat": "dd/MM/yyyy", "partitionInterval": {"length": 1, "timeUnit": 0}}}}]})json";
   auto conf = ParseConf(*ParseJson(text, "test"), "bad.v1");
   ASSERT_FALSE(conf.ok());
   for (const char* part :
        {".metaData.name", ".customJson.exact_windows", "has no keyColumns",
-        ".aggregations[0].operation", ".windows[0].timeUnit", "has no table", "YYYY-MM-DD"}) {
+        ".aggregations[0].operation", ".windows[0].timeUnit", "has no table", "YYYY-MM-DD",
+        "yyyyMMdd, yyyy_MM_dd or yyyy.MM.dd: \"dd/MM/yyyy\"", "must be one day"}) {
     EXPECT_NE(conf.error().message.find(part), std::string::npos) << conf.error().message;
   }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads Chronon's thrift simple-JSON into the structs of this folder.
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "catena/conf/conf.h"
 #include "catena/conf/dialect.h"
@@ -24,6 +26,7 @@ class Reader : private JsonReader {
 
  private:
   Expression ReadExpression(const std::string& spark) const;
+  void CheckPartitions(const Json& query, const std::string& path);
   Query ReadQuery(const Json& json, const std::string& path);
   void ReadSourceInto(const Json& json, const std::string& path, std::vector<Source>* sources);
   Aggregation ReadAggregation(const Json& json, const std::string& path);
@@ -66,10 +69,28 @@ Query Reader::ReadQuery(const Json& json, const std::string& path) {
       Complain(here, "a partition must be YYYY-MM-DD: \"" + date + "\"");
     }
   }
+  CheckPartitions(*member, here);
   query.time_column = ReadExpression(Text(*member, "timeColumn", here));
   query.mutation_time_column = ReadExpression(Text(*member, "mutationTimeColumn", here));
   query.reversal_column = ReadExpression(Text(*member, "reversalColumn", here));
   return query;
+}
+
+// Which column and spelling the days have is seen on the table itself; what it can not be is not.
+void Reader::CheckPartitions(const Json& query, const std::string& path) {
+  const std::string format = Text(query, "partitionFormat", path);
+  constexpr std::array<std::string_view, 5> kFormats = {"", "yyyy-MM-dd", "yyyyMMdd", "yyyy_MM_dd",
+                                                        "yyyy.MM.dd"};
+  if (std::find(kFormats.begin(), kFormats.end(), format) == kFormats.end()) {
+    Complain(path + ".partitionFormat",
+             "must be yyyy-MM-dd, yyyyMMdd, yyyy_MM_dd or yyyy.MM.dd: \"" + format + "\"");
+  }
+  const Json* interval = Member(query, "partitionInterval", Json::value_t::object, path);
+  if (interval == nullptr) return;
+  const std::string here = path + ".partitionInterval";
+  if (ReadWindow(*interval, here).Length() != kDay) {
+    Complain(here, "must be one day: tables have a partition a day");
+  }
 }
 
 // Chronon's tables may carry what to wait for behind a slash: `ns.table/hr=00:00`.

@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 
 namespace catena::table {
@@ -18,7 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view kPrefix = "ds=";
 constexpr std::string_view kWork = ".work-";
 
 Error SystemError(const std::string& what, const std::string& path, int code) {
@@ -28,6 +29,50 @@ Error SystemError(const std::string& what, const std::string& path, int code) {
 bool IsData(const fs::path& path) {
   const std::string name = path.filename().string();
   return name.ends_with(".parquet") && name.front() != '.' && name.front() != '_';
+}
+
+// A directory that is a day: "dt=20261120".
+struct DayDirectory {
+  std::string name;
+  std::string column;
+  Date day;
+};
+
+std::optional<DayDirectory> ReadDay(const std::string& name) {
+  const size_t equals = name.find('=');
+  if (equals == 0 || equals == std::string::npos) return std::nullopt;
+  std::string day = name.substr(equals + 1);
+  if (day.size() == 8) day = day.substr(0, 4) + "-" + day.substr(4, 2) + "-" + day.substr(6);
+  if (day.size() == 10 && day[4] == day[7] && (day[4] == '_' || day[4] == '.')) {
+    day[4] = day[7] = '-';
+  }
+  const auto date = ParseDate(day);
+  if (!date.ok() || FormatDate(*date) != day) return std::nullopt;
+  return DayDirectory{name, name.substr(0, equals), *date};
+}
+
+// By day. A `ds` outdoes every other column.
+Result<std::vector<DayDirectory>> DayDirectories(const std::vector<std::string>& names,
+                                                 const std::string& table_directory) {
+  std::vector<DayDirectory> days;
+  for (const std::string& name : names) {
+    if (auto day = ReadDay(name)) days.push_back(std::move(*day));
+  }
+  const auto is_ds = [](const DayDirectory& day) { return day.column == "ds"; };
+  if (std::any_of(days.begin(), days.end(), is_ds)) {
+    std::erase_if(days, [&](const DayDirectory& day) { return !is_ds(day); });
+  }
+  std::sort(days.begin(), days.end(), [](const DayDirectory& a, const DayDirectory& b) {
+    return std::tie(a.day, a.name) < std::tie(b.day, b.name);
+  });
+  for (size_t i = 1; i < days.size(); ++i) {
+    const bool twice = days[i].day == days[i - 1].day;
+    if (!twice && days[i].column == days[i - 1].column) continue;
+    return InvalidData(std::string(twice ? "a day has two directories" : "days in two columns") +
+                       "; keep one of them: " + days[i - 1].name + ", " + days[i].name + " in " +
+                       table_directory);
+  }
+  return days;
 }
 
 Result<std::vector<std::string>> Names(const std::string& directory) {
@@ -57,9 +102,21 @@ void RemoveAll(const std::string& path) {
   fs::remove_all(path, ignored);
 }
 
+// What is written here is spelled ds=YYYY-MM-DD, and would hide or double days spelled otherwise.
+Status RequireOurs(const std::vector<std::string>& names, const std::string& table_directory) {
+  CATENA_TRY(const auto days, DayDirectories(names, table_directory));
+  for (const DayDirectory& day : days) {
+    if (PartitionPath(table_directory, day.day) == table_directory + "/" + day.name) continue;
+    return InvalidConf(
+        "this table is another system's, which spells its days otherwise than "
+        "ds=YYYY-MM-DD; write into a table of another name: " +
+        table_directory + "/" + day.name);
+  }
+  return Status();
+}
+
 // A work directory whose lock can be had belongs to nobody any more.
-Status RemoveLeftovers(const std::string& table_directory) {
-  CATENA_TRY(const auto names, Names(table_directory));
+Status RemoveLeftovers(const std::vector<std::string>& names, const std::string& table_directory) {
   for (const std::string& name : names) {
     if (!name.starts_with(kWork)) continue;
     const std::string path = table_directory + "/" + name;
@@ -72,29 +129,24 @@ Status RemoveLeftovers(const std::string& table_directory) {
 }  // namespace
 
 std::string PartitionPath(const std::string& table_directory, Date ds) {
-  return table_directory + "/" + std::string(kPrefix) + FormatDate(ds);
+  return table_directory + "/ds=" + FormatDate(ds);
 }
 
 Result<std::vector<PartitionFiles>> ListPartitions(const std::string& table_directory,
                                                    const PartitionRange& range) {
   std::vector<PartitionFiles> partitions;
   CATENA_TRY(const auto names, Names(table_directory));
-  for (const std::string& name : names) {
-    if (!name.starts_with(kPrefix)) continue;
-    const auto ds = ParseDate(std::string_view(name).substr(kPrefix.size()));
-    if (!ds.ok() || FormatDate(*ds) != name.substr(kPrefix.size()) || !range.Contains(*ds)) {
-      continue;
-    }
-    PartitionFiles partition{*ds, {}};
-    const std::string directory = table_directory + "/" + name;
+  CATENA_TRY(const auto days, DayDirectories(names, table_directory));
+  for (const DayDirectory& day : days) {
+    if (!range.Contains(day.day)) continue;
+    PartitionFiles partition{day.day, day.column, {}};
+    const std::string directory = table_directory + "/" + day.name;
     CATENA_TRY(const auto files, Names(directory));
     for (const std::string& file : files) {
       if (IsData(file)) partition.files.push_back(directory + "/" + file);
     }
     if (!partition.files.empty()) partitions.push_back(std::move(partition));
   }
-  std::sort(partitions.begin(), partitions.end(),
-            [](const auto& a, const auto& b) { return a.ds < b.ds; });
   return partitions;
 }
 
@@ -141,7 +193,9 @@ Result<WorkDirectory> WorkDirectory::Make(const std::string& table_directory) {
   // Between making the directory and locking it, another writer might take it for a leftover.
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory + "/.commit.lock", /*wait=*/true));
-  CATENA_RETURN_IF_ERROR(RemoveLeftovers(table_directory));
+  CATENA_TRY(const auto names, Names(table_directory));
+  CATENA_RETURN_IF_ERROR(RequireOurs(names, table_directory));
+  CATENA_RETURN_IF_ERROR(RemoveLeftovers(names, table_directory));
   const std::string path = table_directory + "/" + std::string(kWork) + std::to_string(getpid()) +
                            "-" + std::to_string(counter++);
   fs::create_directories(path + "/data", error);

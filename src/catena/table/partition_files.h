@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which files of a table's directory are data, and what is being written beside them.
 //
-//   layout  ds=YYYY-MM-DD/<name>.parquet is data. `.work-<unique>/` belongs to one writer: it holds
+//   layout  ds=YYYY-MM-DD/<name>.parquet is data; in tables of others YYYYMMDD, YYYY_MM_DD and
+//           YYYY.MM.DD too, and where no directory is `ds=`, one other column that is. Such tables
+//           are read, never written. `.work-<unique>/` belongs to one writer: it holds
 //           `lock` for as long as it lives; `data/` becomes (or was) a partition. `.commit.lock` is
 //           held while a partition is put in place, `.job.lock` by a job that wants to be alone
-//   errors  kUnavailable with the path and the system's words
+//   errors  kUnavailable with the path and the system's words; kInvalidData: days in two columns,
+//           or one day twice; kInvalidConf: to write a table whose days are spelled otherwise
 //   threads no shared state but the file system
 
 #pragma once
@@ -21,6 +24,7 @@ namespace catena::table {
 
 struct PartitionFiles {
   Date ds;
+  std::string column;              // "ds", or what else stands before the `=`.
   std::vector<std::string> files;  // Full paths, sorted by name; never empty.
 };
 

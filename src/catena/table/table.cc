@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/table/table.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <mutex>
 
@@ -75,6 +76,13 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
     }
     return facts;
   }
+}
+
+Result<bool> Table::IsSpelledOurWay() const {
+  CATENA_TRY(const auto partitions, ListPartitions(directory_, PartitionRange::All()));
+  return std::all_of(partitions.begin(), partitions.end(), [&](const PartitionFiles& partition) {
+    return partition.files.front().starts_with(PartitionPath(directory_, partition.ds) + "/");
+  });
 }
 
 Result<std::string> Table::SelectSql() const {

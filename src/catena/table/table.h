@@ -2,7 +2,9 @@
 // Table: daily partitions of Parquet files in Hive's layout; scan them, replace them whole.
 //
 //   layout  <warehouse>/<namespace>.db/<table>/ds=YYYY-MM-DD/*.parquet for "namespace.table"; dots
-//           after the first become `_`; a name without a dot is in namespace `default`. Files and
+//           after the first become `_`; a name without a dot is in namespace `default`. Tables of
+//           others are read where their days stand in another column or spelling
+//           (partition_files.h); `ds` is there nevertheless, beside that column. Files and
 //           directories that begin with `.` or `_` are not data; a day without a data file is no
 //           partition
 //   output  the schema is the union over partitions by column name, without `ds` (a column `ds`
@@ -109,6 +111,8 @@ class Table {
   Result<types::Schema> SchemaOf() const;
   Result<TableDescription> Describe() const;
 
+  // Whether every day is spelled as we write it, ds=YYYY-MM-DD.
+  Result<bool> IsSpelledOurWay() const;
   // All rows and columns, `ds` among them, as what stands after FROM.
   Result<std::string> SelectSql() const;
 

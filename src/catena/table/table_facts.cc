@@ -27,6 +27,13 @@ std::string ReadParquet(const std::string& list, bool by_name, bool with_file) {
          (with_file ? ", filename = '__catena_file'" : "") + ")";
 }
 
+// The day of a row as its directory has it.
+std::string DayText() { return "regexp_extract(__catena_file, '=([^/=]*)/[^/]*$', 1)"; }
+
+bool IsDashed(const PartitionFiles& partition) {
+  return partition.files.front().find("=" + FormatDate(partition.ds) + "/") != std::string::npos;
+}
+
 struct FileShape {
   std::string file;
   std::string shape;
@@ -52,9 +59,11 @@ Result<std::vector<FileShape>> FileShapes(sql::Database* database, const std::st
 // Merges the columns of the files into one schema.
 class SchemaUnion {
  public:
+  explicit SchemaUnion(std::string partition_column)
+      : partition_column_(std::move(partition_column)) {}
   Status Add(const types::Schema& columns, const std::string& table, const std::string& file) {
     for (const types::Field& field : columns.fields) {
-      if (field.name == kPartitionColumn) continue;
+      if (field.name == kPartitionColumn || field.name == partition_column_) continue;
       const auto known = schema_.Find(field.name);
       if (!known) {
         schema_.fields.push_back(field);
@@ -77,6 +86,7 @@ class SchemaUnion {
   types::Schema Take() { return std::move(schema_); }
 
  private:
+  std::string partition_column_;
   types::Schema schema_;
   std::vector<std::string> first_file_;
 };
@@ -86,6 +96,9 @@ class SchemaUnion {
 types::Schema TableFacts::WithPartitionColumn() const {
   types::Schema with = schema;
   with.fields.push_back({kPartitionColumn, Kind::kString});
+  if (partition_column() != kPartitionColumn) {
+    with.fields.push_back({partition_column(), Kind::kString});
+  }
   return with;
 }
 
@@ -113,7 +126,7 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
   const std::string list = FileList(facts->partitions);
   CATENA_TRY(const auto files, FileShapes(database, list));
   std::map<std::string, size_t> known;
-  SchemaUnion merged;
+  SchemaUnion merged(facts->partition_column());
   for (const FileShape& file : files) {
     const auto [at, added] = known.emplace(file.shape, facts->shapes.size());
     facts->shape_of_file[file.file] = at->second;
@@ -167,11 +180,20 @@ std::string TableSql(const TableFacts& facts, const PartitionRange& range) {
       sql += same ? name + ", " : "CAST(" + name + " AS " + wanted + ") AS " + name + ", ";
     }
   }
+  const bool ours = facts.partition_column() == kPartitionColumn;
   const bool one_day = partitions.size() == 1;
-  sql += one_day ? sql::QuoteText(FormatDate(partitions[0].ds))
-                 : "regexp_extract(__catena_file, 'ds=([0-9-]{10})/[^/]*$', 1)";
-  return sql + " AS " + kPartitionColumn + " FROM " +
-         ReadParquet(FileList(partitions), shapes.size() > 1, !one_day) + ")";
+  const bool dashed = std::all_of(partitions.begin(), partitions.end(), IsDashed);
+  if (one_day) {
+    sql += sql::QuoteText(FormatDate(partitions[0].ds));
+  } else if (dashed) {
+    sql += DayText();
+  } else {
+    sql += "regexp_replace(" + DayText() + R"(, '^(\d{4})\D?(\d\d)\D?', '\1-\2-'))";
+  }
+  sql += std::string(" AS ") + kPartitionColumn;
+  if (!ours) sql += ", " + DayText() + " AS " + sql::QuoteName(facts.partition_column());
+  return sql + " FROM " + ReadParquet(FileList(partitions), shapes.size() > 1, !one_day || !ours) +
+         ")";
 }
 
 }  // namespace catena::table

@@ -26,13 +26,15 @@ inline constexpr const char* kOffsetColumn = "_offset";
 
 struct TableFacts {
   std::vector<PartitionFiles> partitions;
-  types::Schema schema;  // Without `ds`.
+  types::Schema schema;  // Without the partition column.
   std::map<std::string, uint64_t> rows_of_file;
   // Files with the same columns share a shape: column name -> how DuckDB spells its type there.
   std::vector<std::map<std::string, std::string>> shapes;
   std::map<std::string, size_t> shape_of_file;
 
-  // The schema, then `ds` STRING: what expressions over the table may use.
+  // The column that the directories name; it is a text as they have it, and `ds` besides.
+  const std::string& partition_column() const { return partitions.front().column; }
+  // The schema, then `ds` STRING and the partition column: what expressions may use.
   types::Schema WithPartitionColumn() const;
 };
 
@@ -43,7 +45,7 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
 // ['a', 'b'] of file names, for read_parquet.
 std::string FileList(const std::vector<PartitionFiles>& partitions);
 
-// A subquery of every column of the facts' schema and `ds`, over the partitions inside `range`, in
+// A subquery of every column of WithPartitionColumn(), over the partitions inside `range`, in
 // their order; columns that the files lack or spell otherwise are cast. Empty when there is none.
 std::string TableSql(const TableFacts& facts, const PartitionRange& range);
 

@@ -67,7 +67,8 @@ Status CheckColumn(const types::Schema& input, const std::string& name) {
 }
 
 Result<ScanPlan> PlanScan(sql::Database* database, const ScanRequest& request,
-                          const types::Schema& input) {
+                          const TableFacts& facts) {
+  const types::Schema input = facts.WithPartitionColumn();
   ScanPlan plan;
   for (const std::string& name : request.columns) {
     CATENA_RETURN_IF_ERROR(CheckColumn(input, name));
@@ -80,9 +81,7 @@ Result<ScanPlan> PlanScan(sql::Database* database, const ScanRequest& request,
     plan.columns.push_back(std::move(planned));
   }
   if (plan.columns.empty()) {
-    for (const types::Field& field : input.fields) {
-      if (field.name != kPartitionColumn) plan.AddPlain(field.name);
-    }
+    for (const types::Field& field : facts.schema.fields) plan.AddPlain(field.name);
   }
   plan.AddOrigin(input, request.with_ds, request.with_source_order);
   for (const std::string& text : request.wheres) {
@@ -181,9 +180,7 @@ Result<types::Batch> Gather(const types::Schema& schema,
 Status Table::Scan(const ScanRequest& request, const sql::Database::Visit& visit) const {
   return Run(
              database_, [&] { return Facts(); },
-             [&](const TableFacts& facts) {
-               return PlanScan(database_, request, facts.WithPartitionColumn());
-             },
+             [&](const TableFacts& facts) { return PlanScan(database_, request, facts); },
              request.range, visit, request.rows_per_batch)
       .WithContext("table " + name_);
 }
@@ -191,8 +188,7 @@ Status Table::Scan(const ScanRequest& request, const sql::Database::Visit& visit
 Result<types::Schema> Table::SchemaOfScan(const ScanRequest& request) const {
   const std::string where = "table " + name_;
   CATENA_TRY(const auto facts, Facts());
-  CATENA_TRY(const auto plan,
-             PlanScan(database_, request, facts->WithPartitionColumn()).WithContext(where));
+  CATENA_TRY(const auto plan, PlanScan(database_, request, *facts).WithContext(where));
   CATENA_TRY(const auto scan, Spell(database_, *facts, plan, request.range));
   return database_->Describe(scan.sql).WithContext(where);
 }

@@ -70,6 +70,24 @@ TEST_F(SourcesTest, OfCumulativeEventsOnePartitionIsRead) {
   EXPECT_EQ(Answers(Join(GroupBy(kCumulative))), kSums);
 }
 
+TEST_F(SourcesTest, DaysMayStandInAnotherColumnAndSpelling) {
+  for (const char* day : {"2026-03-01", "2026-03-02", "2026-03-03"}) {
+    Write("t.events", day, kColumns, {{"a", 1, At(day, 6)}});
+  }
+  const std::string expected = Answers(Join(GroupBy(kEvents)));
+  OrStop(warehouse_->Find("t.j")->DropPartition(Day("2026-03-03")));
+  const std::string directory = warehouse_->Find("t.events")->directory();
+  for (const std::string day : {"01", "02", "03"}) {
+    std::filesystem::rename(directory + "/ds=2026-03-" + day, directory + "/dt=202603" + day);
+  }
+  constexpr char kDt[] = R"({"events": {"table": "t.events", "query": {"timeColumn": "ts",
+      "partitionColumn": "dt", "partitionFormat": "yyyyMMdd", "wheres": ["dt"],
+      "selects": {"user": "user", "amount": "amount"}}}})";
+  std::string conf = Join(GroupBy(kDt));
+  conf.insert(1, R"("catena": {"version": 1, "sql": {"dt": "\"dt\" >= '20260301'"}}, )");
+  EXPECT_EQ(Answers(conf), expected);
+}
+
 TEST_F(SourcesTest, CumulativeEventsHaveAllDaysSinceTheirStart) {
   Write("t.all", "2026-03-03", kColumns,
         {{"a", 1, At("2026-03-01", 6)}, {"a", 2, At("2026-03-03", 6)}});
