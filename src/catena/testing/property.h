@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <string>
 #include <type_traits>
@@ -52,10 +53,14 @@ void ForSeeds(uint64_t cases, Body body) {
     }
     SCOPED_TRACE("repeat with CATENA_SEED=" + std::to_string(first + i) + program);
     Random random(first + i);
-    if constexpr (std::is_invocable_v<Body, Random&, uint64_t>) {
-      body(random, first + i);
-    } else {
-      body(random);
+    try {
+      if constexpr (std::is_invocable_v<Body, Random&, uint64_t>) {
+        body(random, first + i);
+      } else {
+        body(random);
+      }
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << "thrown: " << error.what();  // Here the trace still names the seed.
     }
     if (::testing::Test::HasFailure()) return;
   }

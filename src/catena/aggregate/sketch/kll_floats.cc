@@ -2,6 +2,7 @@
 #include "catena/aggregate/sketch/kll_floats.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <exception>
 
@@ -41,9 +42,12 @@ bool Ascends(std::span<const float> samples) {
 // What the library would believe without looking: sizes, order and weights of the levels.
 bool IsSound(std::string_view bytes, uint16_t k) {
   Preamble preamble{};
-  if (bytes.size() < kPreambleBytes) {
-    return bytes.size() == kNoInputBytes || bytes.size() == kOneInputBytes;
+  if (bytes.size() == kOneInputBytes) {
+    float sample = 0;
+    std::memcpy(&sample, bytes.data() + kNoInputBytes, sizeof(sample));
+    return !std::isnan(sample);
   }
+  if (bytes.size() < kPreambleBytes) return bytes.size() == kNoInputBytes;
   std::memcpy(&preamble, bytes.data(), kPreambleBytes);
   const size_t levels = preamble.levels;
   if (preamble.k != k || preamble.m != kM || levels < 1 || levels > kMostLevels) return false;

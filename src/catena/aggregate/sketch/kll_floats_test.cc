@@ -110,6 +110,14 @@ TEST(KllFloats, GoesOnAfterDecodingAsIfNothingHappened) {
 }
 
 // Whatever the bytes: refused, or a state that is written as it was read and goes on.
+TEST(KllFloats, RefusesNaNInPlaceOfItsOnlyInput) {
+  KllFloats sketch(8);
+  sketch.Add(1.5F);
+  std::string bytes = BytesOf(sketch);
+  bytes.replace(bytes.size() - 4, 4, std::string("\x00\xfe\xff\xff", 4));
+  EXPECT_FALSE(KllFloats(8).Decode(bytes));
+}
+
 TEST(KllFloats, SurvivesHostileBytes) {
   uint64_t refused = 0;
   testing::ForSeeds(6000, [&](Random& random) {
