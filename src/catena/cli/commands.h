@@ -19,6 +19,11 @@ Command GroupByStreamingCommand();      // streaming_command.cc
 Command FetchCommand();                 // fetch_command.cc
 Command ServeCommand();                 // serve_command.cc
 Command MonitorCommand();               // monitor_command.cc
+Command StateLsCommand();               // state_command.cc
+Command StateVerifyCommand();           // state_command.cc
+Command StateSnapshotCommand();         // state_command.cc
+Command StateRestoreCommand();          // state_command.cc
+Command StateCompactCommand();          // state_command.cc
 Command TopicCreateCommand();           // topic_command.cc
 Command TopicDescribeCommand();         // topic_command.cc
 Command TopicTailCommand();             // topic_tail_command.cc

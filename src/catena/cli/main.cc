@@ -34,6 +34,11 @@ int main(int argc, char** argv) {
       FetchCommand(),
       ServeCommand(),
       MonitorCommand(),
+      StateLsCommand(),
+      StateVerifyCommand(),
+      StateSnapshotCommand(),
+      StateRestoreCommand(),
+      StateCompactCommand(),
 
       OperationsCommand(),
       HelpCommand(),

@@ -102,6 +102,10 @@ class KVStore {
   // asked to.
   virtual Status Sync() = 0;
 
+  // Gives back the space of what was overwritten or forgotten, where the store does not do that by
+  // itself at once; takes as long as it takes.
+  virtual Status Compact() { return Status(); }
+
   // Called by a writer that begins anew, having dropped all that it knew from earlier reads. Where
   // the answer to a write can be lost on its way, writes are refused (kUnavailable) from then on
   // until this: what they were derived from may no longer be what the store holds.

@@ -49,6 +49,10 @@ class RocksDBStore : public KVStore {
     return reads_.ApproximateBytes(dataset);
   }
   Status Sync() override;
+  Status Compact() override {
+    const rocksdb::Status compacted = db_->CompactRange({}, nullptr, nullptr);
+    return compacted.ok() ? Status() : RocksDBError(compacted, "cannot compact the store");
+  }
 
  private:
   class BatchWriter;
