@@ -138,7 +138,7 @@ def main() -> int:
     out = report.Report("aggregate", packages=["duckdb"])
     answers = {}
     flags = sys.argv[1:] or ["--benchmark_min_time=0.1"]
-    for name, runs in report.run_google_benchmark(program, *flags).items():
+    for name, runs in sorted(report.run_google_benchmark(program, *flags).items()):
         unit = {"merge": "M IRs/s", "finalize": "M IRs/s", "sweep": "M queries/s"}.get(
             name.partition("/")[0], "M rows/s")
         out.row(name, [run["items_per_second"] / 1e6 for run in runs], unit)

@@ -24,7 +24,7 @@ def main() -> int:
         report.fail(f"no bench/{module}.py and no *_bench.cc in src/catena/{module}")
     program = report.build(f"{module}_bench", f"src/catena/{module}/{module}_bench")
     out = report.Report(module)
-    for name, runs in report.run_google_benchmark(program, *flags).items():
+    for name, runs in sorted(report.run_google_benchmark(program, *flags).items()):
         time = "real_time" if name.endswith("/real_time") else "cpu_time"
         out.row(name, [run[time] * NANOSECONDS[run["time_unit"]] for run in runs], "ns")
         for rate, unit in (("items_per_second", "rows/s"), ("bytes_per_second", "bytes/s")):
