@@ -22,9 +22,11 @@ class Random {
   }
   // Uniform in [0, bound); bound > 0.
   uint64_t Below(uint64_t bound) { return Next() % bound; }
-  // Uniform in [low, high].
+  // Uniform in [low, high], which must not be all there is.
   int64_t Between(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(Below(static_cast<uint64_t>(high - low) + 1));
+    // Unsigned, where a range of more than 2^63 does not overflow.
+    const auto first = static_cast<uint64_t>(low);
+    return static_cast<int64_t>(first + Below(static_cast<uint64_t>(high) - first + 1));
   }
   // Uniform in [0, 1).
   double Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
