@@ -7,7 +7,7 @@ N ?= 200
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help peers setup build demo kafka-demo test check crash-batch fuzz format clean
+.PHONY: help peers setup build demo kafka-demo test check crash-batch crash-stream fuzz format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
@@ -49,6 +49,12 @@ peers: setup
 crash-batch: build ## kill -9 a chain's backfill N=200 times, resume it, compare every byte
 	@CATENA_CRASHES=$(N) CATENA_BIN=$(CURDIR)/build/release/bin/catena \
 		.venv/bin/python -m pytest -q -s tests/crash_batch_test.py
+
+crash-stream: build ## kill -9 a streaming chain N=200 times, Redis and broker with it
+	@cmake --build --preset release --target streaming_test
+	@build/release/src/catena/streaming/streaming_test --gtest_filter='StreamCrashTest.*'
+	@CATENA_CRASHES=$(N) CATENA_BIN=$(CURDIR)/build/release/bin/catena \
+		.venv/bin/python -m pytest -q -s tests/crash_stream_test.py
 
 fuzz: setup ## every fuzzer for FUZZ_SECONDS=60, the property tests FUZZ_TIMES=100 times
 	@cmake --preset fuzz >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }

@@ -32,7 +32,7 @@ ROOT_CMAKE_LINES_MAX = 80
 FOLDER_HEADERS_MAX = 16
 
 CODE_SUFFIXES = (".h", ".cc", ".py", ".sh", ".cmake", ".ts", ".tsx", ".java")
-TEST_SUFFIXES = ("_test.cc", "_bench.cc", "_fuzz.cc")
+TEST_SUFFIXES = ("_test.cc", "_bench.cc", "_fuzz.cc", "_under_test.h")
 
 # First part of an #include <...> -> the only module that may contain it; "" is any module, and
 # "tests" is any test and the module `testing`.

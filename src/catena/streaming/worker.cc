@@ -18,6 +18,7 @@ constexpr size_t kRecordsWaitingMax = 20000;
 constexpr Millis kIdleWait{1};
 constexpr std::chrono::microseconds kGateWait{200};
 constexpr Millis kStallWait{20};
+constexpr Millis kEndIsFresh{2000};
 // Looks for idle partitions take at most the tenth part of a worker's time.
 constexpr int kIdleLookShare = 10;
 constexpr int64_t kFirstEventTime = -62'135'596'800'000;  // 0001-01-01.
@@ -139,10 +140,7 @@ Result<bool> Worker::Read(Lane* lane) {
   batch.next_offset = batch.records.back().offset + 1;
   batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
-  if (!lane->reached_end && lane->position >= lane->known_end) {
-    CATENA_TRY(lane->known_end, parts_.reader->EndOffset(lane->partition));
-    if (lane->position >= lane->known_end) batch.reaches_end = began;
-  }
+  CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, &batch));
   CATENA_RETURN_IF_ERROR(Decode(&batch));
   for (const FoldTarget& target : parts_.targets) {
     target.stats->read.Add(began, 0, batch.records.size());
@@ -157,6 +155,18 @@ Result<bool> Worker::Read(Lane* lane) {
   return true;
 }
 
+// Where records never stop coming there are more of them each time that the end has been looked up,
+// so the end of a moment ago is as good.
+Status Worker::LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch) {
+  if (lane->reached_end || lane->position < lane->known_end) return Status();
+  if (began - lane->end_known_at > kEndIsFresh) {
+    lane->end_known_at = began;
+    CATENA_TRY(lane->known_end, parts_.reader->EndOffset(lane->partition));
+  }
+  if (lane->position >= lane->known_end) batch->reaches_end = lane->end_known_at;
+  return Status();
+}
+
 // A partition is idle at a moment when all that was appended before it is in the state.
 Status Worker::LookForIdleLanes() {
   using Steady = std::chrono::steady_clock;
@@ -169,6 +179,7 @@ Status Worker::LookForIdleLanes() {
   CATENA_TRY(const std::vector<topic::Offset> ends, parts_.reader->EndOffsets());
   for (Lane& lane : lanes_) {
     lane.known_end = ends[static_cast<size_t>(lane.partition)];
+    lane.end_known_at = began;
     if (may_be_idle(lane) && lane.position >= lane.known_end) NoteIdle(lane, began);
   }
   const Steady::time_point now = Steady::now();

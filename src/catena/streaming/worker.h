@@ -90,13 +90,15 @@ class Worker {
     int64_t position = 0;
     std::deque<MicroBatch> waiting;
     size_t records_waiting = 0;
-    bool has_read = false;     // In this round.
-    int64_t known_end = 0;     // Of the partition, some time ago.
+    bool has_read = false;  // In this round.
+    int64_t known_end = 0;  // Of the partition, at `end_known_at` or later.
+    Timestamp end_known_at;
     bool reached_end = false;  // Once is for ever.
   };
 
   // True when records were read.
   Result<bool> Read(Lane* lane);
+  Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
   Status Decode(MicroBatch* batch);
   Status KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
                     MicroBatch* batch);

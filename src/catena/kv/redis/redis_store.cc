@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "catena/base/log.h"
+#include "catena/kv/redis/shared_reads.h"
 #include "catena/kv/stored_format.h"
 
 namespace catena::kv {
@@ -106,6 +107,14 @@ TimedValue ValueOf(std::string_view member) {
   return {instant.time, instant.sequence, std::string(member.substr(kInstantBytes))};
 }
 
+std::vector<TimedValue> ValuesIn(const redisReply& members, const GetRequest& read) {
+  std::vector<TimedValue> values;
+  values.reserve(members.elements);
+  for (const redisReply* member : ElementsOf(members)) values.push_back(ValueOf(TextOf(*member)));
+  if (read.limit != 0) std::reverse(values.begin(), values.end());
+  return values;
+}
+
 std::string RandomName() {
   std::random_device device;
   std::string name;
@@ -134,24 +143,25 @@ class RedisStore : public KVStore {
       std::span<const GetRequest> requests) override {
     std::vector<Result<std::vector<TimedValue>>> answers;
     if (requests.empty()) return answers;
-    const auto replies = Read(CommandsOf(requests));
+    const SharedReads shared = ShareReads(requests);
+    const auto replies = Read(CommandsOf(shared.reads));
     if (!replies.ok()) {
       answers.assign(requests.size(), replies.error());
       return answers;
     }
     const auto all = ElementsOf(*replies->back());  // EXEC's.
+    std::vector<std::optional<std::vector<TimedValue>>> read;
+    for (size_t i = 0; i < shared.reads.size(); ++i) {
+      const bool is_answer = i < all.size() && all[i]->type == REDIS_REPLY_ARRAY;
+      read.push_back(is_answer ? std::optional(ValuesIn(*all[i], shared.reads[i])) : std::nullopt);
+    }
     for (size_t i = 0; i < requests.size(); ++i) {
-      if (i >= all.size() || all[i]->type != REDIS_REPLY_ARRAY) {
+      if (const auto& values = read[shared.read_of[i]]) {
+        answers.emplace_back(PartOf(*values, requests[i]));
+      } else {
         answers.emplace_back(Corruption("redis holds no sorted set of values for " +
                                         std::string(requests[i].dataset)));
-        continue;
       }
-      const auto members = ElementsOf(*all[i]);
-      std::vector<TimedValue> values;
-      values.reserve(members.size());
-      for (const redisReply* member : members) values.push_back(ValueOf(TextOf(*member)));
-      if (requests[i].limit != 0) std::reverse(values.begin(), values.end());
-      answers.emplace_back(std::move(values));
     }
     return answers;
   }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// The same log, read again: the same state, byte for byte, whatever the number of workers; and,
+// with arrivals shuffled up to the declared bound, what the definition says of it.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <variant>
+
+#include "catena/base/bytes.h"
+#include "catena/streaming/job_under_test.h"
+
+namespace catena::streaming {
+namespace {
+
+constexpr int64_t kBound = 20 * 60'000;
+
+class ReplayTest : public JobTest {
+ protected:
+  void SetUp() override {
+    JobTest::SetUp();
+    options_.stream.gate = GateKind::kWatermark;
+    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
+    options_.stream.out_of_orderness = Millis{kBound};
+  }
+
+  // Random events, each appended up to `bound` after its time.
+  void AppendShuffled(Random* random, int count, int64_t step_max, int64_t bound) {
+    std::vector<std::pair<int64_t, std::variant<RiskEvent, Transaction>>> arrivals;
+    for (int i = 0; i < count; ++i) {
+      if (!random->OneIn(4)) now_ += random->Between(0, step_max);
+      const int64_t arrival = now_ + random->Between(0, bound);
+      if (random->OneIn(3)) {
+        arrivals.emplace_back(arrival, RiskEvent{now_, random->Between(1, 4),
+                                                 static_cast<double>(random->Below(64)) / 64});
+      } else {
+        arrivals.emplace_back(arrival,
+                              Transaction{now_, random->Between(1, 5), random->Between(1, 5),
+                                          static_cast<double>(random->Below(4000)) / 4});
+      }
+    }
+    std::stable_sort(arrivals.begin(), arrivals.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [arrival, event] : arrivals) {
+      std::visit([&, at = arrival](const auto& one) { Append(one, at); }, event);
+    }
+  }
+
+  // All values, and what checkpoints say of the records; not when the stream knew what, which is
+  // another time at every replay: watermarks, `late_after_gate`, marks of retention, reports.
+  std::string Everything() {
+    std::string all;
+    for (const std::string& dataset : *store_->ListDatasets()) {
+      EXPECT_TRUE(store_
+                      ->Scan(dataset,
+                             [&](std::string_view key, const kv::TimedValue& value) {
+                               AppendSized(&all, dataset);
+                               AppendSized(&all, key);
+                               AppendZigzag(&all, ToMillis(value.time));
+                               AppendVarint(&all, value.sequence);
+                               AppendSized(&all, value.value);
+                               return true;
+                             })
+                      .ok());
+    }
+    for (const char* name : {"chain.v1", "risk.v1"}) {
+      for (auto [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), name)) {
+        checkpoint.watermark = 0;
+        checkpoint.late_after_gate = 0;
+        AppendSized(&all, fetch::CheckpointMark(name, partition, checkpoint).value);
+      }
+    }
+    return all;
+  }
+
+  std::string StateAfterReplay(int workers) {
+    store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+    options_.stream.parallelism = workers;
+    RunJob();
+    for (const ChainReport& report : reports_) EXPECT_EQ(report.counts.at("forced"), 0);
+    return Everything();
+  }
+};
+
+TEST_F(ReplayTest, TheSameLogGivesTheSameBytesForOneTwoAndFourWorkers) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  AppendShuffled(&random, 3000, 300'000, kBound);
+  ASSERT_TRUE(tx_writer_->Append({{"1", "no record", FromMillis(now_)}}).ok());
+  const std::string one = StateAfterReplay(1);
+  ASSERT_GT(one.size(), 100'000u);
+  EXPECT_TRUE(StateAfterReplay(2) == one);
+  EXPECT_TRUE(StateAfterReplay(4) == one);
+  EXPECT_TRUE(StateAfterReplay(4) == one) << "the second time";
+  // The comparison sees one record more.
+  Append(Transaction{now_, 1, 1, 1.0});
+  EXPECT_FALSE(StateAfterReplay(2) == one);
+}
+
+TEST_F(ReplayTest, ArrivalsShuffledUpToTheBoundGiveWhatTheDefinitionSays) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  AppendShuffled(&random, 1500, 300'000, kBound);
+  RunJob();
+  ExpectEqualAt(&random, 300);
+}
+
+}  // namespace
+}  // namespace catena::streaming
