@@ -125,16 +125,19 @@ void PassThrough(const types::Schema& values, const GroupByRows& rows, const Par
   for (auto row = static_cast<uint32_t>(rows.groups.size()); row-- > 0;) {
     row_of_group[rows.groups[row]] = row;
   }
-  for (size_t row = 0; row < queries.groups.size(); ++row) {
+  std::vector<uint32_t> from;
+  std::vector<uint32_t> to;
+  for (uint32_t row = 0; row < queries.groups.size(); ++row) {
     const uint32_t group = queries.groups[row];
     if (group == kNoGroup || row_of_group[group] == kNoGroup) continue;
-    columns->Place(row, columns->next() + row_of_group[group]);
+    from.push_back(row_of_group[group]);
+    to.push_back(row);
   }
   std::vector<types::ColumnPtr> piece;
   for (const types::Field& field : values.fields) {
-    piece.push_back(rows.rows.shared(*rows.rows.schema().Find(field.name)));
+    piece.push_back(std::make_shared<types::Column>(rows.rows.Find(field.name)->Take(from)));
   }
-  columns->Add(std::move(piece));
+  columns->Add(piece, std::move(to));
 }
 
 // The keys of the left side in as many passes as memory asks for: each reads the right side anew

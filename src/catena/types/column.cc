@@ -280,10 +280,48 @@ Value Column::ValueAt(size_t row) const {
   return Value();
 }
 
+namespace {
+
+// One row after the other, as when a day is cut out of many.
+bool IsRun(std::span<const uint32_t> rows) {
+  if (rows.empty()) return false;
+  for (size_t i = 1; i < rows.size(); ++i) {
+    if (rows[i] != rows[0] + i) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
 Column Column::Take(std::span<const uint32_t> rows) const {
   Column taken(type_, rows.size());
   if (!type_.children.empty()) {
     for (const uint32_t row : rows) taken.AppendFrom(*this, row);
+    return taken;
+  }
+  if (IsRun(rows)) {
+    const auto first = static_cast<int64_t>(rows.front());
+    const auto last = first + static_cast<int64_t>(rows.size());
+    taken.validity_.assign(validity_.begin() + first, validity_.begin() + last);
+    if (has_nulls()) {
+      taken.null_count_ = static_cast<size_t>(std::ranges::count(taken.validity_, 0));
+    }
+    if (type_.IsText()) {
+      for (int64_t row = first; row < last; ++row) {
+        taken.offsets_.push_back(offsets_[row + 1] - offsets_[first]);
+      }
+      taken.text_.assign(text_.begin() + static_cast<int64_t>(offsets_[first]),
+                         text_.begin() + static_cast<int64_t>(offsets_[last]));
+      return taken;
+    }
+    std::visit(
+        [&](const auto& values) {
+          using Vector = std::decay_t<decltype(values)>;
+          if constexpr (!std::is_same_v<Vector, std::monostate>) {
+            std::get<Vector>(taken.data_).assign(values.begin() + first, values.begin() + last);
+          }
+        },
+        data_);
     return taken;
   }
   taken.validity_.assign(rows.size(), 1);

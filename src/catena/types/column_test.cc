@@ -76,7 +76,12 @@ TEST(Column, MovesManyRowsAsOneByOne) {
       Random random(seed);
       const Column from = RandomColumn(random, type, 1 + random.Below(60));
       std::vector<uint32_t> rows;
-      for (uint64_t i = random.Below(90); i-- > 0;) {
+      if (random.OneIn(3)) {  // One after the other.
+        for (uint64_t row = random.Below(from.size()); row < from.size(); ++row) {
+          rows.push_back(static_cast<uint32_t>(row));
+        }
+      }
+      for (uint64_t i = rows.empty() ? random.Below(90) : random.Below(2); i-- > 0;) {
         rows.push_back(static_cast<uint32_t>(random.Below(from.size())));
       }
       Column taken(type);

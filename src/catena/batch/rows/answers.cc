@@ -111,9 +111,9 @@ void Answer(const aggregate::WindowedAggregator& windowed, const Asking& asking,
   });
   CATENA_CHECK(swept.ok(), "a sweep cannot fail");
   for (size_t i = 0; i < chunks.size(); ++i) {
-    uint32_t place = answers->next();
-    for (const uint32_t row : RowsOf(queries, chunks[i])) answers->Place(row, place++);
-    answers->Add(std::move(pieces[i]));
+    const auto rows = RowsOf(queries, chunks[i]);
+    answers->Add(pieces[i], {rows.begin(), rows.end()});
+    pieces[i].clear();
   }
 }
 

@@ -117,14 +117,14 @@ size_t KeyIndex::HomeOf(IntegerKey key) const {
 size_t KeyIndex::Probe(IntegerKey key) const {
   const size_t mask = integers_.size() - 1;
   for (size_t at = HomeOf(key);; at = (at + 1) & mask) {
-    if (integers_[at].id == kNoGroup || integers_[at].key == key) return at;
+    if (integers_[at].id == kNoGroup || integers_[at].Holds(key)) return at;
   }
 }
 
 uint32_t KeyIndex::Add(IntegerKey key) {
   IntegerSlot& slot = integers_[Probe(key)];
   if (slot.id != kNoGroup) return slot.id;
-  slot = {key, Add(BytesOf(key))};
+  slot = {key.key, key.day, Add(BytesOf(key))};
   const uint32_t id = slot.id;
   if (++integer_count_ * 2 > integers_.size()) GrowIntegers();
   return id;
@@ -149,7 +149,7 @@ void KeyIndex::GrowIntegers() {
   std::vector<IntegerSlot> old(integers_.size() * 2);
   std::swap(old, integers_);
   for (const IntegerSlot& slot : old) {
-    if (slot.id != kNoGroup) integers_[Probe(slot.key)] = slot;
+    if (slot.id != kNoGroup) integers_[Probe({slot.key, slot.day})] = slot;
   }
 }
 

@@ -54,9 +54,12 @@ class KeyIndex {
     uint32_t id = kNoGroup;
     uint32_t tag = 0;  // High half of the hash: spares most reads of the arena.
   };
+  // An IntegerKey without what would fill it up to 16 bytes: the id goes there.
   struct IntegerSlot {
-    IntegerKey key;
+    int64_t key = 0;
+    int32_t day = IntegerKey::kNoDay;
     uint32_t id = kNoGroup;
+    bool Holds(IntegerKey other) const { return key == other.key && day == other.day; }
   };
   size_t Probe(std::string_view key, uint64_t hash) const;
   size_t Probe(IntegerKey key) const;
