@@ -12,7 +12,8 @@ namespace catena::batch {
 Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step& step) {
   StepReport report = BeginReport(step);
   if (step.compute.empty()) return report;
-  CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, &report));
+  CATENA_TRY(PartitionOutput output,
+             PartitionOutput::Open(context, step, step.group_by->metadata, &report));
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   for (const table::PartitionRange& range : table::ToRanges(days)) {

@@ -116,7 +116,8 @@ Result<std::vector<table::PartitionRange>> RangesOf(const BatchContext& context,
 Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step) {
   StepReport report = BeginReport(step);
   if (step.compute.empty()) return report;
-  CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, &report));
+  CATENA_TRY(PartitionOutput output,
+             PartitionOutput::Open(context, step, step.join->metadata, &report));
   // Runs of missing days are read and swept one after another: reused days in between cost nothing.
   uint64_t skewed = 0;
   std::vector<Date> days;

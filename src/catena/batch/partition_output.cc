@@ -6,6 +6,7 @@
 
 #include "catena/base/log.h"
 #include "catena/base/parallel.h"
+#include "catena/batch/parquet_options.h"
 #include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/table_meanings.h"
 
@@ -38,13 +39,16 @@ std::string_view Because(plan::Why why) {
 }  // namespace
 
 Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const plan::Step& step,
-                                              StepReport* report) {
+                                              const conf::MetaData& of, StepReport* report) {
   CATENA_TRY(table::Table table, context.warehouse->Find(step.table));
-  return PartitionOutput(std::move(table), step.meaning, context.progress, context.kept, report);
+  auto parquet = ParquetOptionsOf(of.table_properties);
+  if (!parquet.ok()) return parquet.error().WithContext(of.name + ".tableProperties");
+  return PartitionOutput(std::move(table), *std::move(parquet), step.meaning, context.progress,
+                         context.kept, report);
 }
 
 Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
-  CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows));
+  CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows, parquet_));
   const std::lock_guard lock(*mutex_);
   CATENA_RETURN_IF_ERROR(MarkDay(table_, day, {meaning_, left}));
   if (kept_ != nullptr) kept_->Keep(table_.name(), day, rows);

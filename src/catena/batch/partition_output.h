@@ -17,8 +17,9 @@ namespace catena::batch {
 
 class PartitionOutput {
  public:
+  // `of`: the conf whose table it is; its table properties say how files are written.
   static Result<PartitionOutput> Open(const BatchContext& context, const plan::Step& step,
-                                      StepReport* report);
+                                      const conf::MetaData& of, StepReport* report);
   // `left`: the print of the left partition, taken before it was read; "" without a left side.
   Status Write(Date day, const types::Batch& rows, const std::string& left);
 
@@ -33,9 +34,10 @@ class PartitionOutput {
                    const std::vector<DayRows>& days);
 
  private:
-  PartitionOutput(table::Table table, std::string meaning, Progress* progress, KeptRows* kept,
-                  StepReport* report)
+  PartitionOutput(table::Table table, sql::ParquetOptions parquet, std::string meaning,
+                  Progress* progress, KeptRows* kept, StepReport* report)
       : table_(std::move(table)),
+        parquet_(std::move(parquet)),
         meaning_(std::move(meaning)),
         progress_(progress),
         kept_(kept),
@@ -43,6 +45,7 @@ class PartitionOutput {
         mutex_(std::make_unique<std::mutex>()) {}
 
   table::Table table_;
+  sql::ParquetOptions parquet_;
   std::string meaning_;
   Progress* progress_;
   KeptRows* kept_;

@@ -16,6 +16,8 @@ namespace catena::cli {
 namespace {
 
 constexpr uint64_t kDuckDbShare = 4;
+constexpr uint64_t kDuckDbEnough = uint64_t{256} << 20;
+constexpr uint64_t kMemoryLeast = 128'000'000;
 
 Result<Date> ReadDate(const char* flag, const std::string& text) {
   auto date = ParseDate(text);
@@ -56,7 +58,8 @@ void DeclareBatch(Flags* flags, BatchFlags* given) {
 
 Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& given) {
   CATENA_TRY(conf::Conf conf, OpenConf(settings, given.conf_path));
-  CATENA_TRY(BatchJob job, OpenTables(settings, given, conf.metadata().name, conf.path));
+  CATENA_TRY(BatchJob job,
+             OpenTables(settings, given, conf.metadata().name, conf.path, Work::kOurs));
   job.conf_ = std::move(conf);
   for (const std::string& sentence : job.conf_.inferred) {
     CATENA_LOG_DEBUG("inferred", "{}", sentence);
@@ -65,7 +68,7 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
 }
 
 Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags& given,
-                                      const std::string& name, const std::string& path) {
+                                      const std::string& name, const std::string& path, Work work) {
   BatchJob job;
   job.name_ = name;
   job.path_ = path;
@@ -84,9 +87,16 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
   Settings divided = settings;
   if (!given.memory_limit.empty()) divided.memory_limit = given.memory_limit;
   CATENA_TRY(const uint64_t memory, ParseBytes(divided.memory_limit));
-  // DuckDB scans and casts; what is sorted, aggregated and written is ours.
-  divided.memory_limit = std::to_string(memory / kDuckDbShare);
-  CATENA_TRY(job.database_, OpenDatabase(divided));
+  const bool ours = work == Work::kOurs;
+  if (ours && memory < kMemoryLeast) {
+    return InvalidConf("a job over tables needs a memory limit of 128MB at least: " +
+                       divided.memory_limit);
+  }
+  // A row group a thread must fit beside what is scanned.
+  const uint64_t of_duckdb =
+      ours ? std::max(memory / kDuckDbShare, std::min(memory / 2, kDuckDbEnough)) : memory;
+  divided.memory_limit = std::to_string(of_duckdb);
+  CATENA_TRY(job.database_, OpenDatabase(divided, {}, ours));
   auto warehouse = table::Warehouse::Open(settings.warehouse, job.database_.get());
   if (!warehouse.ok() && warehouse.error().code == ErrorCode::kNotFound) {
     return InvalidConf(
@@ -104,7 +114,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
   }
   job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
-  job.context_.memory_bytes = memory - memory / kDuckDbShare;
+  job.context_.memory_bytes = memory - of_duckdb;
   return job;
 }
 

@@ -42,9 +42,11 @@ class BatchJob {
 
   // Reads the flags and opens everything; `end_date` absent is yesterday.
   static Result<BatchJob> Open(const Settings& settings, const BatchFlags& given);
+  // Whose work fills the cores and the memory: DuckDB scans, casts and writes when it is ours.
+  enum class Work : uint8_t { kOurs, kSql };
   // The same without the conf, which is of another kind: its name and path, for the report.
   static Result<BatchJob> OpenTables(const Settings& settings, const BatchFlags& given,
-                                     const std::string& name, const std::string& path);
+                                     const std::string& name, const std::string& path, Work work);
   const batch::BatchContext& context() const { return context_; }
   const conf::Conf& conf() const { return conf_; }
   const plan::DaysAsked& asked() const { return asked_; }

@@ -18,8 +18,8 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common) {
   }
   CATENA_TRY(const std::string path, ConfPath(settings, given.conf_path));
   CATENA_TRY(const conf::StagingQuery staging_query, conf::ReadStagingQuery(path));
-  CATENA_TRY(BatchJob job,
-             BatchJob::OpenTables(settings, given, staging_query.metadata.name, path));
+  CATENA_TRY(BatchJob job, BatchJob::OpenTables(settings, given, staging_query.metadata.name, path,
+                                                BatchJob::Work::kSql));
   if (given.dry_run) {
     CATENA_TRY(const plan::Step step,
                batch::PlanStagingQuery(job.context(), staging_query, job.asked()));

@@ -114,9 +114,11 @@ Result<uint64_t> ParseBytes(std::string_view text) {
 }
 
 Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
-                                                    const std::vector<std::string>& also) {
+                                                    const std::vector<std::string>& also,
+                                                    bool callers_only) {
   sql::DatabaseOptions options;
   CATENA_TRY(options.memory_limit_bytes, ParseBytes(settings.memory_limit));
+  options.callers_only = callers_only;
   options.temp_directory = (fs::path(settings.warehouse) / ".spill").string();
   options.allowed_directories = {settings.warehouse};
   options.allowed_directories.insert(options.allowed_directories.end(), also.begin(), also.end());

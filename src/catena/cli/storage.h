@@ -36,7 +36,8 @@ Result<std::vector<conf::Conf>> GivenOrRepositoryConfs(const Settings& settings,
 Result<uint64_t> ParseBytes(std::string_view text);
 // DuckDB with the settings' memory; SQL reaches the warehouse and `also` only.
 Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
-                                                    const std::vector<std::string>& also = {});
+                                                    const std::vector<std::string>& also = {},
+                                                    bool callers_only = false);
 // A reader of an embedded store that is not there yet is told which commands make one.
 Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode);
 

@@ -156,6 +156,7 @@ Result<std::shared_ptr<Engine>> Engine::Open(const EngineOptions& options) {
   const std::pair<const char*, std::string> settings[] = {
       {"memory_limit", std::to_string(options.memory_limit_bytes) + "B"},
       {"threads", std::to_string(options.threads)},
+      {"external_threads", std::to_string(options.callers_only ? options.threads : 1)},
       {"temp_directory", options.temp_directory},
       {"autoinstall_known_extensions", "false"},
       {"autoload_known_extensions", "false"},

@@ -69,6 +69,7 @@ inline constexpr const char* kRowNumber = "__catena_row";
 struct EngineOptions {
   uint64_t memory_limit_bytes = 0;
   int threads = 1;
+  bool callers_only = false;  // Of them none is DuckDB's own.
   std::string temp_directory;
   bool files = false;
   std::vector<std::string> allowed_directories;

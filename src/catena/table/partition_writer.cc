@@ -83,6 +83,7 @@ struct PartitionWriter::Work {
   Date ds;
   types::Schema schema;
   sql::Database* database;
+  sql::ParquetOptions options;
   WorkDirectory directory;
   std::vector<types::Batch> waiting = {};
   size_t waiting_rows = 0;
@@ -90,8 +91,8 @@ struct PartitionWriter::Work {
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::exchange(waiting, {}),
-                                                   directory.data() + "/" + FileName(files, "")));
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(
+        schema, std::exchange(waiting, {}), directory.data() + "/" + FileName(files, ""), options));
     waiting_rows = 0;
     ++files;
     return Status();
@@ -128,16 +129,18 @@ Status PartitionWriter::Commit() {
   return work->Finish().WithContext(work->Where());
 }
 
-Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& schema) const {
+Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& schema,
+                                              const sql::ParquetOptions& options) const {
   const types::Schema columns = WithoutDs(schema);
   CATENA_RETURN_IF_ERROR(CheckColumns(columns));
   CATENA_TRY(auto directory, WorkDirectory::Make(directory_));
   return PartitionWriter(std::unique_ptr<PartitionWriter::Work>(
-      new PartitionWriter::Work{name_, ds, columns, database_, std::move(directory)}));
+      new PartitionWriter::Work{name_, ds, columns, database_, options, std::move(directory)}));
 }
 
-Status Table::WritePartition(Date ds, const types::Batch& batch) const {
-  CATENA_TRY(auto writer, BeginPartition(ds, batch.schema()));
+Status Table::WritePartition(Date ds, const types::Batch& batch,
+                             const sql::ParquetOptions& options) const {
+  CATENA_TRY(auto writer, BeginPartition(ds, batch.schema(), options));
   CATENA_RETURN_IF_ERROR(writer.Append(batch));
   return writer.Commit();
 }

@@ -129,8 +129,10 @@ class Table {
   // What ScanQuery's batches look like.
   Result<types::Schema> SchemaOfQuery(const conf::Query& query, const ReadOptions& options) const;
 
-  Result<PartitionWriter> BeginPartition(Date ds, const types::Schema& schema) const;
-  Status WritePartition(Date ds, const types::Batch& batch) const;
+  Result<PartitionWriter> BeginPartition(Date ds, const types::Schema& schema,
+                                         const sql::ParquetOptions& options = {}) const;
+  Status WritePartition(Date ds, const types::Batch& batch,
+                        const sql::ParquetOptions& options = {}) const;
   // The answer of one SELECT of ours; a column `ds` is left out.
   Status WritePartition(Date ds, const std::string& select) const;
   // Ok also when the partition is absent.

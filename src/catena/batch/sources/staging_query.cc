@@ -104,7 +104,8 @@ Status RunStep(const BatchContext& context, const conf::StagingQuery& staging_qu
                const plan::Step& step, int32_t step_days, StepReport* report) {
   sql::Database* database = context.database;
   CATENA_RETURN_IF_ERROR(CreateViews(context, staging_query.tables));
-  CATENA_TRY(PartitionOutput output, PartitionOutput::Open(context, step, report));
+  CATENA_TRY(PartitionOutput output,
+             PartitionOutput::Open(context, step, staging_query.metadata, report));
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   std::vector<Date> holes;

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a table's files are written, as the table properties of its conf say.
+//
+//   parquet.compression, write.parquet.compression-codec              zstd, gzip, snappy, lz4_raw,
+//                                                                     uncompressed (or none)
+//   parquet.compression.codec.zstd.level, write.parquet.compression-level    1 to 22, of zstd
+//
+//   source   parquet-java, Iceberg: the first name is Hive's, the second Iceberg's; Hive's counts
+//            when both are there. Other properties mean nothing here
+//   errors   kInvalidConf: an unknown codec, a level that is none
+
+#pragma once
+
+#include "catena/base/json.h"
+#include "catena/base/result.h"
+#include "catena/sql/database.h"
+
+namespace catena::batch {
+
+Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties);
+
+}  // namespace catena::batch

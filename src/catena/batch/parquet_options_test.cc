@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/parquet_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "catena/batch/warehouse_fixture.h"
+
+namespace catena::batch {
+namespace {
+
+Result<sql::ParquetOptions> Of(const std::string& json) {
+  return ParquetOptionsOf(*ParseJson(json, "table properties"));
+}
+
+TEST(ParquetOptionsTest, AreTheTablePropertiesOrZstd) {
+  EXPECT_EQ(ParquetOptionsOf(Json())->compression, "zstd");
+  EXPECT_EQ(Of(R"({"retention": "1 year"})")->compression, "zstd");
+  EXPECT_EQ(Of(R"({"parquet.compression": "SNAPPY"})")->compression, "snappy");
+  EXPECT_EQ(Of(R"({"write.parquet.compression-codec": "none"})")->compression, "uncompressed");
+  EXPECT_EQ(Of(R"({"parquet.compression.codec.zstd.level": "19"})")->zstd_level, 19);
+  EXPECT_EQ(Of(R"({"write.parquet.compression-level": "3"})")->zstd_level, 3);
+}
+
+TEST(ParquetOptionsTest, WhatCannotBeWrittenIsRefused) {
+  for (const char* json :
+       {R"({"parquet.compression": "lzo"})", R"({"write.parquet.compression-level": "high"})",
+        R"({"write.parquet.compression-level": "3.5"})",
+        R"({"write.parquet.compression-level": "23"})"}) {
+    EXPECT_EQ(Of(json).error().code, ErrorCode::kInvalidConf) << json;
+  }
+}
+
+class TablePropertiesTest : public ::testing::Test, protected TemporaryWarehouse {
+ protected:
+  std::string CodecOf(const std::string& properties) {
+    Write("t.events", "2026-03-04", "key STRING, v LONG, ts LONG", {{"a", 1, At("2026-03-04", 1)}});
+    const conf::Conf conf = ConfOf(R"({
+        "metaData": {"name": "gb", "outputNamespace": "t", "tableProperties": )" +
+                                   properties +
+                                   R"(}, "keyColumns": ["key"], "accuracy": 1,
+        "aggregations": [{"inputColumn": "v", "operation": 7}],
+        "sources": [{"events": {"table": "t.events", "query": {"timeColumn": "ts"}}}]})");
+    const auto report = Backfill(context_, conf, {Day("2026-03-04"), Day("2026-03-04")});
+    if (!report.ok()) return report.error().message;
+    const auto found =
+        database_->Query("SELECT any_value(compression) AS c FROM parquet_metadata('" +
+                         warehouse_->Find("t.gb")->directory() + "/*/*.parquet')");
+    return found.ok() ? std::string(found->column(0).Text(0)) : found.error().message;
+  }
+};
+
+TEST_F(TablePropertiesTest, ReachTheFiles) { EXPECT_EQ(CodecOf("{}"), "ZSTD"); }
+
+TEST_F(TablePropertiesTest, NameTheCodec) {
+  EXPECT_EQ(CodecOf(R"({"parquet.compression": "snappy"})"), "SNAPPY");
+}
+
+TEST_F(TablePropertiesTest, AreRefusedByTheNameOfTheConf) {
+  EXPECT_THAT(
+      CodecOf(R"({"parquet.compression": "lzo"})"),
+      ::testing::AllOf(::testing::HasSubstr("gb.tableProperties"), ::testing::HasSubstr("lzo")));
+}
+
+}  // namespace
+}  // namespace catena::batch
