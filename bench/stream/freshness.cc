@@ -9,8 +9,9 @@ namespace catena::bench {
 namespace {
 
 constexpr std::chrono::microseconds kRest{300};
+constexpr int kRestShare = 20;
 constexpr std::chrono::minutes kPatience{1};
-constexpr size_t kAskedMax = 256;  // Of a stream that is far behind, the oldest.
+constexpr size_t kAskedMax = 64;  // Of a stream that is far behind, the oldest.
 
 types::Batch KeysOf(const types::Schema& schema, const std::vector<int64_t>& probes) {
   types::BatchBuilder keys(schema, probes.size());
@@ -63,7 +64,9 @@ Result<Json> WatchProbes(const Watched& watched, const Schedule& schedule) {
       return Unavailable("the stream shows no more payments; unseen of those that are due: " +
                          std::to_string(unseen.size()));
     }
-    std::this_thread::sleep_for(kRest);
+    if (unseen.empty()) continue;
+    const Steady::duration oldest = answered - schedule.ProbeDueAt(unseen.front());
+    std::this_thread::sleep_for(std::max<Steady::duration>(kRest, oldest / kRestShare));
   }
   return latencies.Told();
 }

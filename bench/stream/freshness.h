@@ -4,7 +4,8 @@
 //   input    the store of the stream, the conf of a GroupBy by user, and a feature that is null
 //            until a user's first payment is there
 //   output   latencies of all probes. Everyone who is due and unseen is asked for again and again,
-//            so a latency is at most one round of asking (a fraction of a millisecond) too high
+//            so a latency is too high by at most a fraction of a millisecond and its twentieth
+//            part: a stream that is behind has better to do than to answer
 
 #pragma once
 

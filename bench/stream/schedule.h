@@ -64,7 +64,7 @@ class Latencies {
     if (probe >= schedule_.warm_up) millis_.push_back(Millis(seen - schedule_.ProbeDueAt(probe)));
   }
   int64_t seen() const { return seen_; }
-  // behind_ms: how long after the last payment was due the last probe was seen.
+  // behind_ms: how long after the last probe was due all of them had been seen.
   Json Told() {
     std::sort(millis_.begin(), millis_.end());
     const auto at = [&](double q) {
@@ -74,7 +74,7 @@ class Latencies {
             {"p50", at(0.5)},
             {"p99", at(0.99)},
             {"p99.9", at(0.999)},
-            {"behind_ms", Millis(last_ - schedule_.DueAt(schedule_.count - 1))}};
+            {"behind_ms", Millis(last_ - schedule_.ProbeDueAt(schedule_.probes() - 1))}};
   }
 
  private:
