@@ -7,7 +7,9 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <mutex>
+#include <vector>
 
 #include "catena/base/check.h"
 
@@ -113,10 +115,16 @@ void Metrics::Set(const std::string& name, const Labels& labels, double value) {
   families_->gauges.at(name)->Add(labels).Set(value);
 }
 
-void Metrics::Observe(const std::string& name, const Labels& labels, double value) {
+void Metrics::Observe(const std::string& name, const Labels& labels, double value, uint64_t times) {
   DescriptionOf(name);
+  const auto& bounds = SecondBuckets();
+  std::vector<double> counts(bounds.size() + 1);
+  const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+  counts[static_cast<size_t>(bucket)] = static_cast<double>(times);
   const std::lock_guard lock(families_->mutex);
-  families_->histograms.at(name)->Add(labels, SecondBuckets()).Observe(value);
+  families_->histograms.at(name)
+      ->Add(labels, bounds)
+      .ObserveMultiple(counts, value * static_cast<double>(times));
 }
 
 std::string Metrics::Text() const {

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,7 +28,8 @@ class Metrics {
 
   void Count(const std::string& name, const Labels& labels, double by = 1);
   void Set(const std::string& name, const Labels& labels, double value);
-  void Observe(const std::string& name, const Labels& labels, double value);
+  // A value that was seen so many times.
+  void Observe(const std::string& name, const Labels& labels, double value, uint64_t times = 1);
   // Text exposition format 0.0.4.
   std::string Text() const;
   // "| name | type | help |" lines for docs/reference/metrics.md.

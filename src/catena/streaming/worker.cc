@@ -404,11 +404,12 @@ void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                          const std::vector<int64_t>& append_times) const {
   const std::string& name = target->fold->name();
   const Timestamp now = clock_->Now();
-  for (const int64_t appended : append_times) {
-    const int64_t latency = ToMillis(now) - appended;
-    target->stats->folded.Add(now, latency * 1000);
+  std::map<int64_t, uint64_t> rows_of;  // By milliseconds; those of one poll are few.
+  for (const int64_t appended : append_times) ++rows_of[ToMillis(now) - appended];
+  for (const auto& [latency, rows] : rows_of) {
+    target->stats->folded.Add(now, latency * 1000, rows);
     Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}},
-                              static_cast<double>(latency) / 1000.0);
+                              static_cast<double>(latency) / 1000.0, rows);
   }
   const auto count = [&](const char* result, int64_t rows) {
     if (rows == 0) return;
