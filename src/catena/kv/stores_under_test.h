@@ -2,8 +2,8 @@
 // The kinds of KVStore that conformance and property tests run against; for tests and benchmarks.
 //
 // Each StoreUnderTest is empty at first and leaves nothing behind. kRemote goes to the same
-// process's owner through its socket, kRedis to the real server of the tests, under a prefix of its
-// own.
+// process's owner through its socket, kCached keeps little of a RocksDB in memory, kRedis goes to
+// the real server of the tests, under a prefix of its own.
 
 #pragma once
 
@@ -14,6 +14,7 @@
 
 #include "catena/base/check.h"
 #include "catena/base/server_under_test.h"
+#include "catena/kv/cache/cached_store.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -35,12 +36,13 @@ struct ScratchFolder {
   std::string path;
 };
 
-enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis };
+enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis, kCached };
 inline constexpr StoreKind kStoreKinds[] = {StoreKind::kMemory, StoreKind::kRocksDB,
-                                            StoreKind::kRemote, StoreKind::kRedis};
+                                            StoreKind::kRemote, StoreKind::kRedis,
+                                            StoreKind::kCached};
 
 inline std::string StoreKindName(StoreKind kind) {
-  constexpr const char* kNames[] = {"Memory", "RocksDB", "Remote", "Redis"};
+  constexpr const char* kNames[] = {"Memory", "RocksDB", "Remote", "Redis", "Cached"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -50,10 +52,18 @@ inline std::string RedisURL(const ScratchFolder& folder) {
          "?prefix=" + std::filesystem::path(folder.path).filename().string();
 }
 
+// So little that much has to go again.
+inline constexpr size_t kCachedBytes = 100'000;
+
 struct StoreUnderTest {
   explicit StoreUnderTest(StoreKind kind) {
     const std::string rocksdb = "rocksdb:" + folder.path + "/state";
     if (kind == StoreKind::kRemote) owner = OpenKVStore(rocksdb, OpenMode::kOwn).value();
+    if (kind == StoreKind::kCached) {
+      owner = OpenKVStore(rocksdb, OpenMode::kOwn).value();
+      store = std::make_unique<CachedStore>(owner.get(), kCachedBytes);
+      return;
+    }
     const std::string url = kind == StoreKind::kMemory  ? "memory:"
                             : kind == StoreKind::kRedis ? RedisURL(folder)
                                                         : rocksdb;

@@ -255,7 +255,9 @@ Status Binder::Bind(const plan::StreamingPlan& plan) {
 Status BindJob(const plan::StreamingPlan& plan, const StreamJobOptions& options,
                const SchemaLookup& tables, kv::KVStore* store, sql::Database* database,
                const Clock* clock, BoundJob* bound) {
-  return Binder(options, tables, store, database, clock, bound).Bind(plan);
+  const auto cache_bytes = static_cast<size_t>(options.stream.state_cache_mb) << 20;
+  bound->store = std::make_unique<kv::CachedStore>(store, cache_bytes);
+  return Binder(options, tables, bound->store.get(), database, clock, bound).Bind(plan);
 }
 
 }  // namespace catena::streaming

@@ -19,6 +19,7 @@
 
 #include "catena/fetch/fetcher.h"
 #include "catena/fetch/schema_resolver.h"
+#include "catena/kv/cache/cached_store.h"
 #include "catena/plan/streaming_plan.h"
 #include "catena/streaming/chain_stats.h"
 #include "catena/streaming/group_by_fold.h"
@@ -38,6 +39,7 @@ struct BoundGroupBy {
 };
 
 struct BoundJob {
+  std::unique_ptr<kv::CachedStore> store;  // Of what follows.
   std::unique_ptr<fetch::Fetcher> fetcher;
   std::unique_ptr<Progress> progress;
   std::map<std::string, BoundGroupBy> group_bys;

@@ -111,6 +111,7 @@ Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>
   reader.Read("raw_retention_ms", &options.raw_retention);
   reader.Read("as_of_retention_ms", &options.as_of_retention);
   reader.Read("snapshot_wait_ms", &options.snapshot_wait);
+  reader.Read("state_cache_mb", &options.state_cache_mb);
   reader.ReadChoice<OnError>(
       "on_error",
       {{"dlq", OnError::kDeadLetter}, {"fail", OnError::kFail}, {"skip", OnError::kSkip}},
