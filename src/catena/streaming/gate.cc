@@ -7,23 +7,7 @@
 
 namespace catena::streaming {
 
-Result<Gate> Gate::Open(std::vector<RightSide> right_sides,
-                        std::vector<std::string> snapshot_group_bys, const StreamOptions& options,
-                        const Progress* progress, kv::KVStore* store, const Clock* clock) {
-  Gate gate;
-  gate.options_ = options;
-  gate.progress_ = progress;
-  gate.store_ = store;
-  gate.clock_ = clock;
-  gate.snapshots_ = std::move(snapshot_group_bys);
-  for (const RightSide& side : right_sides) {
-    CATENA_TRY(auto reader, topic::OpenTopicReader(side.topic));
-    gate.sides_.push_back(Side{side.group_by, std::move(reader)});
-  }
-  return gate;
-}
-
-Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) {
+GateTicket Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) const {
   GateTicket ticket;
   ticket.read_at = read_at;
   if (!query_times.empty()) {
@@ -34,22 +18,29 @@ Result<GateTicket> Gate::Ticket(Timestamp read_at, std::span<const int64_t> quer
         static_cast<size_t>(options_.time_percentile * static_cast<double>(sorted.size() - 1));
     ticket.event_time_percentile = sorted[at];
   }
-  ticket.sampled_at = clock_->Now();
-  for (Side& side : sides_) {
-    CATENA_TRY(std::vector<topic::Offset> ends, side.reader->EndOffsets());
-    ticket.ends.push_back(std::move(ends));
-  }
+  for (const RightSide& side : sides_) ticket.looks.push_back(side.ends->Ask());
+  ticket.ends.resize(sides_.size());
   return ticket;
+}
+
+Result<bool> Gate::EndsKnown(GateTicket* ticket) const {
+  for (size_t i = 0; i < sides_.size(); ++i) {
+    auto& ends = ticket->ends[i];
+    if (ends != nullptr) continue;
+    CATENA_TRY(ends, sides_[i].ends->Answer(ticket->looks[i]));
+    if (ends == nullptr) return false;
+  }
+  return true;
 }
 
 // A side that records never stop coming to is never seen at its end; that it applied what was there
 // at some moment is as good.
 bool Gate::Bootstrapped(const GateTicket& ticket, Timestamp now) {
   if (!bootstrapped_) {
-    bootstrapped_ =
-        AppliedEnds(ticket) || std::all_of(sides_.begin(), sides_.end(), [&](const Side& side) {
-          return progress_->ReachedEnd(side.group_by);
-        });
+    bootstrapped_ = AppliedEnds(ticket) ||
+                    std::all_of(sides_.begin(), sides_.end(), [&](const RightSide& side) {
+                      return progress_->ReachedEnd(side.group_by);
+                    });
     bootstrapped_at_ = now;
   }
   return bootstrapped_;
@@ -57,9 +48,10 @@ bool Gate::Bootstrapped(const GateTicket& ticket, Timestamp now) {
 
 bool Gate::AppliedEnds(const GateTicket& ticket) const {
   for (size_t i = 0; i < sides_.size(); ++i) {
-    for (size_t p = 0; p < ticket.ends[i].size(); ++p) {
+    const std::vector<topic::Offset>& ends = ticket.ends[i]->offsets;
+    for (size_t p = 0; p < ends.size(); ++p) {
       const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
-      if (cell.applied.load() < ticket.ends[i][p]) return false;
+      if (cell.applied.load() < ends[p]) return false;
     }
   }
   return true;
@@ -91,7 +83,10 @@ Result<bool> Gate::SnapshotsReady(int64_t event_time, Timestamp now) {
   return true;
 }
 
-Result<Release> Gate::Check(const GateTicket& ticket, Timestamp now) {
+Result<Release> Gate::Check(GateTicket* asked, Timestamp now) {
+  CATENA_TRY(const bool known, EndsKnown(asked));
+  if (!known) return Release::kWait;
+  const GateTicket& ticket = *asked;
   if (ticket.event_time_max == INT64_MIN) return Release::kReady;  // Nothing to enrich.
   if (!Bootstrapped(ticket, now)) return Release::kWait;
   const Timestamp since = std::max(ticket.read_at, bootstrapped_at_);
@@ -107,12 +102,16 @@ Result<Release> Gate::Check(const GateTicket& ticket, Timestamp now) {
 int64_t Gate::CompleteUntil(const GateTicket& ticket) const {
   const int64_t watermark = Watermark();
   if (!AppliedEnds(ticket)) return watermark;
-  return std::max(watermark, ToMillis(ticket.sampled_at - options_.out_of_orderness));
+  int64_t looked = INT64_MAX;
+  for (const auto& ends : ticket.ends) looked = std::min(looked, ToMillis(ends->began));
+  return std::max(watermark,
+                  looked == INT64_MAX ? looked : looked - options_.out_of_orderness.count());
 }
 
 int64_t Gate::Watermark() const {
   int64_t lowest = INT64_MAX;
-  for (const Side& side : sides_) lowest = std::min(lowest, progress_->Watermark(side.group_by));
+  for (const RightSide& side : sides_)
+    lowest = std::min(lowest, progress_->Watermark(side.group_by));
   return lowest;
 }
 

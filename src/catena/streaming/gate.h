@@ -21,53 +21,55 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "catena/base/clock.h"
 #include "catena/kv/kv_store.h"
+#include "catena/streaming/end_watch.h"
 #include "catena/streaming/progress.h"
 #include "catena/streaming/stream_options.h"
-#include "catena/topic/topic.h"
 
 namespace catena::streaming {
 
-// A streaming GroupBy that is looked up, and the topic that feeds it.
+// A streaming GroupBy that is looked up, and the ends of the topic that feeds it.
 struct RightSide {
   std::string group_by;
-  topic::TopicAddress topic;
+  EndWatch* ends = nullptr;
 };
 
 // What a micro-batch waits for; made when its records were read.
 struct GateTicket {
   Timestamp read_at;
-  Timestamp sampled_at;                    // After the records were read, before `ends` were.
-  int64_t event_time_max = INT64_MIN;      // Query times, shift included.
-  int64_t event_time_percentile = 0;       // For `fixed`.
-  std::vector<std::vector<int64_t>> ends;  // By right side and partition.
+  int64_t event_time_max = INT64_MIN;  // Query times, shift included.
+  int64_t event_time_percentile = 0;   // For `fixed`.
+  std::vector<uint64_t> looks;         // By right side: the look-up that it waits for.
+  std::vector<std::shared_ptr<const EndWatch::Ends>> ends;  // Its answer; null before.
 };
 
 enum class Release : uint8_t { kWait, kReady, kForced };
 
 class Gate {
  public:
-  static Result<Gate> Open(std::vector<RightSide> right_sides,
-                           std::vector<std::string> snapshot_group_bys,
-                           const StreamOptions& options, const Progress* progress,
-                           kv::KVStore* store, const Clock* clock);
+  // What is pointed to outlives it.
+  Gate(std::vector<RightSide> right_sides, std::vector<std::string> snapshot_group_bys,
+       const StreamOptions& options, const Progress* progress, kv::KVStore* store)
+      : options_(options),
+        progress_(progress),
+        store_(store),
+        sides_(std::move(right_sides)),
+        snapshots_(std::move(snapshot_group_bys)) {}
 
-  // Samples the end offsets of every right side: call after the records were read.
-  Result<GateTicket> Ticket(Timestamp read_at, std::span<const int64_t> query_times);
-  Result<Release> Check(const GateTicket& ticket, Timestamp now);
+  // Asks for the end offsets of every right side: call after the records were read.
+  GateTicket Ticket(Timestamp read_at, std::span<const int64_t> query_times) const;
+  // Waits until they are known, whatever the gate.
+  Result<Release> Check(GateTicket* ticket, Timestamp now);
   // Rows with query times up to here are complete when the ticket is released: the lowest watermark
-  // over the right sides, and, once they have applied all that was there when the ticket was made,
-  // that moment less the declared out-of-orderness. INT64_MAX without right sides.
+  // over the right sides, and, once they have applied all that was there when their ends were
+  // looked up, that moment less the declared out-of-orderness. INT64_MAX without right sides.
   int64_t CompleteUntil(const GateTicket& ticket) const;
 
  private:
-  struct Side {
-    std::string group_by;
-    std::unique_ptr<topic::TopicReader> reader;
-  };
+  Result<bool> EndsKnown(GateTicket* ticket) const;
   bool Bootstrapped(const GateTicket& ticket, Timestamp now);
   bool SidesReady(const GateTicket& ticket, Timestamp now) const;
   bool AppliedEnds(const GateTicket& ticket) const;
@@ -75,10 +77,9 @@ class Gate {
   Result<bool> SnapshotsReady(int64_t event_time, Timestamp now);
 
   StreamOptions options_;
-  const Progress* progress_ = nullptr;
-  kv::KVStore* store_ = nullptr;
-  const Clock* clock_ = nullptr;
-  std::vector<Side> sides_;
+  const Progress* progress_;
+  kv::KVStore* store_;
+  std::vector<RightSide> sides_;
   std::vector<std::string> snapshots_;
   bool bootstrapped_ = false;
   Timestamp bootstrapped_at_;

@@ -22,11 +22,15 @@ class GateTest : public testing::Test {
   }
   Gate OpenGate(GateKind kind, std::vector<std::string> snapshots = {}) {
     options_.gate = kind;
-    return std::move(*Gate::Open({{"risk", topic_}}, std::move(snapshots), options_, &progress_,
-                                 store_.get(), &clock_));
+    ends_ = EndWatch::Open(topic_, &clock_).value();
+    return {{{"risk", ends_.get()}}, std::move(snapshots), options_, &progress_, store_.get()};
   }
+  // Its look-up is over.
   GateTicket TicketFor(Gate* gate, int64_t query_time) {
-    return *gate->Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
+    GateTicket ticket = gate->Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
+    while (ends_->Answer(ticket.looks[0]).value() == nullptr) std::this_thread::yield();
+    EXPECT_TRUE(gate->Check(&ticket, clock_.Now()).ok());
+    return ticket;
   }
   ProgressCell& Cell() { return progress_.Cell("risk", 0); }
   void AppendRisk() { ASSERT_TRUE(writer_->Append({{"k", "v", clock_.Now()}}).ok()); }
@@ -37,78 +41,79 @@ class GateTest : public testing::Test {
   std::unique_ptr<kv::KVStore> store_;
   Progress progress_;
   StreamOptions options_;
+  std::unique_ptr<EndWatch> ends_;
 };
 
 TEST_F(GateTest, CaughtUpWaitsForWhatWasThereAndForNothingElse) {
   Gate gate = OpenGate(GateKind::kCaughtUp);
   Cell().reached_end = true;
   AppendRisk();
-  const GateTicket ticket = TicketFor(&gate, kNow);
+  GateTicket ticket = TicketFor(&gate, kNow);
   AppendRisk();  // After the ticket: not waited for.
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   EXPECT_EQ(gate.CompleteUntil(ticket), INT64_MIN);
   Cell().applied = 1;
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
   EXPECT_EQ(gate.CompleteUntil(ticket), kNow);
 }
 
 TEST_F(GateTest, WatermarkWaitsForTheEventTime) {
   Gate gate = OpenGate(GateKind::kWatermark);
   Cell().reached_end = true;
-  const GateTicket ticket = TicketFor(&gate, kNow);
+  GateTicket ticket = TicketFor(&gate, kNow);
   Cell().RaiseWatermark(kNow - 1);
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   Cell().RaiseWatermark(kNow);
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
 }
 
 TEST_F(GateTest, LagForcesOnlyAfterTheRightSidesWereThereOnce) {
   Gate gate = OpenGate(GateKind::kCaughtUp);
   AppendRisk();
-  const GateTicket ticket = TicketFor(&gate, kNow);
+  GateTicket ticket = TicketFor(&gate, kNow);
   clock_.Advance(10 * options_.lag);
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   Cell().reached_end = true;
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   clock_.Advance(options_.lag);
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kForced);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kForced);
 }
 
 TEST_F(GateTest, ASideThatIsNeverIdleDoesNotHoldRowsForEver) {
   Gate gate = OpenGate(GateKind::kCaughtUp);
   AppendRisk();
-  const GateTicket ticket = TicketFor(&gate, kNow);
+  GateTicket ticket = TicketFor(&gate, kNow);
   AppendRisk();
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   Cell().applied = 1;
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
-  const GateTicket next = TicketFor(&gate, kNow);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
+  GateTicket next = TicketFor(&gate, kNow);
   clock_.Advance(options_.lag);
-  EXPECT_EQ(*gate.Check(next, clock_.Now()), Release::kForced);
+  EXPECT_EQ(*gate.Check(&next, clock_.Now()), Release::kForced);
 }
 
 TEST_F(GateTest, FixedSleepsAsChrononDoes) {
   Gate gate = OpenGate(GateKind::kFixed);
   Cell().reached_end = true;
-  const GateTicket ticket = TicketFor(&gate, kNow);
+  GateTicket ticket = TicketFor(&gate, kNow);
   clock_.Advance(options_.lag - Millis{1});
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   clock_.Advance(Millis{1});
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
 }
 
 TEST_F(GateTest, SnapshotWaitHoldsForTheUploadOfTheDayButNotForEver) {
   options_.snapshot_wait = Millis{500};
   Gate gate = OpenGate(GateKind::kCaughtUp, {"profiles"});
   Cell().reached_end = true;
-  const GateTicket ticket = TicketFor(&gate, kNow);
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kWait);
+  GateTicket ticket = TicketFor(&gate, kNow);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kWait);
   const Timestamp day = FloorTo(FromMillis(kNow), kDay);
   ASSERT_TRUE(store_->Apply({{}, {fetch::GenerationsMark("profiles", {{day, day, {}}})}}).ok());
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
   ASSERT_TRUE(store_->Apply({{}, {fetch::GenerationsMark("profiles", {})}}).ok());
   clock_.Advance(Millis{500});
-  EXPECT_EQ(*gate.Check(ticket, clock_.Now()), Release::kReady);
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ class Binder {
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
   Result<int64_t> CoveredFrom(topic::TopicReader* reader, topic::TopicPartition partition,
                               topic::Offset begin) const;
+  Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
   Status BindTask(const plan::StreamTask& task);
   Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
                     int workers);
@@ -165,6 +166,14 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   return fold.SetRetention(retention);
 }
 
+Result<EndWatch*> Binder::EndsOf(const topic::TopicAddress& topic) {
+  std::unique_ptr<EndWatch>& ends = bound_->ends[topic::TopicURL(topic)];
+  if (ends == nullptr) {
+    CATENA_TRY(ends, EndWatch::Open(topic, clock_));
+  }
+  return ends.get();
+}
+
 Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
                           int workers) {
   WorkerParts parts;
@@ -186,7 +195,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   if (!task.stages.empty()) {
     std::vector<RightSide> right_sides;
     for (const std::string& name : task.right_sides) {
-      right_sides.push_back({name, bound_->group_bys.at(name).topic});
+      CATENA_TRY(EndWatch * ends, EndsOf(bound_->group_bys.at(name).topic));
+      right_sides.push_back({name, ends});
     }
     std::vector<std::string> snapshots;
     for (const plan::EnrichStage& stage : task.stages) {
@@ -196,8 +206,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
         }
       }
     }
-    CATENA_TRY(parts.gate, Gate::Open(std::move(right_sides), std::move(snapshots), options_.stream,
-                                      bound_->progress.get(), store_, clock_));
+    parts.gate.emplace(std::move(right_sides), std::move(snapshots), options_.stream,
+                       bound_->progress.get(), store_);
     CATENA_TRY(parts.enricher, Enricher::Bind(task.stages, rows, resolver_, options_.stream,
                                               bound_->fetcher.get(), database_));
   }

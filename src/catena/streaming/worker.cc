@@ -148,7 +148,7 @@ Result<bool> Worker::Read(Lane* lane) {
   if (parts_.gate) {
     std::vector<int64_t> query_times = batch.event_times;
     for (int64_t& time : query_times) time += options_.query_shift.count();
-    CATENA_TRY(batch.ticket, parts_.gate->Ticket(began, query_times));
+    batch.ticket = parts_.gate->Ticket(began, query_times);
   }
   lane->records_waiting += batch.records.size();
   lane->waiting.push_back(std::move(batch));
@@ -245,10 +245,10 @@ void Worker::NoteOldest() {
 Result<bool> Worker::ReleaseReady(Lane* lane) {
   bool released = false;
   while (!lane->waiting.empty()) {
-    const MicroBatch& batch = lane->waiting.front();
+    MicroBatch& batch = lane->waiting.front();
     if (parts_.gate) {
       const Timestamp now = clock_->Now();
-      CATENA_TRY(const Release release, parts_.gate->Check(batch.ticket, now));
+      CATENA_TRY(const Release release, parts_.gate->Check(&batch.ticket, now));
       if (release == Release::kWait) break;
       Metrics::Global().Observe("catena_enrich_gate_wait_seconds", {},
                                 Seconds(batch.ticket.read_at, now));
