@@ -6,14 +6,17 @@
 namespace catena::streaming {
 
 Result<std::unique_ptr<EndWatch>> EndWatch::Open(const topic::TopicAddress& topic,
-                                                 const Clock* clock) {
+                                                 const Clock* clock,
+                                                 std::function<void()> on_answer) {
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
-  return std::unique_ptr<EndWatch>(new EndWatch(std::move(reader), clock));
+  return std::unique_ptr<EndWatch>(new EndWatch(std::move(reader), clock, std::move(on_answer)));
 }
 
-EndWatch::EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock)
+EndWatch::EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock,
+                   std::function<void()> on_answer)
     : reader_(std::move(reader)),
       clock_(clock),
+      on_answer_(std::move(on_answer)),
       thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
 EndWatch::~EndWatch() {
@@ -43,11 +46,15 @@ void EndWatch::Run(const std::stop_token& stop) {
     const Timestamp began = clock_->Now();
     Result<std::vector<topic::Offset>> offsets = reader_->EndOffsets();
     lock.lock();
-    if (!offsets.ok()) {
+    if (offsets.ok()) {
+      newest_ = std::make_shared<const Ends>(Ends{look, began, std::move(*offsets)});
+    } else {
       failure_ = offsets.error();
-      return;
     }
-    newest_ = std::make_shared<const Ends>(Ends{look, began, std::move(*offsets)});
+    lock.unlock();
+    on_answer_();
+    if (!offsets.ok()) return;
+    lock.lock();
   }
 }
 

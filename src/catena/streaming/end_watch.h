@@ -11,6 +11,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -29,9 +30,10 @@ class EndWatch {
     std::vector<topic::Offset> offsets;  // By partition.
   };
 
-  // `clock` outlives it.
-  static Result<std::unique_ptr<EndWatch>> Open(const topic::TopicAddress& topic,
-                                                const Clock* clock);
+  // `on_answer` is called after every look-up, by its thread. `clock` outlives it.
+  static Result<std::unique_ptr<EndWatch>> Open(
+      const topic::TopicAddress& topic, const Clock* clock,
+      std::function<void()> on_answer = [] {});
   ~EndWatch();
 
   // The number of the first look-up that begins from now on.
@@ -40,11 +42,13 @@ class EndWatch {
   Result<std::shared_ptr<const Ends>> Answer(uint64_t look) const;
 
  private:
-  EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock);
+  EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock,
+           std::function<void()> on_answer);
   void Run(const std::stop_token& stop);
 
   std::unique_ptr<topic::TopicReader> reader_;
   const Clock* clock_;
+  std::function<void()> on_answer_;
   mutable std::mutex mutex_;  // Guards all below but the thread.
   std::condition_variable_any asked_for_;
   uint64_t asked_ = 0;

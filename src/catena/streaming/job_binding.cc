@@ -169,7 +169,8 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
 Result<EndWatch*> Binder::EndsOf(const topic::TopicAddress& topic) {
   std::unique_ptr<EndWatch>& ends = bound_->ends[topic::TopicURL(topic)];
   if (ends == nullptr) {
-    CATENA_TRY(ends, EndWatch::Open(topic, clock_));
+    CATENA_TRY(ends, EndWatch::Open(topic, clock_,
+                                    [progress = bound_->progress.get()] { progress->Tell(); }));
   }
   return ends.get();
 }

@@ -4,15 +4,19 @@
 //   input    one writer a cell (the worker that owns the partition), after its state is written
 //   units    applied: next offset; watermark, event_time: milliseconds since 1970, INT64_MIN: none
 //   threads  cells are atomic; the set of cells is fixed before the workers start
-//   order    applied is stored after the write it speaks of, so who reads it finds the state
+//   order    applied is stored after the write it speaks of, so who reads it finds the state; told
+//            after what it tells of, so who reads Told, then looks, then awaits news misses none
 
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -66,8 +70,27 @@ class Progress {
     return floor;
   }
 
+  // That something changed that a gate may wait for.
+  void Tell() {
+    const std::lock_guard lock(mutex_);
+    ++told_;
+    news_.notify_all();
+  }
+  uint64_t Told() const {
+    const std::lock_guard lock(mutex_);
+    return told_;
+  }
+  // Until Told() is another one, at most for a while.
+  void AwaitNews(uint64_t told, std::chrono::microseconds at_most) {
+    std::unique_lock lock(mutex_);
+    news_.wait_for(lock, at_most, [&] { return told_ != told; });
+  }
+
  private:
   std::map<std::string, std::vector<std::unique_ptr<ProgressCell>>> cells_;
+  mutable std::mutex mutex_;  // Guards told_.
+  std::condition_variable news_;
+  uint64_t told_ = 0;
 };
 
 }  // namespace catena::streaming

@@ -16,7 +16,8 @@ namespace {
 constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRecordsWaitingMax = 20000;
 constexpr Millis kIdleWait{1};
-constexpr std::chrono::microseconds kGateWait{200};
+// Records that arrive while others wait in the gate are read after this at the latest.
+constexpr std::chrono::microseconds kGateWait{500};
 constexpr Millis kStallWait{20};
 constexpr Millis kEndIsFresh{2000};
 // Looks for idle partitions take at most the tenth part of a worker's time.
@@ -220,6 +221,7 @@ void Worker::NoteIdle(const Lane& lane, Timestamp began) {
     cell.reached_end.store(true);
     cell.idle.store(true);
   }
+  progress_->Tell();
 }
 
 // Where records never stop coming no lane is ever idle. Who is told of the end finds the watermark
@@ -395,6 +397,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
     cell.RaiseWatermark(next.event_time_max - options_.out_of_orderness.count());
   }
   cell.applied.store(next.next_offset);
+  progress_->Tell();
   CountFolded(target, before, next, append_times);
   return Status();
 }
@@ -447,6 +450,7 @@ Status Worker::Run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     bool worked = false;
     bool waiting = false;
+    const uint64_t told = progress_->Told();
     for (Lane& lane : lanes_) {
       CATENA_TRY(const bool read, Read(&lane));
       CATENA_TRY(const bool released, ReleaseReady(&lane));
@@ -458,7 +462,7 @@ Status Worker::Run(std::stop_token stop) {
     CATENA_RETURN_IF_ERROR(CommitSynced());
     if (worked) continue;
     if (waiting) {
-      std::this_thread::sleep_for(kGateWait);
+      progress_->AwaitNews(told, kGateWait);
     } else {
       CATENA_RETURN_IF_ERROR(parts_.reader->Wait(kIdleWait));
     }
