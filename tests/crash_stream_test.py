@@ -48,7 +48,7 @@ def write_traffic(repository: FeatureRepository, rng: random.Random) -> None:
     def maybe(value):
         return None if rng.random() < 0.03 else value
     with open(repository.folder / "payments.ndjson", "w") as file:
-        for _ in range(120_000):
+        for _ in range(max(120_000, 1000 * CRASHES)):
             if rng.random() < 0.01:
                 file.write("no record\n")
                 continue
@@ -56,7 +56,7 @@ def write_traffic(repository: FeatureRepository, rng: random.Random) -> None:
                 "user_id": maybe(rng.randrange(USERS)), "merchant_id": maybe(
                     rng.randrange(MERCHANTS)), "amount": round(rng.uniform(-9, 99), 2)}) + "\n")
     with open(repository.folder / "risk.ndjson", "w") as file:
-        for _ in range(20_000):
+        for _ in range(max(20_000, 200 * CRASHES)):
             file.write(json.dumps({"merchant_id": rng.randrange(MERCHANTS),
                                    "score": maybe(rng.randrange(101) / 100)}) + "\n")
 

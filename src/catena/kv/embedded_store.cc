@@ -142,6 +142,13 @@ class EmbeddedStore : public KVStore {
     if (mode_ == OpenMode::kReadOnly) return OnlyReads();
     return Run([](KVStore* store) { return store->Sync(); });
   }
+  Status Compact() override {
+    if (mode_ == OpenMode::kReadOnly) return OnlyReads();
+    return Run([](KVStore* store) { return store->Compact(); });
+  }
+  Status Resume() override {
+    return Run([](KVStore* store) { return store->Resume(); });
+  }
 
  private:
   // Calls, and once more on a new session when the owner that we went through is gone.

@@ -90,6 +90,18 @@ TEST_F(EmbeddedStoreTest, WhatIsWrittenOutlivesItsOwner) {
   EXPECT_EQ(MarkOf(Open(OpenMode::kOwn).value().get(), "m"), "kept");
 }
 
+TEST_F(EmbeddedStoreTest, CompactingForgetsWhatLiesBeforeTheHorizon) {
+  const auto store = Open(OpenMode::kOwn).value();
+  for (int64_t millis : {1, 2, 3}) {
+    ASSERT_TRUE(store->Apply({{{"D", "k", {FromMillis(millis), 0, "x"}}}, {}}).ok());
+  }
+  ASSERT_TRUE(store->SetHorizon("D", FromMillis(3)).ok());
+  ASSERT_TRUE(store->Compact().ok());
+  int left = 0;
+  ASSERT_TRUE(store->Scan("D", [&](auto, auto&) { return ++left > 0; }).ok());
+  EXPECT_EQ(left, 1);
+}
+
 TEST_F(EmbeddedStoreTest, AReaderOfNothingLearnsHowStateComesToBe) {
   const auto reader = Open(OpenMode::kReadOnly);
   ASSERT_FALSE(reader.ok());

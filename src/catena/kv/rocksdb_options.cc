@@ -5,6 +5,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 
@@ -53,6 +54,16 @@ class LogLines : public rocksdb::Logger {
   }
   void Logv(const char* format, va_list arguments) override {
     Logv(rocksdb::InfoLogLevel::INFO_LEVEL, format, arguments);
+  }
+};
+
+// RocksDB alone looks for space every five seconds, and until then refuses to be asked to: whoever
+// writes asks sooner.
+class ResumedByUs : public rocksdb::EventListener {
+ public:
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
   }
 };
 
@@ -134,6 +145,7 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   options.max_open_files = 512;
   options.stats_dump_period_sec = 0;
   options.info_log = std::make_shared<LogLines>();
+  options.listeners = {std::make_shared<ResumedByUs>()};
   return options;
 }
 

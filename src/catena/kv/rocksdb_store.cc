@@ -49,6 +49,7 @@ class RocksDBStore : public KVStore {
     return reads_.ApproximateBytes(dataset);
   }
   Status Sync() override;
+  Status Resume() override;
   Status Compact() override {
     const rocksdb::Status compacted = db_->CompactRange({}, nullptr, nullptr);
     return compacted.ok() ? Status() : RocksDBError(compacted, "cannot compact the store");
@@ -175,6 +176,14 @@ Status RocksDBStore::ResumeIfHalted() {
   return RocksDBError(resumed,
                       "writes stopped after one failed, restart if this stays when the cause is "
                       "gone");
+}
+
+// That RocksDB may write again says nothing of the disk; a write does: what nothing has is removed.
+Status RocksDBStore::Resume() {
+  if (!halted_) return Status();
+  rocksdb::WriteBatch probe;
+  probe.Delete(MarkKey(0, ""));
+  return Write(&probe, /*durable=*/false);
 }
 
 Status RocksDBStore::SetHorizon(std::string_view dataset, Timestamp horizon) {
