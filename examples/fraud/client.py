@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 60
 
 
 class ServerError(Exception):
