@@ -24,7 +24,7 @@ demo: build ## the fraud chain, end to end, from files and a live topic
 
 kafka-demo: build ## the same over a real Kafka and a real Redis
 	@.venv/bin/python tests/servers.py around kafka redis -- .venv/bin/python \
-	  examples/fraud/demo.py --report build/kafka-demo/report.json
+	  examples/fraud/demo.py --report build/kafka-demo/report.json --freshness-bound 500
 
 test: build ## every test; ends with "N passed, M failed"
 	@cmake --build --preset release
