@@ -143,8 +143,9 @@ class Traffic:
 
     def stop(self) -> None:
         for producer in self.running:
-            # It may have been stopped before it knew how to stop.
-            assert self.repository.terminate(producer)[0] in (128 + 15, -15), (
+            # It may have been stopped before it knew how to stop, or have given up (75) on a broker
+            # that came back too slowly: what counts is what is in the topic.
+            assert self.repository.terminate(producer)[0] in (128 + 15, -15, 75), (
                 self.repository.log("producer")[-3000:])
 
 

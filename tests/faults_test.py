@@ -126,8 +126,11 @@ def test_a_broker_that_hangs_stalls_the_stream_until_it_answers(tmp_path, kafka_
             assert stream.values(stream.end)
         finally:
             kafka_broker.resume()
+        began = time.monotonic()
+        stream.wait_until(lambda: " resumed " in repository.log("stream"), "it resumes")
+        print(f"a broker that hung: resumed {time.monotonic() - began:.2f} s after its end")
         stream.produce(300)
-        stream.wait_until_folded("a broker that hung")
+        stream.wait_until(stream.is_all_folded, "all is folded")
         stream.end_well()
 
 
