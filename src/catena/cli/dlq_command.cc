@@ -108,11 +108,16 @@ Result<int> Show(const DlqFlags& given, const CommonFlags& common) {
   int64_t left = given.limit.value_or(INT64_MAX);
   if (left < 1) return InvalidConf("--limit is at least 1: " + std::to_string(left));
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
+  bool any = false;
   CATENA_RETURN_IF_ERROR(streaming::VisitDeadLetters(
       store.get(), address.name, [&](const std::string&, const DeadLetter& letter) {
+        any = true;
         fmt::print("{}\n", Line(letter));
         return --left > 0;
       }));
+  if (!any)
+    fmt::print(stderr, "no dead letters of {}; `catena dlq ls` lists those there are\n",
+               address.name);
   return 0;
 }
 

@@ -82,12 +82,16 @@ Result<int> Describe(const TableFlags& given, const CommonFlags& common) {
   return 0;
 }
 
-// --schema, else <repo>/schemas/<table>.json when it is there, else recognised from the values.
-Result<types::Schema> DeclaredSchema(const Settings& settings, const TableFlags& given) {
+// --schema, else <repo>/schemas/<table>.json when it is there, else what the table's other days
+// have, else recognised from the values.
+Result<types::Schema> DeclaredSchema(const Settings& settings, const TableFlags& given,
+                                     const table::Table& table) {
   if (!given.schema.empty()) return ReadSchemaFile(given.schema);
   const std::string file = SchemaFileOf(settings, given.table);
   std::error_code code;
   if (std::filesystem::exists(file, code)) return ReadSchemaFile(file);
+  // Days that disagree have no schema; loading one of them again may be the repair.
+  if (const auto schema = table.SchemaOf(); schema.ok()) return *schema;
   return types::Schema{};
 }
 
@@ -100,11 +104,11 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
   table::ImportOptions options;
   options.partition_column = given.partition_column;
   options.partition_format = given.partition_format;
-  CATENA_TRY(options.declared, DeclaredSchema(settings, given));
   const std::string file = fs::absolute(given.file).lexically_normal().string();
   CATENA_TRY(const auto database, OpenDatabase(settings, {fs::path(file).parent_path().string()}));
   CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
   CATENA_TRY(const auto table, warehouse.Find(given.table));
+  CATENA_TRY(options.declared, DeclaredSchema(settings, given, table));
   CATENA_TRY(const auto days, table::ImportFile(database.get(), file, table, options));
   fmt::print("loaded {} partitions into {}", days.size(), given.table);
   for (const table::PartitionRange& range : table::ToRanges(days)) {

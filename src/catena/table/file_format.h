@@ -33,6 +33,8 @@ struct FileFormat {
   bool has_lines;                    // A row is a line below a header.
   // What to write after FROM. Formats without types of their own read `declared` columns as those.
   std::string (*from)(const std::string& path, const types::Schema& declared);
+  // Of a file that cannot be read: names its first bad line. Optional.
+  Status (*check_lines)(sql::Database* database, const std::string& path) = nullptr;
 };
 
 FileFormat CsvFormat();      // csv_format.cc

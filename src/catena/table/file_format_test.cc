@@ -130,6 +130,20 @@ TEST_F(FileFormatTest, CsvNamesTheLineAndKeepsTextThatLooksLikeADay) {
   EXPECT_THAT(misfit.error().message, HasSubstr("Line: 3"));
 }
 
+TEST_F(FileFormatTest, CsvNamesTheFirstLineWithAnotherNumberOfFields) {
+  const std::string path = (root_ / "ragged.csv").string();
+  for (const char* bad : {"5,2026-11-01", "5,x,2026-11-01,9"}) {
+    for (const int good : {0, 900}) {
+      std::ofstream out(path);
+      out << "a,b,ds\n";
+      for (int row = 0; row < good; ++row) out << row << ",x,2026-11-01\n";
+      out << bad << "\n6,y,2026-11-02\n";
+      out.close();
+      EXPECT_THAT(ErrorOf(path), HasSubstr("Line: " + std::to_string(good + 2) + " ")) << bad;
+    }
+  }
+}
+
 TEST_F(FileFormatTest, JsonMayLeaveOutFieldsAndNestLists) {
   const fs::path json = root_ / "rows.ndjson";
   const Table table = Find("data.json");

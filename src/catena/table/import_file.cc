@@ -166,8 +166,11 @@ Result<std::vector<Date>> ImportFile(sql::Database* database, const std::string&
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return NotFound("no such file: " + path);
   const types::Schema declared = Declared(options);
-  CATENA_TRY(const auto columns,
-             ColumnsOf(database, format->from(path, {})).WithContext("cannot import " + path));
+  const auto columns_read = ColumnsOf(database, format->from(path, {}));
+  if (!columns_read.ok() && format->check_lines != nullptr) {
+    CATENA_RETURN_IF_ERROR(format->check_lines(database, path));
+  }
+  CATENA_TRY(const auto columns, Result(columns_read).WithContext("cannot import " + path));
   CATENA_RETURN_IF_ERROR(CheckColumns(columns, declared, path));
   CATENA_TRY(
       const auto loaded,
