@@ -85,6 +85,7 @@ def test_each_bound_is_told_when_missed():
     bounds = demo.Bounds(50)
     assert bounds.missed(good) == []
     for change in ({"compared": 999}, {"compared_nonnull": 899}, {"compared_old": 299},
-                   {"mismatches": 1}, {"late_scores": 1}, {"incomplete": 0.01},
-                   {"freshness_ms": {"p99": 50.1}}):
+                   {"mismatches": 1}, {"late_scores": 1}, {"incomplete": 0.01}):
         assert len(bounds.missed(good | change)) == 1
+    assert bounds.slow(good) == ""
+    assert "50.1" in bounds.slow(good | {"freshness_ms": {"p99": 50.1}})
