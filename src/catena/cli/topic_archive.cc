@@ -96,7 +96,7 @@ class Archive {
   Result<ArchiveReport> Run() {
     CATENA_TRY(const FileLock lock, table_.LockForJob(false));
     const std::string path = OffsetsPath(table_, options_.topic);
-    CATENA_TRY(decoder_, topic::Decoder::Open("json", options_.schema));
+    CATENA_TRY(decoder_, topic::Decoder::Open(options_.address, options_.schema));
     CATENA_TRY(next_, ReadOffsets(path));
     CATENA_RETURN_IF_ERROR(SeekAll());
     while (true) {
@@ -144,7 +144,7 @@ class Archive {
         if (records.empty()) break;
         next_[p] = records.back().offset + 1;
         held += static_cast<int64_t>(records.size());
-        AddToDays(records);
+        CATENA_RETURN_IF_ERROR(AddToDays(records));
       }
     }
     report_.records += held;
@@ -158,8 +158,8 @@ class Archive {
                                std::to_string(record.offset) + ": " + reason);
   }
 
-  void AddToDays(const std::vector<topic::Record>& records) {
-    topic::Decoded decoded = decoder_->Decode(records);
+  Status AddToDays(const std::vector<topic::Record>& records) {
+    CATENA_TRY(topic::Decoded decoded, decoder_->Decode(records));
     for (const topic::BadRecord& bad : decoded.bad) Refuse(records[bad.record], bad.reason);
     const auto partition = std::make_shared<types::Column>(types::Kind::kInt, records.size());
     const auto offset = std::make_shared<types::Column>(types::Kind::kLong, records.size());
@@ -183,6 +183,7 @@ class Archive {
     decoded.rows.AddColumn(kPartitionColumn, partition);
     decoded.rows.AddColumn(kOffsetColumn, offset);
     for (const auto& [day, rows] : rows_of) days_[day].push_back(decoded.rows.Take(rows));
+    return Status();
   }
 
   // The day's rows as they are, in the columns of the archive; empty when there is no such day.

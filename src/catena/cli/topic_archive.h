@@ -6,9 +6,9 @@
 //     table  ds=2026-11-20/  rows there already  +  new rows, by (ts, _topic_partition, _offset)
 //            _archive/<topic>.json   next offset of each topic partition
 //
-//   input    JSON records; the table's columns are `schema`, then _topic_partition INT, _offset
-//   LONG output   partitions are replaced whole; rows that are there already (same topic partition
-//   and
+//   input    records of any format of topic/decoder.h; the table's columns are `schema`, then
+//   _topic_partition INT, _offset LONG output   partitions are replaced whole; rows that are there
+//   already (same topic partition and
 //            offset) are not added again, so a run that died is repeated without harm
 //   errors   a record that does not decode, or whose time is missing, is counted and listed, not
 //            landed. kUnavailable: another archive of this table runs
@@ -29,6 +29,7 @@ namespace catena::cli {
 
 struct ArchiveOptions {
   std::string topic;                  // As it is called, for messages and the offsets' file.
+  topic::TopicAddress address;        // How its records are written.
   types::Schema schema;               // Of the records.
   std::string time_field = "ts";      // A LONG or TIMESTAMP column: milliseconds since 1970 UTC.
   int64_t rows_per_pass = 2'000'000;  // Held in memory at once.

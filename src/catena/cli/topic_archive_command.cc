@@ -86,6 +86,7 @@ Result<int> ArchiveOne(const ArchiveFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto table, warehouse.Find(given.table));
   ArchiveOptions options;
   options.topic = address.name;
+  options.address = address;
   options.time_field = given.time_field;
   CATENA_TRY(options.schema, SchemaOf(settings, given, warehouse, table));
   CATENA_TRY(const ArchiveReport report, ArchiveTopic(reader.get(), table, options));

@@ -186,7 +186,9 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
     parts.partitions.push_back(p);
   }
   CATENA_TRY(types::Schema records, resolver_.TableRows(task.table));
-  CATENA_TRY(parts.decoder, topic::Decoder::Open("json", records));
+  auto decoder = topic::Decoder::Open(topic, records);
+  if (!decoder.ok()) return decoder.error().WithContext("topic " + task.topic);
+  parts.decoder = std::move(*decoder);
   auto left = sql::Projection::Bind(database_, *task.left_query, records);
   if (!left.ok()) return left.error().WithContext("topic " + task.topic);
   parts.left_query = std::move(*left);

@@ -100,7 +100,7 @@ Status Worker::KeepTimely(const std::vector<uint32_t>& record_of_row, types::Bat
 }
 
 Status Worker::Decode(MicroBatch* batch) {
-  topic::Decoded decoded = parts_.decoder->Decode(batch->records);
+  CATENA_TRY(topic::Decoded decoded, parts_.decoder->Decode(batch->records));
   for (const topic::BadRecord& bad : decoded.bad) {
     CATENA_RETURN_IF_ERROR(
         AddDeadLetter(batch->records[bad.record], bad.reason, &batch->dead_letters));

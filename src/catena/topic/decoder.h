@@ -5,11 +5,15 @@
 //   output   one row per good record, in record order; one BadRecord per other record
 //   null     a field that the event lacks, or holds as JSON null, is null in its column
 //   errors   Open: kUnsupported for a type that the format cannot carry, kInvalidConf for an
-//            unknown format. Decode never fails as a whole: a bad record is data, to be
-//            dead-lettered
+//            unknown format, or a schema that cannot fill the columns. A bad record is data, to be
+//            dead-lettered; Decode fails as a whole only when a schema registry does not answer
+//            (kUnavailable) or refuses to (kInvalidConf), and may then be called again
 //   threads  a decoder belongs to one thread
 //   order    rows keep the order of their records
 //   limits   nesting of 64 levels
+//
+// The format is `serde` of a topic's address (topic.h): "json", "avro" or "schema_registry"; when
+// absent "schema_registry" beside a `registry_host`, else "json".
 //
 // Format "json": a value is one JSON object in UTF-8. Fields match columns by exact name; unknown
 // fields are checked and ignored; of a repeated field (or map key) the first counts.
@@ -21,6 +25,15 @@
 //     FLOAT DOUBLE                 any number within the type
 //     STRING, BINARY               strings; BINARY takes their UTF-8 bytes
 //     LIST<T>, MAP<STRING,T>       arrays, objects; null elements and mapped values are null
+//
+// Format "avro": a value is Avro binary of the schema in the file that `schema` names. What fills
+// which column stands in avro/avro_plan.h.
+//
+// Format "schema_registry": a value is byte 0, the id of its schema in 4 bytes, and Avro binary;
+// `registry_host`, `registry_port` and `registry_scheme` say where the schemas are. Each is asked
+// for once, an unknown one once per Decode. The reader's schema, whose defaults stand for fields
+// that a writer has not, is version `reader_schema_version` (latest) of `subject` (name-value).
+// With schema_registry_wire_format=false, values are Avro binary of that schema alone.
 
 #pragma once
 
@@ -28,7 +41,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "catena/base/result.h"
@@ -53,9 +65,9 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
   // Field names of `schema` are distinct.
-  static Result<std::unique_ptr<Decoder>> Open(std::string_view format,
+  static Result<std::unique_ptr<Decoder>> Open(const TopicAddress& topic,
                                                const types::Schema& schema);
-  virtual Decoded Decode(std::span<const Record> records) = 0;
+  virtual Result<Decoded> Decode(std::span<const Record> records) = 0;
 };
 
 }  // namespace catena::topic

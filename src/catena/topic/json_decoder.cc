@@ -4,19 +4,17 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "catena/topic/json_text.h"
+#include "catena/topic/seen_keys.h"
 #include "catena/topic/slot.h"
 
 namespace catena::topic {
@@ -31,7 +29,6 @@ constexpr int kDepthMax = 64;
 constexpr size_t kBufferBytesMin = 4096;
 constexpr size_t kLearnedFieldsMax = 1024;
 constexpr size_t kLearnedKeyBytesMax = 64;
-constexpr size_t kLinearKeysMax = 16;
 // simdjson wants its own padding; FindColumn compares up to this many bytes from any key on.
 constexpr size_t kPaddingBytes = simdjson::SIMDJSON_PADDING + kLearnedKeyBytesMax;
 constexpr double kExactIntegerMax = 9007199254740992.0;  // 2^53: doubles hold every integer below.
@@ -56,29 +53,6 @@ Status CheckType(const DataType& type) {
   return Status();
 }
 
-// Keys that one JSON object has shown so far; few objects have many.
-class SeenKeys {
- public:
-  // False when the key was there before.
-  bool Insert(std::string_view key) {
-    if (many_.empty()) {
-      if (std::find(few_.begin(), few_.begin() + count_, key) != few_.begin() + count_)
-        return false;
-      if (count_ < few_.size()) {
-        few_[count_++] = key;
-        return true;
-      }
-      many_.insert(few_.begin(), few_.end());
-    }
-    return many_.insert(key).second;
-  }
-
- private:
-  std::array<std::string_view, kLinearKeysMax> few_;
-  size_t count_ = 0;
-  std::unordered_set<std::string_view> many_;
-};
-
 class JsonDecoder : public Decoder {
  public:
   explicit JsonDecoder(const types::Schema& schema) : schema_(schema), slots_(schema.size()) {
@@ -88,7 +62,7 @@ class JsonDecoder : public Decoder {
   JsonDecoder(const JsonDecoder&) = delete;
   JsonDecoder& operator=(const JsonDecoder&) = delete;
 
-  Decoded Decode(std::span<const Record> records) override;
+  Result<Decoded> Decode(std::span<const Record> records) override;
 
  private:
   static constexpr size_t kNoColumn = static_cast<size_t>(-1);
@@ -139,7 +113,7 @@ void JsonDecoder::Reserve(size_t bytes) {
   CATENA_CHECK(parser_.allocate(capacity) == simdjson::SUCCESS, "no memory for a JSON record");
 }
 
-Decoded JsonDecoder::Decode(std::span<const Record> records) {
+Result<Decoded> JsonDecoder::Decode(std::span<const Record> records) {
   Decoded decoded;
   decoded.record_of_row.reserve(records.size());
   types::BatchBuilder builder(schema_, records.size());

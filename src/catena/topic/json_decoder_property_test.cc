@@ -253,8 +253,8 @@ void CompareOnce(Random* random) {
   }
   std::vector<Record> records(1 + random->Below(20));
   for (Record& record : records) record.value = RandomEvent(random, schema);
-  const auto decoder = Decoder::Open("json", schema).value();
-  const Decoded decoded = decoder->Decode(records);
+  const auto decoder = Decoder::Open({}, schema).value();
+  const Decoded decoded = decoder->Decode(records).value();
   ASSERT_EQ(decoded.record_of_row.size(), decoded.rows.rows());
   size_t row = 0;
   size_t bad = 0;

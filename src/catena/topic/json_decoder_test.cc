@@ -34,7 +34,7 @@ std::vector<Record> RecordsOf(const std::vector<std::string>& values) {
 }
 
 Decoded Decode(const types::Schema& schema, const std::vector<std::string>& values) {
-  return Decoder::Open("json", schema).value()->Decode(RecordsOf(values));
+  return Decoder::Open({}, schema).value()->Decode(RecordsOf(values)).value();
 }
 
 // The value of column "x" of `type`, or the reason why there is none.
@@ -186,9 +186,9 @@ TEST(JsonDecoderTest, HostileRecordsAreBadWithPosition) {
       {std::string("{\"x\":1}\0", 8), "invalid JSON"},
       {"{\"other\":\"unclosed}", "invalid JSON"},
   };
-  const auto decoder = Decoder::Open("json", schema).value();
+  const auto decoder = Decoder::Open({}, schema).value();
   for (const auto& [json, reason] : kHostile) {
-    const Decoded decoded = decoder->Decode(RecordsOf({json, "{\"x\":3}"}));
+    const Decoded decoded = decoder->Decode(RecordsOf({json, "{\"x\":3}"})).value();
     ASSERT_EQ(decoded.bad.size(), 1u) << json;
     EXPECT_NE(decoded.bad[0].reason.find(reason), std::string::npos)
         << json << " gives: " << decoded.bad[0].reason;
@@ -223,11 +223,12 @@ TEST(JsonDecoderTest, NoRecordsGiveNoRows) {
 }
 
 TEST(JsonDecoderTest, RefusesWhatJsonCannotCarry) {
-  EXPECT_EQ(Decoder::Open("json", SchemaOf({{"s", "STRUCT<a:LONG>"}})).error().code,
+  EXPECT_EQ(Decoder::Open({}, SchemaOf({{"s", "STRUCT<a:LONG>"}})).error().code,
             ErrorCode::kUnsupported);
-  EXPECT_EQ(Decoder::Open("json", SchemaOf({{"m", "LIST<MAP<LONG,LONG>>"}})).error().code,
+  EXPECT_EQ(Decoder::Open({}, SchemaOf({{"m", "LIST<MAP<LONG,LONG>>"}})).error().code,
             ErrorCode::kUnsupported);
-  EXPECT_EQ(Decoder::Open("yaml", SchemaOf({})).error().code, ErrorCode::kInvalidConf);
+  EXPECT_EQ(Decoder::Open({.serde = {{"serde", "yaml"}}}, SchemaOf({})).error().code,
+            ErrorCode::kInvalidConf);
 }
 
 }  // namespace

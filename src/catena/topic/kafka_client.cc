@@ -21,7 +21,6 @@ constexpr std::chrono::milliseconds kLeaderLook{50};
 constexpr std::array kOwnProperties = {"enable.auto.commit", "enable.auto.offset.store",
                                        "auto.offset.reset", "enable.partition.eof"};
 // Of Chronon's topic URLs, not librdkafka's.
-constexpr std::array kURLParameters = {"schema"};
 constexpr std::array kSecretParts = {"password", "secret", "token", ".pem", "oauthbearer.config"};
 
 struct ConfDeleter {
@@ -66,9 +65,6 @@ Result<Conf> ConfOf(const TopicAddress& address, const KafkaProperties& defaults
                                 {"log.connection.close", "false"}};
   for (const auto& [name, value] : defaults) properties[name] = value;
   for (const auto& [name, value] : address.parameters) {
-    if (std::find(kURLParameters.begin(), kURLParameters.end(), name) != kURLParameters.end()) {
-      continue;
-    }
     if (std::find(kOwnProperties.begin(), kOwnProperties.end(), name) != kOwnProperties.end()) {
       return InvalidConf(
           "catena sets this property itself, since its offsets are in the store; "

@@ -97,13 +97,16 @@ class TopicWriter {
 // Where a topic of a conf lives. `name` may be a bare name or a URL: `file:///dir/name`,
 // `file:dir/name` (relative to the working folder), `memory:name`, `kafka://name/host=h/port=p`; a
 // bare name takes `default_url` ("file:///dir", "memory:", "kafka:", "kafka://host=h/port=p").
-// Parameters may follow a kafka name or a bare one: `name/host=h`.
+// Parameters may follow: `kafka://name/host=h`, `name/serde=avro/schema=schemas%2Fname.avsc`,
+// `file:dir/name/serde=avro/...`; only those of the records, "serde", where there is no kafka.
 struct TopicAddress {
   std::string scheme;  // "file", "memory", "kafka".
   std::string root;    // Folder, brokers as "host:port[,host:port...]", or empty.
   std::string name;    // [A-Za-z0-9._-]{1,249}, neither "." nor "..".
   // Of a kafka topic: `kafka`, and above it those of the URL other than host and port.
   std::map<std::string, std::string> parameters;
+  // Of any topic: how its records are written, for Decoder::Open.
+  std::map<std::string, std::string> serde;
   std::string consumer;  // Under which name Commit tells; the caller's to set.
 };
 // `kafka` holds librdkafka's properties; bootstrap.servers among them are the brokers of a topic

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +15,19 @@ namespace {
 constexpr size_t kNameBytesMax = 249;
 constexpr std::string_view kDefaultBrokerPort = "9092";
 constexpr const char* kBrokers = "bootstrap.servers";
+constexpr const char* kRegistryUser = "basic.auth.user.info";
+
+// Of the records rather than of the topic; Chronon's and its flink job's words.
+constexpr std::array kSerdeParameters = {"serde",
+                                         "schema",
+                                         "registry_host",
+                                         "registry_port",
+                                         "registry_scheme",
+                                         "subject",
+                                         "reader_schema_version",
+                                         "schema_registry_wire_format",
+                                         "basic.auth.credentials.source",
+                                         kRegistryUser};
 
 using Parameters = std::map<std::string, std::string>;
 
@@ -68,10 +83,39 @@ Status ReadParameters(std::string_view text, TopicAddress* address) {
   return Status();
 }
 
+// "%2F" is a slash, which cannot stand in a parameter otherwise.
+Result<std::string> Unescaped(const std::string& text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* hex = text.data() + i + 1;
+    if (text[i] != '%') {
+      plain += text[i];
+    } else if (i + 2 < text.size() && std::from_chars(hex, hex + 2, byte, 16).ptr == hex + 2) {
+      plain += static_cast<char>(byte);
+      i += 2;
+    } else {
+      return InvalidConf("after '%' come two hexadecimal digits: \"" + text + "\"");
+    }
+  }
+  return plain;
+}
+
+// Takes those of the records out of the URL's parameters; those of `kafka` are below them.
+Status TakeSerde(const Parameters& kafka, TopicAddress* address) {
+  for (const char* name : kSerdeParameters) {
+    if (const auto below = kafka.find(name); below != kafka.end()) address->serde.insert(*below);
+    const auto node = address->parameters.extract(name);
+    if (node.empty()) continue;
+    CATENA_TRY(address->serde[name], Unescaped(node.mapped()));
+  }
+  return Status();
+}
+
 // A URL is shown and kept; what must be neither does not belong in one.
 Status CheckSecrets(const Parameters& parameters) {
   for (const auto& [name, value] : parameters) {
-    if (!IsSecretKafkaProperty(name)) continue;
+    if (!IsSecretKafkaProperty(name) && name != kRegistryUser) continue;
     return InvalidConf(
         "a topic's URL is no place for a secret; set it under `kafka:` of "
         "catena.yaml: " +
@@ -81,7 +125,9 @@ Status CheckSecrets(const Parameters& parameters) {
 }
 
 // The URL's parameters above those of `kafka`; the brokers become the root.
-void FillIn(const Parameters& kafka, TopicAddress* address) {
+Status FillIn(const Parameters& kafka, TopicAddress* address) {
+  CATENA_RETURN_IF_ERROR(CheckSecrets(address->parameters));
+  CATENA_RETURN_IF_ERROR(TakeSerde(kafka, address));
   const auto take = [&](const std::string& key) {
     const auto node = address->parameters.extract(key);
     return node.empty() ? std::string() : node.mapped();
@@ -89,17 +135,45 @@ void FillIn(const Parameters& kafka, TopicAddress* address) {
   const std::string host = take("host");
   const std::string port = take("port");
   address->parameters.insert(kafka.begin(), kafka.end());
+  for (const char* name : kSerdeParameters) address->parameters.erase(name);
   const std::string brokers = take(kBrokers);
   const bool names_broker = !host.empty() || !port.empty() || brokers.empty();
   address->root = names_broker ? (host.empty() ? "localhost" : host) + ":" +
                                      (port.empty() ? std::string(kDefaultBrokerPort) : port)
                                : brokers;
+  return Status();
+}
+
+// A topic that is not Kafka's has no parameters but those of its records.
+Status FillInRecords(std::string_view text, TopicAddress* address) {
+  CATENA_RETURN_IF_ERROR(CheckSecrets(address->parameters));
+  CATENA_RETURN_IF_ERROR(TakeSerde({}, address));
+  if (address->parameters.empty()) return Status();
+  return InvalidConf(
+      "only kafka topics have parameters other than those of their records (serde, schema, "
+      "registry_host, ...): \"" +
+      std::string(text) + "\"");
+}
+
+// A name holds no '=', and each parameter behind it does.
+size_t ParametersBegin(std::string_view path) {
+  size_t begin = path.size();
+  while (true) {
+    const size_t slash = path.substr(0, begin).rfind('/');
+    if (slash == std::string_view::npos) return begin;
+    if (path.substr(slash, begin - slash).find('=') == std::string_view::npos) return begin;
+    begin = slash;
+  }
 }
 
 Result<TopicAddress> ParseFileURL(std::string_view rest) {
-  CATENA_TRY(const std::string_view path, FilePath(rest));
-  const size_t slash = path.rfind('/');
   TopicAddress address{.scheme = "file"};
+  rest = WithoutSlashes(rest);
+  const size_t name_end = ParametersBegin(rest);
+  CATENA_RETURN_IF_ERROR(ReadParameters(rest.substr(name_end), &address));
+  CATENA_RETURN_IF_ERROR(FillInRecords(rest, &address));
+  CATENA_TRY(const std::string_view path, FilePath(rest.substr(0, name_end)));
+  const size_t slash = path.rfind('/');
   address.name = path.substr(slash == std::string_view::npos ? 0 : slash + 1);
   address.root = slash == std::string_view::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
   return address;
@@ -111,8 +185,7 @@ Result<TopicAddress> ParseKafkaURL(std::string_view rest, const Parameters& kafk
   TopicAddress address{.scheme = "kafka"};
   address.name = rest.substr(0, slash);
   CATENA_RETURN_IF_ERROR(ReadParameters(rest.substr(slash), &address));
-  CATENA_RETURN_IF_ERROR(CheckSecrets(address.parameters));
-  FillIn(kafka, &address);
+  CATENA_RETURN_IF_ERROR(FillIn(kafka, &address));
   return address;
 }
 
@@ -121,7 +194,11 @@ Result<TopicAddress> ParseURL(std::string_view scheme, std::string_view rest,
   if (scheme == "file") return ParseFileURL(rest);
   if (scheme == "kafka") return ParseKafkaURL(rest, kafka);
   if (scheme == "memory") {
-    return TopicAddress{.scheme = "memory", .name = std::string(rest)};
+    const size_t slash = std::min(rest.find('/'), rest.size());
+    TopicAddress address{.scheme = "memory", .name = std::string(rest.substr(0, slash))};
+    CATENA_RETURN_IF_ERROR(ReadParameters(rest.substr(slash), &address));
+    CATENA_RETURN_IF_ERROR(FillInRecords(rest, &address));
+    return address;
   }
   return InvalidConf("unknown kind of topic; write file:, memory: or kafka: before the name: \"" +
                      std::string(scheme) + "\"");
@@ -149,13 +226,8 @@ Result<TopicAddress> ParseBare(std::string_view text, std::string_view default_u
     return ParseURL(scheme, rest, kafka);  // Says that it is unknown.
   }
   CATENA_RETURN_IF_ERROR(ReadParameters(text.substr(slash), &address));
-  if (scheme == "kafka") {
-    CATENA_RETURN_IF_ERROR(CheckSecrets(address.parameters));
-    FillIn(kafka, &address);
-  } else if (!address.parameters.empty()) {
-    return InvalidConf("only kafka topics have parameters; write the name alone: \"" +
-                       std::string(text) + "\"");
-  }
+  CATENA_RETURN_IF_ERROR(scheme == "kafka" ? FillIn(kafka, &address)
+                                           : FillInRecords(text, &address));
   return address;
 }
 

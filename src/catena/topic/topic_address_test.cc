@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "catena/topic/topic.h"
@@ -48,8 +49,49 @@ TEST(TopicAddressTest, KeepsKafkaParameters) {
   const auto address =
       ParseTopicAddress("kafka://t/host=h/schema=s/security.protocol=SASL_SSL", "").value();
   EXPECT_EQ(address.root, "h:9092");
-  EXPECT_EQ(address.parameters.at("schema"), "s");
+  EXPECT_EQ(address.serde.at("schema"), "s");
   EXPECT_EQ(address.parameters.at("security.protocol"), "SASL_SSL");
+}
+
+TEST(TopicAddressTest, TakesWhatSaysHowRecordsAreWritten) {
+  struct Case {
+    const char* name;
+    const char* default_url;
+    const char* scheme;
+    const char* root;
+  };
+  for (const Case& one :
+       {Case{"t/serde=avro/schema=dir%2Ft.avsc", "file:topics", "file", "topics"},
+        Case{"t/serde=avro/schema=dir%2Ft.avsc", "memory:", "memory", ""},
+        Case{"kafka://t/schema=dir%2Ft.avsc/host=h/serde=avro", "", "kafka", "h:9092"},
+        Case{"file:///a=b/c/t/serde=avro/schema=dir%2Ft.avsc", "", "file", "/a=b/c"},
+        Case{"file:t/serde=avro/schema=dir%2Ft.avsc/", "", "file", "."},
+        Case{"memory:t/serde=avro/schema=dir%2Ft.avsc", "", "memory", ""}}) {
+    const auto address = ParseTopicAddress(one.name, one.default_url);
+    ASSERT_TRUE(address.ok()) << one.name << ": " << address.error().message;
+    EXPECT_EQ(address->scheme, one.scheme) << one.name;
+    EXPECT_EQ(address->root, one.root) << one.name;
+    EXPECT_EQ(address->name, "t") << one.name;
+    EXPECT_EQ(address->serde,
+              (std::map<std::string, std::string>{{"serde", "avro"}, {"schema", "dir/t.avsc"}}))
+        << one.name;
+    EXPECT_TRUE(address->parameters.empty()) << one.name;
+  }
+  for (const char* name : {"file:t/serde=avro/host=h", "memory:t/host=h", "t/schema=%2",
+                           "t/schema=%zz", "kafka://t/basic.auth.user.info=u:p"}) {
+    EXPECT_EQ(ParseTopicAddress(name, "file:topics").error().code, ErrorCode::kInvalidConf) << name;
+  }
+}
+
+TEST(TopicAddressTest, TheRegistryOfAllTopicsStandsUnderKafka) {
+  const std::map<std::string, std::string> kafka = {{"registry_host", "r"},
+                                                    {"basic.auth.user.info", "u:p%41"}};
+  const auto address = ParseTopicAddress("t/registry_port=8081", "kafka:", kafka).value();
+  EXPECT_EQ(
+      address.serde,
+      (std::map<std::string, std::string>{
+          {"registry_host", "r"}, {"registry_port", "8081"}, {"basic.auth.user.info", "u:p%41"}}));
+  EXPECT_TRUE(address.parameters.empty());
 }
 
 TEST(TopicAddressTest, RefusesWhatIsNoTopic) {

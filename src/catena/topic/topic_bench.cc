@@ -122,9 +122,9 @@ void BM_DecodeJson(benchmark::State& state) {
     records.emplace_back();
     records.back().value = std::move(event.value);
   }
-  const auto decoder = Decoder::Open("json", schema).value();
+  const auto decoder = Decoder::Open({}, schema).value();
   for (auto _ : state) {
-    const Decoded decoded = decoder->Decode(records);
+    const Decoded decoded = decoder->Decode(records).value();
     CATENA_CHECK(decoded.rows.rows() == records.size(), "rows are missing");
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

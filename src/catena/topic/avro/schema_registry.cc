@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/topic/avro/schema_registry.h"
+
+#include <utility>
+
+#include "catena/base/json.h"
+
+namespace catena::topic {
+namespace {
+
+// What a registry answers when it knows of nothing by that name; any other 404 is another server's.
+constexpr int kSubjectNotFound = 40401;
+constexpr int kVersionNotFound = 40402;
+constexpr int kSchemaNotFound = 40403;
+
+std::string ValueOf(const std::map<std::string, std::string>& serde, const char* key,
+                    const char* absent) {
+  const auto found = serde.find(key);
+  return found == serde.end() ? absent : found->second;
+}
+
+bool IsWorthAnotherTry(long status) { return status >= 500 || status == 408 || status == 429; }
+
+}  // namespace
+
+Result<std::unique_ptr<SchemaRegistry>> SchemaRegistry::Open(
+    const std::map<std::string, std::string>& serde) {
+  const std::string host = ValueOf(serde, "registry_host", "");
+  const std::string port = ValueOf(serde, "registry_port", "");
+  const std::string scheme = ValueOf(serde, "registry_scheme", "http");
+  const std::string user = ValueOf(serde, "basic.auth.user.info", "");
+  const std::string source = ValueOf(serde, "basic.auth.credentials.source", "");
+  if (host.empty()) return InvalidConf("serde=schema_registry needs registry_host=HOST as well");
+  if (scheme != "http" && scheme != "https") {
+    return InvalidConf("registry_scheme is http or https: " + scheme);
+  }
+  if (!source.empty() && (source != "USER_INFO" || user.empty())) {
+    return InvalidConf(
+        "basic.auth.credentials.source is USER_INFO, with basic.auth.user.info under `kafka:` of "
+        "catena.yaml: " +
+        source);
+  }
+  const std::string url = scheme + "://" + host + (port.empty() ? "" : ":" + port);
+  return std::unique_ptr<SchemaRegistry>(new SchemaRegistry(
+      url, {.user_and_password = user, .accept = "application/vnd.schemaregistry.v1+json"}));
+}
+
+Result<RegisteredSchema> SchemaRegistry::OfId(uint32_t id) {
+  return Ask("/schemas/ids/" + std::to_string(id));
+}
+
+Result<RegisteredSchema> SchemaRegistry::OfSubject(const std::string& subject,
+                                                   const std::string& version) {
+  return Ask("/subjects/" + UrlSegment(subject) + "/versions/" + UrlSegment(version));
+}
+
+Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
+  const std::string where = "schema registry, GET " + url_ + path;
+  auto answer = client_.Get(url_ + path);
+  if (!answer.ok()) return answer.error().WithContext("schema registry");
+  const long status = answer->status;
+  if (IsWorthAnotherTry(status)) return Unavailable(where + " answered " + std::to_string(status));
+  if (status == 401 || status == 403) {
+    return InvalidConf(where + " refuses access (" + std::to_string(status) +
+                       "); set basic.auth.user.info under `kafka:` of catena.yaml");
+  }
+  const Result<Json> json = ParseJson(answer->body, where);
+  const Json body = json.ok() && json->is_object() ? *json : Json::object();
+  if (status == 404) {
+    const int code = body.value("error_code", 0);
+    if (code == kSubjectNotFound || code == kVersionNotFound || code == kSchemaNotFound) {
+      return NotFound("the schema registry knows of none: GET " + url_ + path);
+    }
+  }
+  const auto text = body.find("schema");
+  if (status != 200 || text == body.end() || !text->is_string()) {
+    return InvalidConf(
+        "no schema registry answers there; look at registry_host and registry_port (" +
+        std::to_string(status) + "): GET " + url_ + path);
+  }
+  if (body.contains("references") && !body["references"].empty()) {
+    return Unsupported("the schema refers to those of other subjects, which is not read yet: GET " +
+                       url_ + path);
+  }
+  return RegisteredSchema{body.value("schemaType", "AVRO"), text->get<std::string>()};
+}
+
+}  // namespace catena::topic
