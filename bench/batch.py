@@ -2,7 +2,7 @@
 """`make bench-batch`: the fraud chain over tables, by catena and by hand in DuckDB and Polars.
 
     usage    make bench-batch [TX=10000000] [RUNS=5] [WINDOW=exact|sawtooth] [CODEC=zstd]
-                              [PEERS="duckdb polars"] [MEMORY=2GB]
+                              [PEERS="duckdb polars"] [MEMORY=4GB]
     work     enriched: every transaction with its merchant's profile and last risk score, written
              features: nine features of its user for every transaction, over the enriched rows
              daily:    the same nine of every user at the end of every day
@@ -11,7 +11,7 @@
     input    bench/batch/generate.py: TX transactions, TX/100 merchants, TX/10 scores, TX/20 users
     rows     wall seconds by stage and in all, rows per second of the whole, peak RSS, CPU seconds
     answers  the last run's, each against ours (bench/batch/answers.py)
-    memory   MEMORY is catena's --memory-limit; absent, what it takes by default
+    memory   MEMORY is catena's --memory-limit; the others take what they want
 
 catena is its own binary: `catena join` makes enriched and features, `catena group-by-backfill`
 daily; their seconds count from start to exit. The hand-written programs' count without the time
@@ -38,7 +38,7 @@ RUNS = int(os.environ.get("RUNS", str(report.REPETITIONS)))
 WINDOW = os.environ.get("WINDOW", "exact")
 CODEC = os.environ.get("CODEC", "zstd")
 PEERS = os.environ.get("PEERS", "duckdb polars").split()
-MEMORY = ["--memory-limit", os.environ["MEMORY"]] if os.environ.get("MEMORY") else []
+MEMORY = os.environ.get("MEMORY", "4GB")
 FIRST_DAY, LAST_DAY = "2024-01-01", "2024-01-14"
 
 WAREHOUSE = WORK / f"data-{TRANSACTIONS}-{CODEC}"
@@ -108,7 +108,8 @@ def run_catena(catena: pathlib.Path, features: pathlib.Path) -> Run:
         told = WORK / "report.json"
         _, wall, cpu, peak = run_child(
             [catena, verb, "--conf-path", f"production/{conf}", "--start-partition-override",
-             FIRST_DAY, "--end-date", LAST_DAY, "--report", told, *MEMORY], features)
+             FIRST_DAY, "--end-date", LAST_DAY, "--report", told,
+             "--memory-limit", MEMORY], features)
         run.seconds += wall
         run.cpu_seconds += cpu
         run.peak_bytes = max(run.peak_bytes, peak)

@@ -2,8 +2,9 @@
 """Do two runs of the chain answer alike? Rows, texts and counts exactly, sums and averages nearly.
 
     near    relative to the larger of the two values: 1e-9. Polars slides its windows by adding what
-            enters and taking away what leaves, so that after a large value has left, a small sum
-            keeps the large one's lost digits: of Polars 1e-6, and the rows beyond 1e-9 are counted
+            enters and taking away what leaves, so that when a large value has left, a small sum, or
+            one of nothing, keeps the large one's lost digits. Of Polars relative to 1 at least, and
+            to 1e-6; the rows beyond 1e-9 are counted
     null    a sum of nothing is null here and 0 in Polars; both are read as 0
 """
 
@@ -15,6 +16,7 @@ import duckdb
 WINDOWS = ("1h", "24h", "7d")
 NEAR = 1e-9
 NEAR_OF = {"polars": 1e-6}
+LEAST_OF = {"polars": 1}
 ENRICHED = ("user_id", "merchant_id", "amount", "currency", "ts", "category", "country", "tier",
             "risk_score")
 
@@ -30,8 +32,8 @@ class Difference:
     error: float  # The greatest relative one of a sum or average.
 
 
-def _error(a: str, b: str) -> str:
-    return (f"coalesce(abs({a} - {b}) / nullif(greatest(abs({a}), abs({b})), 0), 0)")
+def _error(a: str, b: str, least: float) -> str:
+    return f"coalesce(abs({a} - {b}) / nullif(greatest(abs({a}), abs({b}), {least}), 0), 0)"
 
 
 def _feature_differs() -> str:
@@ -40,10 +42,10 @@ def _feature_differs() -> str:
         f"coalesce(a.count_{w}, 0) <> coalesce(b.count_{w}, 0)" for w in WINDOWS)
 
 
-def _feature_error() -> str:
+def _feature_error(least: float) -> str:
     return "greatest(" + ", ".join(
-        _error(f"a.risk_average_{w}", f"b.risk_average_{w}") + ", " +
-        _error(f"coalesce(a.amount_sum_{w}, 0)", f"coalesce(b.amount_sum_{w}, 0)")
+        _error(f"a.risk_average_{w}", f"b.risk_average_{w}", least) + ", " +
+        _error(f"coalesce(a.amount_sum_{w}, 0)", f"coalesce(b.amount_sum_{w}, 0)", least)
         for w in WINDOWS) + ")"
 
 
@@ -64,11 +66,12 @@ def differences(ours: dict[str, pathlib.Path], theirs: pathlib.Path,
                 peer: str) -> dict[str, Difference]:
     """By table."""
     enriched = " OR ".join(f"a.{name} IS DISTINCT FROM b.{name}" for name in ENRICHED)
+    features = _feature_error(LEAST_OF.get(peer, 0))
     found = {}
     for table, keys, differs, error in (
             ("enriched", ("transaction_id", "ds"), enriched, "0"),
-            ("features", ("transaction_id", "ds"), _feature_differs(), _feature_error()),
-            ("daily", ("user_id", "ds"), _feature_differs(), _feature_error())):
+            ("features", ("transaction_id", "ds"), _feature_differs(), features),
+            ("daily", ("user_id", "ds"), _feature_differs(), features)):
         found[table] = _difference(_renamed(ours[table]), _read(theirs / table), keys, differs,
                                    error, NEAR_OF.get(peer, NEAR))
     return found
