@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of a step is in memory at once: BatchContext::memory_bytes, divided.
 //
-//     half      left rows and the columns that parts add:   a Join takes as many days at a time as
-//     fit quarter   what a GroupBy aggregates:                  in as many passes as it takes, each
-//     over
-//                                                           the keys of one share
+//     half      left rows and the columns that parts add: a Join takes as many days as fit
+//     quarter   what a GroupBy aggregates: as many passes as it takes, each of a part of the keys
 //     quarter   rows kept for a later step (kept_rows.h)
 //
 // DuckDB has a limit of its own beside that. Rows are estimated from the sizes of files: a table's
