@@ -12,7 +12,10 @@
 #include <thread>
 #include <vector>
 
+#include "catena/base/file.h"
 #include "catena/base/random.h"
+#include "catena/topic/avro/avro_encoder.h"
+#include "catena/topic/avro/avro_schema.h"
 #include "catena/topic/decoder.h"
 #include "catena/topic/file_topic.h"
 
@@ -110,26 +113,54 @@ void BM_EndOffset(benchmark::State& state) {
 }
 BENCHMARK(BM_EndOffset);
 
-void BM_DecodeJson(benchmark::State& state) {
-  const types::Schema schema{{{"transaction_id", types::Kind::kString},
-                              {"user_id", types::Kind::kString},
-                              {"merchant_id", types::Kind::kString},
-                              {"amount", types::Kind::kDouble},
-                              {"is_online", types::Kind::kBool},
-                              {"ts", types::Kind::kLong}}};
-  std::vector<Record> records;
-  for (OutRecord& event : Events(static_cast<size_t>(state.range(0)))) {
-    records.emplace_back();
-    records.back().value = std::move(event.value);
-  }
-  const auto decoder = Decoder::Open({}, schema).value();
+const types::Schema& EventSchema() {
+  static const types::Schema schema{{{"transaction_id", types::Kind::kString},
+                                     {"user_id", types::Kind::kString},
+                                     {"merchant_id", types::Kind::kString},
+                                     {"amount", types::Kind::kDouble},
+                                     {"is_online", types::Kind::kBool},
+                                     {"ts", types::Kind::kLong}}};
+  return schema;
+}
+
+void Decode(benchmark::State& state, Decoder* decoder, const std::vector<Record>& records) {
   for (auto _ : state) {
     const Decoded decoded = decoder->Decode(records).value();
     CATENA_CHECK(decoded.rows.rows() == records.size(), "rows are missing");
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
+
+void BM_DecodeJson(benchmark::State& state) {
+  std::vector<Record> records;
+  for (OutRecord& event : Events(static_cast<size_t>(state.range(0)))) {
+    records.emplace_back();
+    records.back().value = std::move(event.value);
+  }
+  Decode(state, Decoder::Open({}, EventSchema()).value().get(), records);
+}
 BENCHMARK(BM_DecodeJson)->Arg(1)->Arg(1000)->MinTime(0.5);
+
+// The same events.
+void BM_DecodeAvro(benchmark::State& state) {
+  constexpr const char* kSchema = R"({"type": "record", "name": "Event", "fields": [
+    {"name": "transaction_id", "type": "string"}, {"name": "user_id", "type": "string"},
+    {"name": "merchant_id", "type": "string"}, {"name": "amount", "type": "double"},
+    {"name": "is_online", "type": "boolean"}, {"name": "ts", "type": "long"}]})";
+  const auto schema = AvroSchema::Parse(kSchema, "schema").value();
+  std::vector<Record> records;
+  for (const OutRecord& event : Events(static_cast<size_t>(state.range(0)))) {
+    records.emplace_back();
+    const Json json = ParseJson(event.value, "event").value();
+    CATENA_CHECK(AvroEncode(json, schema, AvroSchema::kRoot, &records.back().value).ok(), "event");
+  }
+  const std::string path = (std::filesystem::temp_directory_path() / "catena_bench.avsc").string();
+  CATENA_CHECK(ReplaceFile(path, kSchema).ok(), "no place for the schema");
+  const TopicAddress topic{.serde = {{"serde", "avro"}, {"schema", path}}};
+  Decode(state, Decoder::Open(topic, EventSchema()).value().get(), records);
+  std::filesystem::remove(path);
+}
+BENCHMARK(BM_DecodeAvro)->Arg(1)->Arg(1000)->MinTime(0.5);
 
 // One record every 500 us from another thread; each carries the time just before its Append.
 void BM_AppendToPoll(benchmark::State& state) {
