@@ -35,6 +35,7 @@ Result<StepReport> RunStep(const BatchContext& context, const plan::Step& step, 
       CATENA_CHECK(store != nullptr, "an upload has a store to go to");
       return RunUploadStep(context, step, store, options);
     case plan::StepKind::kStagingQuery:
+    case plan::StepKind::kLabels:
       break;  // Runs by itself: no plan of Joins and GroupBys holds one.
   }
   return Unsupported("unknown kind of step");

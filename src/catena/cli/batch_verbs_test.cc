@@ -118,9 +118,36 @@ TEST_F(BatchVerbsTest, RunIsTheVerbThatModeAndConfMean) {
   EXPECT_TRUE(Has(Good(run + "analyze --ds 2025-11-22").out, "keys (user_id): 2 distinct"));
   Wrong("run --conf group_bys/shop/spend.v1", 2, {"--mode is required"});
   Wrong("run --mode backfill", 2, {"--conf is required"});
-  Wrong(run + "consistency", 2, {"--mode", "backfill, upload", "consistency"});
+  Wrong(run + "consistency", 2, {"--mode", "backfill, label-join", "consistency"});
   Wrong(run + "fetch --ds 2025-11-22", 2, {"--mode fetch takes no --ds"});
   Wrong("run --mode backfill --conf nope", 2, {"nope", "catena compile"});
+}
+
+TEST_F(BatchVerbsTest, LabelsAreJoinedBackToTheirRows) {
+  Write("production/joins/shop/labeled.v1", R"({
+    "metaData": {"name": "shop.labeled.v1", "outputNamespace": "shop"},
+    "left": {"events": {"table": "shop.orders", "query": {"timeColumn": "ts"}}},
+    "joinParts": [],
+    "labelPart": {"leftStartOffset": 2, "leftEndOffset": 2, "labels": [{"groupBy": {
+      "metaData": {"name": "later"}, "keyColumns": ["user_id"],
+      "sources": [{"events": {"table": "shop.orders", "query": {"timeColumn": "ts"}}}],
+      "aggregations": [{"inputColumn": "amount", "operation": 7,
+                        "windows": [{"length": 2, "timeUnit": 1}]}]}}]}})");
+  const std::string conf = " --conf-path joins/shop/labeled.v1 ";
+  const std::string plan = Good("label-join --dry-run --end-date 2025-11-22" + conf).out;
+  EXPECT_TRUE(Has(plan, "-> shop.shop_labeled_v1_labels/label_ds=2025-11-22")) << plan;
+  EXPECT_TRUE(Has(plan, "compute 2025-11-21 (missing)")) << plan;
+  Good("label-join --end-date 2025-11-22" + conf);
+  Good("run --mode label-join --ds 2025-11-23 --conf joins/shop/labeled.v1");
+  const std::string select =
+      "\"SELECT DISTINCT ds, label_ds, user_id, label_later_amount_sum_2d FROM "
+      "shop.shop_labeled_v1_labeled_latest ORDER BY ALL\"";
+  EXPECT_EQ(Good("sql " + select).out,
+            "ds,label_ds,user_id,label_later_amount_sum_2d\n"
+            "2025-11-21,2025-11-22,7,6.0\n2025-11-21,2025-11-22,8,\n"
+            "2025-11-22,2025-11-23,7,8.0\n2025-11-22,2025-11-23,8,\n");
+  Wrong("label-join --end-date 2025-11-22" + conf_, 2, {"labelPart", "shop.spend.v1"});
+  Wrong("run --mode label-join --conf group_bys/shop/spend.v1", 2, {"is of a Join"});
 }
 
 TEST_F(BatchVerbsTest, AnalyzeCountsKeysHeavyHittersAndNulls) {

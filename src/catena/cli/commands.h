@@ -10,6 +10,7 @@ namespace catena::cli {
 Command JoinCommand();                  // backfill_command.cc
 Command GroupByBackfillCommand();       // backfill_command.cc
 Command GroupByUploadCommand();         // upload_command.cc
+Command LabelJoinCommand();             // label_join_command.cc
 Command StagingQueryBackfillCommand();  // staging_query_command.cc
 Command AnalyzeCommand();               // analyze_command.cc
 Command EvalCommand();                  // eval_command.cc

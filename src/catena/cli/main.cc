@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       GroupByBackfillCommand(),
       GroupByUploadCommand(),
       RunCommand(),
+      LabelJoinCommand(),
       StagingQueryBackfillCommand(),
 
       TopicCreateCommand(),

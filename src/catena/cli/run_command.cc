@@ -26,6 +26,7 @@ struct Mode {
 
 constexpr Mode kModes[] = {
     {"backfill", "join", "group-by-backfill", true},
+    {"label-join", "label-join", nullptr, true},
     {"upload", nullptr, "group-by-upload", true},
     {"streaming", nullptr, "group-by-streaming", false},
     {"fetch", "fetch", "fetch", false},
@@ -50,7 +51,9 @@ Result<int> RunMode(const RunFlags& given, const CommonFlags& common) {
   const char* verb = conf.join() != nullptr ? mode->of_join : mode->of_group_by;
   if (verb == nullptr) {
     return InvalidConf("--mode " + given.mode +
-                       " is of a GroupBy, this conf is a Join: " + given.conf);
+                       (conf.join() != nullptr ? " is of a GroupBy, this conf is a Join: "
+                                               : " is of a Join, this conf is a GroupBy: ") +
+                       given.conf);
   }
   if (!mode->by_day && !(given.ds + given.start_ds + given.end_ds).empty()) {
     return InvalidConf("--mode " + given.mode + " takes no --ds, --start-ds, --end-ds");
@@ -78,9 +81,9 @@ Command RunCommand() {
   return {"run",
           "Tables",
           "Run a verb the way Chronon's run.py is called: by mode and conf.",
-          "Calls join, group-by-backfill, group-by-upload, group-by-streaming, fetch or "
-          "analyze, whichever "
-          "the mode and the conf mean; what stands after -- goes to that verb as it is.",
+          "Calls join, label-join, group-by-backfill, group-by-upload, group-by-streaming, fetch "
+          "or analyze, whichever the mode and the conf mean; what stands after -- goes to that "
+          "verb as it is.",
           "  catena run --mode backfill --conf production/joins/fraud/final.v1 --ds 2026-11-20\n"
           "  catena run --mode backfill --conf joins/fraud/final.v1 --start-ds 2026-11-01 --end-ds "
           "2026-11-20 -- --step-days 5\n"

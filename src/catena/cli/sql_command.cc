@@ -8,6 +8,7 @@
 #include <iostream>
 #include <memory>
 
+#include "catena/batch/join/label_views.h"
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
 #include "catena/sql/quote.h"
@@ -61,6 +62,24 @@ Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
     CATENA_RETURN_IF_ERROR(database->Execute("CREATE VIEW " + schema + "." +
                                              sql::QuoteName(name.substr(dot + 1)) +
                                              " AS SELECT * FROM " + rows));
+  }
+  return Status();
+}
+
+// Views of a Join and its labels, when the text names one.
+Status CreateLabelViews(sql::Database* database, const table::Warehouse& warehouse,
+                        const std::string& text) {
+  CATENA_TRY(const auto tables, warehouse.Tables());
+  const std::string lower = LowerCase(text);
+  for (const std::string& name : tables) {
+    const size_t dot = name.find('.');
+    if (lower.find(LowerCase(name.substr(dot + 1)) + "_label") == std::string::npos) continue;
+    CATENA_TRY(const auto views, batch::LabelViewsOf(database, warehouse, name));
+    for (const batch::LabelView& view : views) {
+      CATENA_RETURN_IF_ERROR(
+          database->Execute("CREATE OR REPLACE VIEW " + sql::QuoteName(name.substr(0, dot)) + "." +
+                            sql::QuoteName(view.name.substr(dot + 1)) + " AS " + view.sql));
+    }
   }
   return Status();
 }
@@ -167,6 +186,7 @@ Result<int> Query(SqlFlags given, const CommonFlags& common) {
   CATENA_TRY(const auto database, OpenDatabase(settings, also));
   CATENA_TRY(const auto warehouse, table::Warehouse::Open(settings.warehouse, database.get()));
   CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse, given.text));
+  CATENA_RETURN_IF_ERROR(CreateLabelViews(database.get(), warehouse, given.text));
   CATENA_RETURN_IF_ERROR(RequireReading(database.get(), given.text));
   if (given.output.empty()) {
     CATENA_RETURN_IF_ERROR(Write(database.get(), given, std::cout));

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +41,15 @@ struct BootstrapPart {
   std::vector<std::string> key_columns;  // The conf's, else the Join's row ids; `ds` goes without.
 };
 
+// What became known of the Join's rows later, joined back to them.
+struct LabelPart {
+  std::vector<JoinPart> labels;
+  // Labels known on day `label_ds` are those of the rows of the days from label_ds - (start - 1)
+  // to label_ds - (end - 1), both included.
+  int32_t left_start_offset = 0;
+  int32_t left_end_offset = 0;
+};
+
 struct Join {
   MetaData metadata;
   Source left;
@@ -50,12 +60,15 @@ struct Join {
   std::map<std::string, std::vector<std::string>> skew_keys;
   std::vector<ExternalPart> externals;  // Those without an offline GroupBy.
   std::vector<BootstrapPart> bootstraps;
+  std::optional<LabelPart> label_part;
   // As in the conf, for its fingerprint; empty when absent.
   Json bootstrap_parts;
   Json online_external_parts;
-  Json label_part;
 };
 
+// What tells one row of a day from the others, for its labels: the row ids, else the left keys of
+// the labels.
+std::vector<std::string> RowIdentifier(const Join& join);
 // The left columns that hold the GroupBy's keys, in the order of its key_columns.
 std::vector<std::string> LeftKeys(const JoinPart& part);
 

@@ -75,21 +75,25 @@ Json Describe(const GroupBy& group_by) {
   return json;
 }
 
-Json Describe(const Join& join) {
+Json Describe(const std::vector<JoinPart>& join_parts) {
   Json parts = Json::array();
-  for (const JoinPart& part : join.join_parts) {
+  for (const JoinPart& part : join_parts) {
     parts.push_back({{"group_by", Describe(*part.group_by)},
                      {"name", CleanName(part.group_by->metadata.name)},
                      {"key_mapping", part.key_mapping},
                      {"prefix", part.prefix}});
   }
+  return parts;
+}
+
+Json Describe(const Join& join) {
   Json json = {{"left", Describe(join.left, false)},
-               {"parts", parts},
+               {"parts", Describe(join.join_parts)},
                {"derivations", Describe(join.derivations)},
                {"row_ids", join.row_ids},
                {"bootstrap", join.bootstrap_parts},
                {"external", join.online_external_parts},
-               {"label", join.label_part}};
+               {"label", Json()}};  // As in the first fingerprints that are stored.
   // Later than the first fingerprints that are stored, so it is there only where it says something.
   if (!join.skew_keys.empty()) json["skew_keys"] = join.skew_keys;
   return json;
@@ -108,5 +112,9 @@ std::string MeaningOf(const StagingQuery& staging_query) {
 
 std::string MeaningOf(const GroupBy& group_by) { return Fingerprint(Describe(group_by)); }
 std::string MeaningOf(const Join& join) { return Fingerprint(Describe(join)); }
+std::string MeaningOfLabels(const Join& join) {
+  return Fingerprint(
+      {{"labels", Describe(join.label_part->labels)}, {"rows", RowIdentifier(join)}});
+}
 
 }  // namespace catena::conf

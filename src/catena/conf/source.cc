@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/conf/source.h"
 
+#include <algorithm>
+
 #include "catena/conf/group_by.h"
 #include "catena/conf/join.h"
 #include "catena/conf/output_names.h"
@@ -47,6 +49,18 @@ std::vector<std::string> LeftKeys(const JoinPart& part) {
     keys.push_back(std::move(left));
   }
   return keys;
+}
+
+std::vector<std::string> RowIdentifier(const Join& join) {
+  std::vector<std::string> columns = join.row_ids;
+  std::erase(columns, "ds");
+  if (!columns.empty() || !join.label_part) return columns;
+  for (const JoinPart& label : join.label_part->labels) {
+    for (const std::string& key : LeftKeys(label)) {
+      if (std::find(columns.begin(), columns.end(), key) == columns.end()) columns.push_back(key);
+    }
+  }
+  return columns;
 }
 
 }  // namespace catena::conf

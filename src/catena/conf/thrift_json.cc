@@ -36,6 +36,8 @@ class Reader : private JsonReader {
   void ReadSkewKeys(const Json& json, const std::string& path, Join* join);
   void ReadExternalParts(const Json& json, const std::string& path, Join* join);
   void ReadBootstrapParts(const Json& json, const std::string& path, Join* join);
+  std::vector<JoinPart> ReadJoinParts(const Json& json, const char* name, const std::string& path);
+  void ReadLabelPart(const Json& json, const std::string& path, Join* join);
 
   Dialect dialect_;
   std::map<std::string, std::string> translations_;
@@ -299,21 +301,12 @@ void Reader::ReadBootstrapParts(const Json& json, const std::string& path, Join*
   }
 }
 
-std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string& path) {
-  auto join = std::make_shared<Join>();
-  join->metadata = ReadMetaData(json, path);
-  std::vector<Source> left;
-  if (const Json* member = Member(json, "left", Json::value_t::object, path)) {
-    ReadSourceInto(*member, path + ".left", &left);
-  }
-  if (left.empty()) {
-    Complain(path, "has no left");
-  } else {
-    join->left = std::move(left[0]);
-  }
-  const auto& parts = Array(json, "joinParts", path);
+std::vector<JoinPart> Reader::ReadJoinParts(const Json& json, const char* name,
+                                            const std::string& path) {
+  std::vector<JoinPart> read;
+  const auto& parts = Array(json, name, path);
   for (size_t i = 0; i < parts.size(); ++i) {
-    const std::string here = path + ".joinParts[" + std::to_string(i) + "]";
+    const std::string here = path + "." + name + "[" + std::to_string(i) + "]";
     const Json* group_by =
         parts[i].is_object() ? Member(parts[i], "groupBy", Json::value_t::object, here) : nullptr;
     if (group_by == nullptr) {
@@ -326,16 +319,52 @@ std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string
       part.key_mapping.emplace_back(from, to);
     }
     part.prefix = Text(parts[i], "prefix", here);
-    join->join_parts.push_back(std::move(part));
+    read.push_back(std::move(part));
   }
+  return read;
+}
+
+void Reader::ReadLabelPart(const Json& json, const std::string& path, Join* join) {
+  const Json* member = Member(json, "labelPart", Json::value_t::object, path);
+  if (member == nullptr) return;
+  const std::string here = path + ".labelPart";
+  LabelPart part;
+  part.labels = ReadJoinParts(*member, "labels", here);
+  if (part.labels.empty()) Complain(here, "has no labels");
+  const int64_t start = Integer(*member, "leftStartOffset", 0, here);
+  const int64_t end = Integer(*member, "leftEndOffset", 0, here);
+  if (end < 1 || start < end || start > 36500) {
+    Complain(here, "wants leftStartOffset >= leftEndOffset >= 1, days before label_ds: " +
+                       std::to_string(start) + ", " + std::to_string(end));
+    return;
+  }
+  part.left_start_offset = static_cast<int32_t>(start);
+  part.left_end_offset = static_cast<int32_t>(end);
+  join->label_part = std::move(part);
+}
+
+std::shared_ptr<const Join> Reader::ReadJoin(const Json& json, const std::string& path) {
+  auto join = std::make_shared<Join>();
+  join->metadata = ReadMetaData(json, path);
+  std::vector<Source> left;
+  if (const Json* member = Member(json, "left", Json::value_t::object, path)) {
+    ReadSourceInto(*member, path + ".left", &left);
+  }
+  if (left.empty()) {
+    Complain(path, "has no left");
+  } else {
+    join->left = std::move(left[0]);
+  }
+  join->join_parts = ReadJoinParts(json, "joinParts", path);
   join->derivations = ReadDerivations(json, path);
   join->row_ids = Texts(json, "rowIds", path);
   ReadExternalParts(json, path, join.get());
   ReadBootstrapParts(json, path, join.get());
   ReadSkewKeys(json, path, join.get());
-  for (const auto& [name, into] : {std::pair{"bootstrapParts", &join->bootstrap_parts},
-                                   std::pair{"onlineExternalParts", &join->online_external_parts},
-                                   std::pair{"labelPart", &join->label_part}}) {
+  ReadLabelPart(json, path, join.get());
+  for (const auto& [name, into] :
+       {std::pair{"bootstrapParts", &join->bootstrap_parts},
+        std::pair{"onlineExternalParts", &join->online_external_parts}}) {
     if (json.contains(name)) *into = json[name];
   }
   return join;

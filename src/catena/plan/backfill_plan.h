@@ -48,7 +48,7 @@ using Inventory = std::map<std::string, TableState>;
 // Every table whose state a plan for `conf` looks at: sources and outputs, each once.
 Result<std::vector<std::string>> TablesOf(const conf::Conf& conf);
 
-enum class StepKind : uint8_t { kJoin, kGroupBy, kUpload, kStagingQuery };
+enum class StepKind : uint8_t { kJoin, kGroupBy, kUpload, kStagingQuery, kLabels };
 // kStale: there, but computed by another definition; kLeftChanged: from a left partition that was
 // other files then; kLeftUnknown: nobody recorded which. Right sides that changed are not noticed.
 enum class Why : uint8_t { kMissing, kStale, kLeftChanged, kLeftUnknown };
@@ -132,7 +132,7 @@ std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date
 // "2026-03-01..2026-03-04, 2026-03-07": at most `runs_max` runs, then how many more days.
 std::string PrintDays(const std::vector<Date>& days, size_t runs_max = 8);
 
-std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload", "staging_query".
+std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload", ...
 // "missing", "stale", "left_changed", "left_unknown".
 std::string_view WhyName(Why why);
 // "812 bytes", "1.2 KB", "3.4 GB": powers of 1000, rounded down.

@@ -19,7 +19,7 @@ std::string PrintDays(const std::vector<Date>& days, size_t runs_max) {
 }
 
 std::string_view StepKindName(StepKind kind) {
-  constexpr std::string_view kNames[] = {"join", "group_by", "upload", "staging_query"};
+  constexpr std::string_view kNames[] = {"join", "group_by", "upload", "staging_query", "labels"};
   return kNames[static_cast<size_t>(kind)];
 }
 

@@ -18,7 +18,30 @@ struct Table::Cache {
   std::shared_ptr<const TableFacts> facts;
 };
 
+namespace {
+
+bool IsColumnName(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '_';
+  });
+}
+
+}  // namespace
+
 Result<std::string> TablePath(std::string_view name) {
+  if (const size_t slash = name.find('/'); slash != std::string_view::npos) {
+    const auto path = TablePath(name.substr(0, slash));
+    const std::string_view version = name.substr(slash + 1);
+    const size_t equals = version.find('=');
+    const bool good =
+        path.ok() && equals != std::string_view::npos && version.substr(0, equals) != "ds" &&
+        IsColumnName(version.substr(0, equals)) && ParseDate(version.substr(equals + 1)).ok();
+    if (good) return *path + "/" + std::string(version);
+    return InvalidConf(
+        "bad table name, wanted namespace.table of [A-Za-z0-9_.], or of a version of it "
+        "namespace.table/column=YYYY-MM-DD: " +
+        std::string(name));
+  }
   constexpr size_t kLongest = 256;
   bool good = !name.empty() && name.size() <= kLongest && name.front() != '.' &&
               name.back() != '.' && name.find("..") == std::string_view::npos;

@@ -41,7 +41,8 @@
 namespace catena::table {
 
 // The directory below the warehouse: "data.purchases" -> "data.db/purchases". kInvalidConf unless
-// the name is [A-Za-z0-9_.]{1,256} without an empty segment.
+// the name is [A-Za-z0-9_.]{1,256} without an empty segment. "data.labels/label_ds=2026-11-20" is
+// one version of a table that has several: a table of its own in that directory of the other.
 Result<std::string> TablePath(std::string_view name);
 
 struct ScanRequest {
