@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "catena/batch/daily_features.h"
+#include "catena/batch/incremental_features.h"
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/partition_output.h"
 
@@ -17,7 +17,10 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   for (const table::PartitionRange& range : table::ToRanges(days)) {
-    CATENA_TRY(DailyFeatures features, ComputeDailyFeatures(context, *step.group_by, range));
+    CATENA_TRY(DailyFeatures features,
+               step.group_by->is_incremental
+                   ? ComputeIncrementalFeatures(context, *step.group_by, range, &report)
+                   : ComputeDailyFeatures(context, *step.group_by, range));
     CATENA_TRY(features.rows, DeriveDaily(context, *step.group_by, features.rows,
                                           features.key_columns, features.days));
     report.rows_read += features.rows_read;

@@ -30,6 +30,8 @@ struct GroupBy {
   // `exact_windows` of metaData.customJson: tails do not jump by hops, an event counts when
   // query - window <= its time < query. Backfills only.
   bool exact_windows = false;
+  // A backfill keeps hops of a day in a table of their own and computes later days from them.
+  bool is_incremental = false;
 };
 
 // The source that streams: the first with a topic; null when none does.

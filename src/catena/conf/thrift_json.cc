@@ -227,6 +227,7 @@ std::shared_ptr<const GroupBy> Reader::ReadGroupBy(const Json& json, const std::
     group_by->accuracy = static_cast<Accuracy>(accuracy);
   }
   group_by->backfill_start_date = Text(json, "backfillStartDate", path);
+  group_by->is_incremental = Flag(json, "isIncremental", path);
   if (const Json& custom = group_by->metadata.custom_json; custom.is_object()) {
     group_by->exact_windows = Flag(custom, "exact_windows", path + ".metaData.customJson");
   }
