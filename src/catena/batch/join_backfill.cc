@@ -12,6 +12,7 @@
 #include "catena/batch/partition_output.h"
 #include "catena/batch/rows/memory_plan.h"
 #include "catena/fetch/external_columns.h"
+#include "catena/plan/left_print.h"
 
 namespace catena::batch {
 namespace {
@@ -80,17 +81,34 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
 
 // Left rows come by day, so each day is one run of them.
 std::vector<PartitionOutput::DayRows> DaysOfRows(const table::PartitionRange& days,
-                                                 const std::map<Date, PartitionFacts>& left,
+                                                 const std::map<Date, std::string>& left_prints,
                                                  const std::vector<Date>& day_of_row) {
   std::vector<PartitionOutput::DayRows> runs;
   for (const Date day : days) {
     const auto [first, last] = std::equal_range(day_of_row.begin(), day_of_row.end(), day);
-    const auto print = left.find(day);
     runs.push_back({day, static_cast<size_t>(first - day_of_row.begin()),
-                    static_cast<size_t>(last - day_of_row.begin()),
-                    print == left.end() ? "" : print->second.print});
+                    static_cast<size_t>(last - day_of_row.begin()), left_prints.at(day)});
   }
   return runs;
+}
+
+Result<std::map<Date, std::string>> LeftPrints(const BatchContext& context, const conf::Join& join,
+                                               const table::PartitionRange& range) {
+  std::set<std::string> names = {conf::TableOf(join.left)};
+  for (const conf::BootstrapPart& part : join.bootstraps) names.insert(part.table);
+  std::map<std::string, std::map<Date, PartitionFacts>> facts;
+  for (const std::string& name : names) {
+    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
+    CATENA_TRY(facts[name], FactsOf(table, range));
+  }
+  std::map<Date, std::string> prints;
+  for (const Date day : range) {
+    prints[day] = plan::LeftPrint(join, [&](const std::string& name) {
+      const auto at = facts[name].find(day);
+      return at == facts[name].end() ? std::string() : at->second.print;
+    });
+  }
+  return prints;
 }
 
 // Runs of days, as long as memory allows.
@@ -122,12 +140,10 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   uint64_t skewed = 0;
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
-  CATENA_TRY(const table::Table left_table,
-             context.warehouse->Find(conf::TableOf(step.join->left)));
   CATENA_TRY(const auto ranges, RangesOf(context, *step.join, days));
   for (const table::PartitionRange& range : ranges) {
     // Before the rows: a partition that is replaced in between looks changed to the next run.
-    CATENA_TRY(const auto left_facts, FactsOf(left_table, range));
+    CATENA_TRY(const auto left_prints, LeftPrints(context, *step.join, range));
     CATENA_TRY(LeftRows left, ReadLeft(context, *step.join, range));
     report.rows_read += left.source.rows.rows();
     skewed += DropSkewedRows(*step.join, &left);
@@ -136,7 +152,7 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
     }
     CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
     CATENA_RETURN_IF_ERROR(
-        output.WriteDays(context, rows, DaysOfRows(range, left_facts, left.source.days)));
+        output.WriteDays(context, rows, DaysOfRows(range, left_prints, left.source.days)));
   }
   if (skewed > 0) {
     report.notes.push_back("left rows of skew keys that were left out: " + std::to_string(skewed));

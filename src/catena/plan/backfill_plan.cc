@@ -6,6 +6,7 @@
 
 #include "catena/conf/output_names.h"
 #include "catena/conf/semantic_hash.h"
+#include "catena/plan/left_print.h"
 
 namespace catena::plan {
 namespace {
@@ -75,6 +76,10 @@ std::string PrintOf(const std::string& table, Date day, const Inventory& invento
   if (state == inventory.end()) return "";
   const auto print = state->second.prints.find(day);
   return print == state->second.prints.end() ? "" : print->second;
+}
+
+std::string PrintOfLeft(const conf::Join& join, Date day, const Inventory& inventory) {
+  return LeftPrint(join, [&](const std::string& table) { return PrintOf(table, day, inventory); });
 }
 
 // Walks from what was asked for to its parents; a Join's demand is complete when its turn comes,
@@ -328,6 +333,7 @@ Result<std::vector<std::string>> TablesOf(const conf::Conf& conf) {
   }
   for (const auto& join : lineage.joins) {
     AddTables(join->left, &tables);
+    for (const conf::BootstrapPart& part : join->bootstraps) tables.insert(part.table);
     tables.insert(conf::OutputTable(join->metadata));
   }
   if (conf.group_by() != nullptr) tables.insert(conf::OutputTable(conf.metadata()));
@@ -382,14 +388,13 @@ std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date
     of_parent = DaysToCompute(*chain->join, days, inventory);
   }
   const std::string table = conf::OutputTable(join.metadata);
-  const std::string left = conf::TableOf(join.left);
   std::map<Date, Why> compute = MissingOrStale(table, conf::MeaningOf(join), days, inventory);
   for (const Date day : days) {
     if (compute.contains(day)) continue;
     const std::string& made_from = inventory.at(table).marks.at(day).left;
     if (made_from.empty()) {
       compute[day] = Why::kLeftUnknown;
-    } else if (of_parent.contains(day) || made_from != PrintOf(left, day, inventory)) {
+    } else if (of_parent.contains(day) || made_from != PrintOfLeft(join, day, inventory)) {
       compute[day] = Why::kLeftChanged;
     }
   }
@@ -431,20 +436,20 @@ std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
 Status TakeForOwn(const conf::Conf& conf, Inventory* inventory) {
   CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
   const auto take = [&](const std::string& table, const std::string& meaning,
-                        const std::string& left) {
+                        const conf::Join* join) {
     const auto state = inventory->find(table);
     if (state == inventory->end()) return;
     for (const Date day : state->second.days) {
       DayMark& mark = state->second.marks[day];
       mark.meaning = meaning;
-      if (mark.left.empty() && !left.empty()) mark.left = PrintOf(left, day, *inventory);
+      if (mark.left.empty() && join != nullptr) mark.left = PrintOfLeft(*join, day, *inventory);
     }
   };
   for (const auto& join : lineage.joins) {
-    take(conf::OutputTable(join->metadata), conf::MeaningOf(*join), conf::TableOf(join->left));
+    take(conf::OutputTable(join->metadata), conf::MeaningOf(*join), join.get());
   }
   if (const conf::GroupBy* group_by = conf.group_by()) {
-    take(conf::OutputTable(group_by->metadata), conf::MeaningOf(*group_by), "");
+    take(conf::OutputTable(group_by->metadata), conf::MeaningOf(*group_by), nullptr);
   }
   return Status();
 }

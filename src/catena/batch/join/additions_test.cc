@@ -124,5 +124,22 @@ TEST_F(AdditionsTest, TellsWhatIsWrongWithABootstrapPart) {
   EXPECT_THAT(refused.error().message, HasSubstr("has no keyColumns, and the Join has no rowIds"));
 }
 
+TEST_F(AdditionsTest, AnotherBootstrapPartitionMakesTheDayAnew) {
+  const auto write = [&](int64_t value) {
+    Write("t.given", "2026-03-02", "request LONG, gb_amount_sum LONG", {{1, value}});
+  };
+  const std::string join = Join(R"(, "rowIds": ["request"], "bootstrapParts": [
+    {"table": "t.given", "query": {"selects": {"request": "request",
+                                               "gb_amount_sum": "gb_amount_sum"}}}])");
+  write(50);
+  EXPECT_EQ(Columns(join, {"gb_amount_sum"}), "[50]\n[11]\n[null]\n");
+  EXPECT_EQ(OrStop(Backfill(context_, ConfOf(join), {Day("2026-03-02"), Day("2026-03-02")}))
+                .steps[0]
+                .reused.size(),
+            1u);
+  write(60);
+  EXPECT_EQ(Columns(join, {"gb_amount_sum"}), "[60]\n[11]\n[null]\n");
+}
+
 }  // namespace
 }  // namespace catena::batch
