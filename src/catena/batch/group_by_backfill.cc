@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "catena/batch/incremental_features.h"
+#include "catena/batch/daily/incremental_features.h"
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/partition_output.h"
 

@@ -7,7 +7,7 @@
 
 #include "catena/aggregate/window/upload_ir.h"
 #include "catena/base/log.h"
-#include "catena/batch/daily_features.h"
+#include "catena/batch/daily/daily_features.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
 #include "catena/batch/sources/source_range.h"

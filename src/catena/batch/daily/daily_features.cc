@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/batch/daily_features.h"
+#include "catena/batch/daily/daily_features.h"
 
 #include <algorithm>
 #include <numeric>

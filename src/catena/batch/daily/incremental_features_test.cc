@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/batch/incremental_features.h"
+#include "catena/batch/daily/incremental_features.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -19,7 +19,7 @@
 
 #pragma once
 
-#include "catena/batch/daily_features.h"
+#include "catena/batch/daily/daily_features.h"
 #include "catena/batch/run_report.h"
 
 namespace catena::batch {
