@@ -151,6 +151,7 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
+initial.broker.registration.timeout.ms=240000
 log.retention.ms=-1
 """)
 
