@@ -122,7 +122,9 @@ TEST_F(WrongInputTest, ColumnsAndTypesThatAreWrong) {
   EXPECT_EQ(unknown.code, 2) << unknown.err;
   EXPECT_NE(unknown.err.find("amuont"), std::string::npos) << unknown.err;
   Write("names.csv", "user_id,amount,ts,ds\n7,lots,1763640000000,2025-11-20\n");
-  ASSERT_EQ(Catena("table load names.csv shop.orders").code, 0);
+  Expect("table load names.csv shop.orders", 1, {"lots", "line: 2"});
+  Write("names.json", "[[\"amount\", \"STRING\"]]");
+  ASSERT_EQ(Catena("table load names.csv shop.orders --schema names.json").code, 0);
   Write("production/group_bys/shop/spend.v1", kOrdersConf);
   const Outcome wrong = Catena(backfill_);
   EXPECT_EQ(wrong.code, 2) << wrong.err;

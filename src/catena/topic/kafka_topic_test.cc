@@ -55,10 +55,6 @@ TEST(KafkaPropertiesTest, OffsetsAreNotKafkas) {
   }
 }
 
-TEST(KafkaPropertiesTest, AChrononSchemaIsNoProperty) {
-  EXPECT_EQ(ErrorOf({{"schema", "payments"}}).code, ErrorCode::kUnavailable);
-}
-
 TEST(KafkaPropertiesTest, ABrokerThatIsNotThereIsUnavailableAndNamed) {
   const Error error = ErrorOf({});
   EXPECT_EQ(error.code, ErrorCode::kUnavailable);
