@@ -122,7 +122,7 @@ TEST_F(WrongInputTest, ColumnsAndTypesThatAreWrong) {
   EXPECT_EQ(unknown.code, 2) << unknown.err;
   EXPECT_NE(unknown.err.find("amuont"), std::string::npos) << unknown.err;
   Write("names.csv", "user_id,amount,ts,ds\n7,lots,1763640000000,2025-11-20\n");
-  Expect("table load names.csv shop.orders", 1, {"lots", "line: 2"});
+  Expect("table load names.csv shop.orders", 1, {"lots", "Line: 2"});
   Write("names.json", "[[\"amount\", \"STRING\"]]");
   ASSERT_EQ(Catena("table load names.csv shop.orders --schema names.json").code, 0);
   Write("production/group_bys/shop/spend.v1", kOrdersConf);
