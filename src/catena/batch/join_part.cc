@@ -14,7 +14,6 @@ namespace catena::batch {
 namespace {
 
 using types::Column;
-using types::DataType;
 
 // Queries of one part: which left row asks for which key at which time.
 struct PartQueries {
@@ -24,10 +23,6 @@ struct PartQueries {
   int64_t earliest = INT64_MAX;
   int64_t latest = INT64_MIN;
 };
-
-bool CanBeEqual(const DataType& left, const DataType& right) {
-  return left == right || (left.IsInteger() && right.IsInteger());
-}
 
 Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
                  const types::Schema& right) {
@@ -41,12 +36,8 @@ Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
           left_keys[i] + " (the left side gives " + left.ToString() + ")");
     }
     const std::string& right_key = part.group_by->key_columns[i];
-    const DataType& right_type = right.fields[*right.Find(right_key)].type;
-    if (!CanBeEqual(left.fields[*at].type, right_type)) {
-      return InvalidConf("keys of these types are never equal; cast one of them in the selects: " +
-                         left_keys[i] + " " + types::TypeName(left.fields[*at].type) +
-                         " of the left side and " + right_key + " " + types::TypeName(right_type));
-    }
+    CATENA_RETURN_IF_ERROR(RequireEqualKeys(left.fields[*at].type, left_keys[i], "the left side",
+                                            right.fields[*right.Find(right_key)].type, right_key));
   }
   return Status();
 }

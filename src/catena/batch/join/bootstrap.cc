@@ -27,12 +27,8 @@ Status RequireKeys(const conf::BootstrapPart& part, const types::Schema& schema,
 Status RequireEqualTypes(const conf::BootstrapPart& part, const types::Schema& left,
                          const types::Schema& right) {
   for (const std::string& key : part.key_columns) {
-    const types::DataType& a = left.fields[*left.Find(key)].type;
-    const types::DataType& b = right.fields[*right.Find(key)].type;
-    if (a == b || (a.IsInteger() && b.IsInteger())) continue;
-    return InvalidConf(
-        "keys of these types are never equal; cast one of them in the selects: " + key + " " +
-        types::TypeName(a) + " of the left side and " + types::TypeName(b));
+    CATENA_RETURN_IF_ERROR(RequireEqualKeys(left.fields[*left.Find(key)].type, key, "the left side",
+                                            right.fields[*right.Find(key)].type, ""));
   }
   return Status();
 }

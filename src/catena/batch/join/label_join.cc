@@ -170,12 +170,9 @@ Status CheckKeys(const LabelValues& label, const types::Schema& left, const type
           "keyMapping: " +
           label.left_keys[i] + " (the Join gives " + left.ToString() + ")");
     }
-    const types::DataType& a = left.fields[*at].type;
-    const types::DataType& b = right.fields[*right.Find(right_keys[i])].type;
-    if (a == b || (a.IsInteger() && b.IsInteger())) continue;
-    return InvalidConf("keys of these types are never equal; cast one of them in the selects: " +
-                       label.left_keys[i] + " " + types::TypeName(a) + " of the Join and " +
-                       right_keys[i] + " " + types::TypeName(b));
+    CATENA_RETURN_IF_ERROR(RequireEqualKeys(left.fields[*at].type, label.left_keys[i], "the Join",
+                                            right.fields[*right.Find(right_keys[i])].type,
+                                            right_keys[i]));
   }
   return Status();
 }

@@ -39,6 +39,15 @@ void ReadIntegers(const Column& column, std::span<const Date> days, KeyShare sha
 
 }  // namespace
 
+Status RequireEqualKeys(const types::DataType& left, const std::string& left_name,
+                        const std::string& whose, const types::DataType& right,
+                        const std::string& right_name) {
+  if (left == right || (left.IsInteger() && right.IsInteger())) return Status();
+  return InvalidConf("keys of these types are never equal; cast one of them in the selects: " +
+                     left_name + " " + types::TypeName(left) + " of " + whose + " and " +
+                     (right_name.empty() ? "" : right_name + " ") + types::TypeName(right));
+}
+
 KeyReader::KeyReader(const types::Schema& schema, const std::vector<std::string>& columns,
                      KeyShare share)
     : share_(share) {

@@ -26,6 +26,12 @@ struct KeyShare {
   bool Contains(uint64_t hash) const { return count == 1 || (hash >> 32) % count == index; }
 };
 
+// kInvalidConf unless keys of the two types can be equal. The message calls the columns
+// `left_name` of `whose` and `right_name`, which may be empty.
+Status RequireEqualKeys(const types::DataType& left, const std::string& left_name,
+                        const std::string& whose, const types::DataType& right,
+                        const std::string& right_name);
+
 class KeyReader {
  public:
   // Each of `columns` is in the schema.
