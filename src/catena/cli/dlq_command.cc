@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "catena/cli/commands.h"
+#include "catena/cli/record_json.h"
 #include "catena/cli/storage.h"
 #include "catena/streaming/dead_letter.h"
 
@@ -24,6 +25,7 @@ struct DlqFlags {
 
 // The letters of one topic.
 struct Pile {
+  streaming::ReplayedOffsets replayed_offsets;
   int64_t letters = 0;
   int64_t replayed = 0;
   Timestamp oldest;
@@ -44,25 +46,24 @@ Json JsonOf(const std::string& topic, const Pile& pile) {
 
 Result<std::map<std::string, Pile>> PilesOf(kv::KVStore* store) {
   std::map<std::string, Pile> piles;
-  std::map<std::string, std::map<topic::TopicPartition, topic::Offset>> replayed;
   Status read;
   CATENA_RETURN_IF_ERROR(streaming::VisitDeadLetters(
       store, "", [&](const std::string& topic, const DeadLetter& letter) {
-        const auto [pile, is_new] = piles.try_emplace(topic);
+        const auto [at, is_new] = piles.try_emplace(topic);
+        Pile& pile = at->second;
         if (is_new) {
           auto offsets = streaming::ReplayedLetters(store, topic);
           if (!offsets.ok()) {
             read = offsets.error();
             return false;
           }
-          replayed[topic] = std::move(*offsets);
-          pile->second.oldest = letter.append_time;
+          pile.replayed_offsets = std::move(*offsets);
+          pile.oldest = letter.record.append_time;
         }
-        const auto done = replayed[topic].find(letter.partition);
-        pile->second.replayed += done != replayed[topic].end() && letter.offset < done->second;
-        pile->second.newest = letter.append_time;
-        ++pile->second.letters;
-        ++pile->second.reasons[letter.reason];
+        pile.replayed += streaming::IsReplayed(pile.replayed_offsets, letter);
+        pile.newest = letter.record.append_time;
+        ++pile.letters;
+        ++pile.reasons[letter.reason];
         return true;
       }));
   CATENA_RETURN_IF_ERROR(read);
@@ -91,17 +92,6 @@ Result<int> List(const DlqFlags& given, const CommonFlags& common) {
   return 0;
 }
 
-std::string Line(const DeadLetter& letter) {
-  auto parsed = ParseJson(letter.payload, "record");
-  Json line =
-      parsed.ok() && parsed->is_object() ? std::move(*parsed) : Json{{"_raw", letter.payload}};
-  line["_partition"] = letter.partition;
-  line["_offset"] = letter.offset;
-  line["_append_time"] = ToMillis(letter.append_time);
-  line["_reason"] = letter.reason;
-  return PrintJson(line);
-}
-
 Result<int> Show(const DlqFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const auto address, AddressOf(settings, given.topic));
@@ -112,7 +102,9 @@ Result<int> Show(const DlqFlags& given, const CommonFlags& common) {
   CATENA_RETURN_IF_ERROR(streaming::VisitDeadLetters(
       store.get(), address.name, [&](const std::string&, const DeadLetter& letter) {
         any = true;
-        fmt::print("{}\n", Line(letter));
+        Json line = RecordJson(letter.record);
+        line["_reason"] = letter.reason;
+        fmt::print("{}\n", PrintJson(line));
         return --left > 0;
       }));
   if (!any)

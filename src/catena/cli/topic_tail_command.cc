@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "catena/cli/commands.h"
+#include "catena/cli/record_json.h"
 #include "catena/cli/stop_signals.h"
 #include "catena/cli/storage.h"
 
@@ -58,16 +59,6 @@ class Merged {
   std::vector<std::vector<topic::Record>> waiting_;  // Newest first.
 };
 
-std::string Line(const topic::Record& record) {
-  auto parsed = ParseJson(record.value, "record");
-  Json line =
-      parsed.ok() && parsed->is_object() ? std::move(*parsed) : Json{{"_raw", record.value}};
-  line["_partition"] = record.partition;
-  line["_offset"] = record.offset;
-  line["_append_time"] = ToMillis(record.append_time);
-  return PrintJson(line);
-}
-
 Result<std::vector<topic::TopicPartition>> SeekAll(const TailFlags& given,
                                                    topic::TopicReader* reader) {
   std::vector<topic::TopicPartition> partitions;
@@ -110,7 +101,7 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
   for (int64_t printed = 0; printed < limit && !signals.asked();) {
     CATENA_TRY(const bool is_there, merged.Next(&record));
     if (is_there) {
-      fmt::print("{}\n", Line(record));
+      fmt::print("{}\n", PrintJson(RecordJson(record)));
       ++printed;
       continue;
     }

@@ -17,12 +17,12 @@ Result<DeadLetter> DecodeDeadLetter(const kv::TimedValue& value) {
   ByteReader reader(value.value);
   DeadLetter letter;
   letter.reason = reader.Sized();
-  letter.payload = reader.Sized();
-  if (!reader.AtEnd()) letter.key = reader.Sized();  // The first versions kept none.
+  letter.record.value = reader.Sized();
+  if (!reader.AtEnd()) letter.record.key = reader.Sized();  // The first versions kept none.
   if (!reader.ok() || !reader.AtEnd()) return Corruption("dead letter does not decode");
-  letter.append_time = value.time;
-  letter.partition = static_cast<topic::TopicPartition>(value.sequence >> kPartitionShift);
-  letter.offset =
+  letter.record.append_time = value.time;
+  letter.record.partition = static_cast<topic::TopicPartition>(value.sequence >> kPartitionShift);
+  letter.record.offset =
       static_cast<topic::Offset>(value.sequence & ((uint64_t{1} << kPartitionShift) - 1));
   return letter;
 }
@@ -30,7 +30,7 @@ Result<DeadLetter> DecodeDeadLetter(const kv::TimedValue& value) {
 // What the mark of a topic says. While a replay goes on: where to, and where that topic ended
 // before.
 struct ReplayMark {
-  std::map<topic::TopicPartition, topic::Offset> replayed;
+  ReplayedOffsets replayed;
   std::string into;
   std::vector<topic::Offset> ends;
 };
@@ -112,8 +112,7 @@ Status VisitDeadLetters(
   return decoded;
 }
 
-Result<std::map<topic::TopicPartition, topic::Offset>> ReplayedLetters(kv::KVStore* store,
-                                                                       const std::string& topic) {
+Result<ReplayedOffsets> ReplayedLetters(kv::KVStore* store, const std::string& topic) {
   CATENA_TRY(ReplayMark mark, ReadMark(store, topic));
   return std::move(mark.replayed);
 }
@@ -139,15 +138,15 @@ Result<Replay> ReplayDeadLetters(kv::KVStore* store, const std::string& topic,
   auto replayed = mark.replayed;
   CATENA_RETURN_IF_ERROR(
       VisitDeadLetters(store, topic, [&](const std::string&, const DeadLetter& letter) {
-        const auto done = mark.replayed.find(letter.partition);
-        if (done != mark.replayed.end() && letter.offset < done->second) return true;
-        topic::Offset& next = replayed[letter.partition];
-        next = std::max(next, letter.offset + 1);
-        if (const auto there = appended.find(letter.payload); there != appended.end()) {
+        if (IsReplayed(mark.replayed, letter)) return true;
+        const topic::Record& record = letter.record;
+        topic::Offset& next = replayed[record.partition];
+        next = std::max(next, record.offset + 1);
+        if (const auto there = appended.find(record.value); there != appended.end()) {
           appended.erase(there);
           ++replay.resumed;
         } else {
-          records.push_back({letter.key, letter.payload, Timestamp::min()});
+          records.push_back({record.key, record.value, Timestamp::min()});
         }
         return true;
       }));

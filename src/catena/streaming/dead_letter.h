@@ -25,12 +25,15 @@ inline constexpr char kDeadLetterDataset[] = "catena_dlq";
 
 struct DeadLetter {
   std::string reason;
-  std::string key;      // The record's.
-  std::string payload;  // The record's value, byte for byte.
-  Timestamp append_time;
-  topic::TopicPartition partition = 0;
-  topic::Offset offset = 0;
+  topic::Record record;  // Byte for byte.
 };
+
+// By partition, the offset up to which the letters of a topic were replayed.
+using ReplayedOffsets = std::map<topic::TopicPartition, topic::Offset>;
+inline bool IsReplayed(const ReplayedOffsets& replayed, const DeadLetter& letter) {
+  const auto done = replayed.find(letter.record.partition);
+  return done != replayed.end() && letter.record.offset < done->second;
+}
 
 inline uint64_t SourceOrder(const topic::Record& record) {
   return static_cast<uint64_t>(record.partition) << 48 | static_cast<uint64_t>(record.offset);
@@ -45,9 +48,7 @@ Status VisitDeadLetters(
     kv::KVStore* store, const std::string& topic,
     const std::function<bool(const std::string& topic, const DeadLetter& letter)>& visit);
 
-// By partition, the offset up to which the letters of a topic were replayed.
-Result<std::map<topic::TopicPartition, topic::Offset>> ReplayedLetters(kv::KVStore* store,
-                                                                       const std::string& topic);
+Result<ReplayedOffsets> ReplayedLetters(kv::KVStore* store, const std::string& topic);
 
 struct Replay {
   int64_t records = 0;  // Appended now.

@@ -57,10 +57,10 @@ TEST_F(DeadLetterTest, KeepsWhereItStoodAndWhy) {
   ASSERT_TRUE(store_->Apply({{DeadLetterPut("other", other, "odd")}, {}}).ok());
   std::vector<std::string> seen;
   ASSERT_TRUE(VisitDeadLetters(store_.get(), "t", [&](const std::string&, const DeadLetter& one) {
-                seen.push_back(one.reason + one.key + one.payload);
-                EXPECT_EQ(one.partition, 2);
-                EXPECT_EQ(one.offset, 7);
-                EXPECT_EQ(ToMillis(one.append_time), 1007);
+                seen.push_back(one.reason + one.record.key + one.record.value);
+                EXPECT_EQ(one.record.partition, 2);
+                EXPECT_EQ(one.record.offset, 7);
+                EXPECT_EQ(ToMillis(one.record.append_time), 1007);
                 return true;
               }).ok());
   EXPECT_EQ(seen, std::vector<std::string>{"brokenkxx"});
@@ -72,7 +72,7 @@ TEST_F(DeadLetterTest, ReadsLettersOfTheFirstVersionsAndRefusesOtherBytes) {
   AppendSized(&bytes, "what");
   ASSERT_TRUE(store_->Apply({{{kDeadLetterDataset, "t", {FromMillis(1), 0, bytes}}}, {}}).ok());
   const auto visit = [](const std::string&, const DeadLetter& one) {
-    return one.payload == "what";
+    return one.record.value == "what";
   };
   EXPECT_TRUE(VisitDeadLetters(store_.get(), "t", visit).ok());
   ASSERT_TRUE(store_->Apply({{{kDeadLetterDataset, "t", {FromMillis(2), 0, "\xff"}}}, {}}).ok());

@@ -104,7 +104,7 @@ TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {
       VisitDeadLetters(store_.get(), tx_, [&](const std::string& topic, const DeadLetter& letter) {
         EXPECT_EQ(topic, tx_);
         EXPECT_FALSE(letter.reason.empty());
-        EXPECT_EQ(letter.key, "1");
+        EXPECT_EQ(letter.record.key, "1");
         return ++letters > 0;
       }).ok());
   EXPECT_EQ(letters, 5);
