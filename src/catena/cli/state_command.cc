@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
@@ -26,13 +27,10 @@ std::string Mebibytes(uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
-// "G" of "G_BATCH", "G_STREAMING" and "G_STREAMING/5m"; of other datasets the name itself.
-std::string GroupOf(const std::string& dataset) {
-  const std::string name = dataset.substr(0, dataset.find('/'));
-  for (const std::string_view suffix : {"_BATCH", "_STREAMING"}) {
-    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
-  }
-  return name;
+// An owner makes a store that is not there; who only looks at one first refuses.
+Result<std::unique_ptr<kv::KVStore>> OwnExistingStore(const Settings& settings) {
+  CATENA_RETURN_IF_ERROR(OpenStore(settings, kv::OpenMode::kReadOnly).status());
+  return OpenStore(settings, kv::OpenMode::kOwn);
 }
 
 std::string TimeOrDash(int64_t millis) {
@@ -87,7 +85,10 @@ Result<int> List(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
   CATENA_TRY(const auto datasets, store->ListDatasets());
   std::map<std::string, std::vector<std::string>> groups;
-  for (const std::string& dataset : datasets) groups[GroupOf(dataset)].push_back(dataset);
+  for (const std::string& dataset : datasets) {
+    const std::string group_by = fetch::GroupByOfDataset(dataset);
+    groups[group_by.empty() ? dataset : group_by].push_back(dataset);
+  }
   Json all = Json::array();
   for (const auto& [group, of_group] : groups) {
     CATENA_TRY(Json described, DescribeGroup(store.get(), group, of_group));
@@ -125,13 +126,12 @@ Result<int> Verify(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto confs, GivenOrRepositoryConfs(settings, given.confs));
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
   CATENA_TRY(const auto datasets, store->ListDatasets());
-  std::map<std::string, bool> stored;
-  for (const std::string& dataset : datasets) {
-    if (GroupOf(dataset) != dataset) stored[GroupOf(dataset)] = true;
-  }
+  std::set<std::string> stored;
+  for (const std::string& dataset : datasets) stored.insert(fetch::GroupByOfDataset(dataset));
+  stored.erase("");  // Of what is no GroupBy's.
   const auto group_bys = GroupBysOf(confs);
   uint64_t problems = 0;
-  for (const auto& [name, is_stored] : stored) {
+  for (const std::string& name : stored) {
     const auto group_by = group_bys.find(name);
     if (group_by == group_bys.end()) {
       fmt::print("{}: not looked at: no conf defines it\n", name);
@@ -155,21 +155,21 @@ Result<int> Verify(const StateFlags& given, const CommonFlags& common) {
                     "state, upload and stream again");
 }
 
-void Progress(const char* what, const kv::SnapshotCounts& counts) {
-  fmt::print(stderr, "\r{} {} values, {}", what, counts.values, Mebibytes(counts.bytes));
-  std::fflush(stderr);
+// One line that is drawn anew, on a terminal.
+kv::SnapshotProgress ProgressOf(const char* what) {
+  if (isatty(fileno(stderr)) == 0) return {};
+  return [what](const kv::SnapshotCounts& counts) {
+    fmt::print(stderr, "\r{} {} values, {}", what, counts.values, Mebibytes(counts.bytes));
+    std::fflush(stderr);
+  };
 }
 
 Result<int> Snapshot(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
-  CATENA_RETURN_IF_ERROR(OpenStore(settings, kv::OpenMode::kReadOnly).status());
-  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kOwn));
-  const bool shows = isatty(fileno(stderr)) != 0;
-  CATENA_TRY(const auto counts,
-             kv::WriteSnapshot(store.get(), given.file, [&](const kv::SnapshotCounts& so_far) {
-               if (shows) Progress("copied", so_far);
-             }));
-  if (shows) fmt::print(stderr, "\n");
+  CATENA_TRY(const auto store, OwnExistingStore(settings));
+  const kv::SnapshotProgress progress = ProgressOf("copied");
+  CATENA_TRY(const auto counts, kv::WriteSnapshot(store.get(), given.file, progress));
+  if (progress) fmt::print(stderr, "\n");
   fmt::print("{}: {} values, {} marks, {}\n", given.file, counts.values, counts.marks,
              Mebibytes(counts.bytes));
   return 0;
@@ -178,20 +178,16 @@ Result<int> Snapshot(const StateFlags& given, const CommonFlags& common) {
 Result<int> Restore(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kOwn));
-  const bool shows = isatty(fileno(stderr)) != 0;
-  CATENA_TRY(const auto counts,
-             kv::RestoreSnapshot(given.file, store.get(), [&](const kv::SnapshotCounts& so_far) {
-               if (shows) Progress("restored", so_far);
-             }));
-  if (shows) fmt::print(stderr, "\n");
+  const kv::SnapshotProgress progress = ProgressOf("restored");
+  CATENA_TRY(const auto counts, kv::RestoreSnapshot(given.file, store.get(), progress));
+  if (progress) fmt::print(stderr, "\n");
   fmt::print("restored {} values and {} marks from {}\n", counts.values, counts.marks, given.file);
   return 0;
 }
 
 Result<int> Compact(const StateFlags&, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
-  CATENA_RETURN_IF_ERROR(OpenStore(settings, kv::OpenMode::kReadOnly).status());
-  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kOwn));
+  CATENA_TRY(const auto store, OwnExistingStore(settings));
   const auto bytes_of_all = [&]() -> Result<uint64_t> {
     CATENA_TRY(const auto datasets, store->ListDatasets());
     uint64_t total = 0;

@@ -60,6 +60,10 @@ class GroupByReader {
   const ServingInfo& serving_info() const { return info_; }
   // The GroupBy's outputs, no prefix.
   const types::Schema& output_schema() const { return output_schema_; }
+  // Null when the GroupBy has no aggregations.
+  const aggregate::WindowedAggregator* windowed() const {
+    return windowed_ ? &*windowed_ : nullptr;
+  }
 
   // Marks that one call of the Fetcher reads once.
   struct View {

@@ -39,6 +39,8 @@ Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read
   }
 }
 
+constexpr char kUploadSuffix[] = "_BATCH";
+constexpr char kStreamingSuffix[] = "_STREAMING";
 constexpr char kCheckpointPrefix[] = "checkpoint/";
 
 // The members of a Checkpoint in stored order. STORED FORMAT: append only.
@@ -52,10 +54,10 @@ constexpr int64_t Checkpoint::*kCheckpointFields[] = {
 }  // namespace
 
 std::string UploadDataset(const std::string& group_by) {
-  return conf::CleanName(group_by) + "_BATCH";
+  return conf::CleanName(group_by) + kUploadSuffix;
 }
 std::string StreamingDataset(const std::string& group_by) {
-  return conf::CleanName(group_by) + "_STREAMING";
+  return conf::CleanName(group_by) + kStreamingSuffix;
 }
 std::string TileDataset(const std::string& group_by, aggregate::Layer layer) {
   return StreamingDataset(group_by) + "/" + std::string(aggregate::LayerName(layer));
@@ -66,6 +68,13 @@ std::string PrefixDataset(const std::string& group_by) {
 }
 std::string LateDataset(const std::string& group_by) {
   return StreamingDataset(group_by) + "/late";
+}
+std::string GroupByOfDataset(std::string_view dataset) {
+  const std::string_view name = dataset.substr(0, dataset.find('/'));
+  for (const std::string_view suffix : {kUploadSuffix, kStreamingSuffix}) {
+    if (name.ends_with(suffix)) return std::string(name.substr(0, name.size() - suffix.size()));
+  }
+  return "";
 }
 
 void EncodeTile(uint64_t incomplete, std::string_view ir, std::string* out) {

@@ -41,6 +41,8 @@ std::string TileDataset(const std::string& group_by, aggregate::Layer layer);
 std::string RawDataset(const std::string& group_by);
 std::string PrefixDataset(const std::string& group_by);
 std::string LateDataset(const std::string& group_by);
+// The cleaned name of the GroupBy that the dataset is of; empty for any other dataset.
+std::string GroupByOfDataset(std::string_view dataset);
 
 // A tile or a prefix: how many of its events were enriched from something missing, and the IR.
 void EncodeTile(uint64_t incomplete, std::string_view ir, std::string* out);

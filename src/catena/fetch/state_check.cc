@@ -20,14 +20,9 @@ class Checker {
         name_(group_by.metadata.name),
         snapshot_(group_by.accuracy == conf::Accuracy::kSnapshot),
         inputs_(reader.serving_info().inputs),
-        outputs_(reader.output_schema()) {
+        outputs_(reader.output_schema()),
+        windowed_(reader.windowed()) {
     for (const types::Field& key : reader.serving_info().keys.fields) keys_.push_back(key.type);
-  }
-
-  Status Bind(const conf::GroupBy& group_by) {
-    if (group_by.aggregations.empty()) return Status();
-    CATENA_TRY(windowed_, aggregate::WindowedAggregator::Bind(group_by, inputs_.schema()));
-    return Status();
   }
 
   Result<StateCheck> Run() {
@@ -86,7 +81,7 @@ class Checker {
 
   Status Upload(const kv::TimedValue& value) const {
     if (value.value.empty()) return Status();  // A key that is gone.
-    if (snapshot_ || !windowed_) return Row(outputs_, value.value);
+    if (snapshot_ || windowed_ == nullptr) return Row(outputs_, value.value);
     return aggregate::UploadIr::Decode(*windowed_, value.value).status();
   }
 
@@ -94,7 +89,7 @@ class Checker {
     uint64_t incomplete = 0;
     std::string_view ir;
     CATENA_RETURN_IF_ERROR(DecodeTile(value.value, &incomplete, &ir));
-    if (!windowed_) return Corruption("a tile of a GroupBy without aggregations");
+    if (windowed_ == nullptr) return Corruption("a tile of a GroupBy without aggregations");
     return aggregate::DecodeIr(windowed_->rows(), ir).status();
   }
 
@@ -133,8 +128,8 @@ class Checker {
   bool snapshot_;
   types::RowCodec inputs_;
   types::RowCodec outputs_;
+  const aggregate::WindowedAggregator* windowed_;  // The reader's.
   std::vector<types::DataType> keys_;
-  std::optional<aggregate::WindowedAggregator> windowed_;
   StateCheck check_;
 };
 
@@ -143,9 +138,7 @@ class Checker {
 Result<StateCheck> CheckState(kv::KVStore* store,
                               const std::shared_ptr<const conf::GroupBy>& group_by) {
   CATENA_TRY(const GroupByReader reader, GroupByReader::Open(store, group_by));
-  Checker checker(store, *group_by, reader);
-  CATENA_RETURN_IF_ERROR(checker.Bind(*group_by));
-  return checker.Run();
+  return Checker(store, *group_by, reader).Run();
 }
 
 }  // namespace catena::fetch
