@@ -166,15 +166,17 @@ Result<std::vector<Date>> ImportFile(sql::Database* database, const std::string&
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return NotFound("no such file: " + path);
   const types::Schema declared = Declared(options);
-  const auto columns_read = ColumnsOf(database, format->from(path, {}));
-  if (!columns_read.ok() && format->check_lines != nullptr) {
-    CATENA_RETURN_IF_ERROR(format->check_lines(database, path));
+  const auto columns = ColumnsOf(database, format->from(path, {}));
+  if (!columns.ok()) {
+    if (format->check_lines != nullptr) {
+      CATENA_RETURN_IF_ERROR(format->check_lines(database, path));
+    }
+    return columns.error().WithContext("cannot import " + path);
   }
-  CATENA_TRY(const auto columns, Result(columns_read).WithContext("cannot import " + path));
-  CATENA_RETURN_IF_ERROR(CheckColumns(columns, declared, path));
+  CATENA_RETURN_IF_ERROR(CheckColumns(*columns, declared, path));
   CATENA_TRY(
       const auto loaded,
-      LoadedFile::Load(database, path, Select(columns, declared, format->from(path, declared))));
+      LoadedFile::Load(database, path, Select(*columns, declared, format->from(path, declared))));
   CATENA_TRY(const auto texts, DaysOf(database, loaded.name(), path, *format, options));
   const std::string column = sql::QuoteName(options.partition_column);
   std::vector<Date> days;
