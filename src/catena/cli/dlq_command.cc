@@ -10,6 +10,7 @@
 #include "catena/cli/record_json.h"
 #include "catena/cli/storage.h"
 #include "catena/streaming/dead_letter.h"
+#include "catena/topic/record_text.h"
 
 namespace catena::cli {
 namespace {
@@ -97,16 +98,23 @@ Result<int> Show(const DlqFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto address, AddressOf(settings, given.topic));
   int64_t left = given.limit.value_or(INT64_MAX);
   if (left < 1) return InvalidConf("--limit is at least 1: " + std::to_string(left));
+  CATENA_TRY(const auto text, topic::RecordText::Open(address));
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
   bool any = false;
+  Status shown;
   CATENA_RETURN_IF_ERROR(streaming::VisitDeadLetters(
       store.get(), address.name, [&](const std::string&, const DeadLetter& letter) {
         any = true;
-        Json line = RecordJson(letter.record);
-        line["_reason"] = letter.reason;
-        fmt::print("{}\n", PrintJson(line));
+        auto line = RecordJson(letter.record, text.get());
+        if (!line.ok()) {
+          shown = line.error();
+          return false;
+        }
+        (*line)["_reason"] = letter.reason;
+        fmt::print("{}\n", PrintJson(*line));
         return --left > 0;
       }));
+  CATENA_RETURN_IF_ERROR(shown);
   if (!any)
     fmt::print(stderr, "no dead letters of {}; `catena dlq ls` lists those there are\n",
                address.name);
@@ -151,7 +159,7 @@ Command DlqShowCommand() {
           "Topics and streams",
           "Print a topic's dead letters as JSON lines.",
           "The oldest first. Each line has _partition, _offset, _append_time and _reason; a record "
-          "that is no JSON object shows as _raw.",
+          "that is no object of the topic's format shows as _raw.",
           "  catena dlq show payment-events --limit 5\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<DlqFlags>();

@@ -11,6 +11,7 @@
 #include "catena/cli/line_reader.h"
 #include "catena/cli/stop_signals.h"
 #include "catena/cli/storage.h"
+#include "catena/topic/record_text.h"
 
 namespace catena::cli {
 namespace {
@@ -32,8 +33,8 @@ struct ProduceFlags {
 
 class Producer {
  public:
-  Producer(const ProduceFlags& given, topic::TopicWriter* writer)
-      : given_(given), writer_(writer) {}
+  Producer(const ProduceFlags& given, topic::RecordText* text, topic::TopicWriter* writer)
+      : given_(given), text_(text), writer_(writer) {}
 
   // All of `lines` or, when one is malformed, none of them.
   Status Produce(const std::vector<Line>& lines) {
@@ -58,12 +59,16 @@ class Producer {
   int64_t produced() const { return produced_; }
 
  private:
+  std::string PlaceOf(const Line& line) const {
+    const std::string file = given_.file == "-" ? "standard input" : given_.file;
+    return file + ":" + std::to_string(line.number);
+  }
+
   Result<topic::OutRecord> RecordOf(const Line& line) const {
     topic::OutRecord record;
     // Without a key field, neighbours go to different partitions.
     record.key = given_.key.empty() ? std::to_string(line.number) : "";
-    const std::string file = given_.file == "-" ? "standard input" : given_.file;
-    const std::string place = file + ":" + std::to_string(line.number);
+    const std::string place = PlaceOf(line);
     auto parsed = ParseJson(line.text, place);
     const bool is_object = parsed.ok() && parsed->is_object();
     if (!is_object && given_.raw) {
@@ -87,15 +92,19 @@ class Producer {
       }
       record.append_time = FromMillis(at->get<int64_t>());
     }
-    record.value = line.text;
-    if (!given_.now_field.empty()) {
-      event[given_.now_field] = ToMillis(SystemClock().Now());
-      record.value = PrintJson(event);
+    if (!given_.now_field.empty()) event[given_.now_field] = ToMillis(SystemClock().Now());
+    if (text_->is_json() && given_.now_field.empty()) {
+      record.value = line.text;
+      return record;
     }
+    auto value = text_->Write(event);
+    if (!value.ok()) return value.error().WithContext(place);
+    record.value = std::move(*value);
     return record;
   }
 
   const ProduceFlags& given_;
+  topic::RecordText* text_;
   topic::TopicWriter* writer_;
   int64_t produced_ = 0;
 };
@@ -149,9 +158,10 @@ Result<int> Produce(const ProduceFlags& given, const CommonFlags& common) {
   CATENA_TRY(const double rate, ReadRate(given.rate));
   CATENA_TRY(const auto address, AddressOf(settings, given.name));
   StopSignals signals;
+  CATENA_TRY(const auto text, topic::RecordText::Open(address));
   CATENA_TRY(const auto writer, topic::OpenTopicWriter(address, SystemClock()));
   CATENA_TRY(LineReader lines, LineReader::Open(given.file));
-  Producer producer(given, writer.get());
+  Producer producer(given, text.get(), writer.get());
   const auto start = SteadyClock::now();
   CATENA_RETURN_IF_ERROR(rate > 0 ? ProduceAtRate(&lines, rate, signals, &producer)
                                   : ProduceAll(&lines, signals, &producer));
@@ -170,7 +180,9 @@ Command TopicProduceCommand() {
       "Topics and streams",
       "Append JSON lines to a topic.",
       "Reads and appends in chunks; a malformed line is refused with its number before "
-      "anything of its chunk is written.",
+      "anything of its chunk is written. Where the topic's URL or `kafka:` says Avro, each line is "
+      "written by the schema of the file, or of the registry's subject "
+      "(docs/how-to/use-record-schemas.md).",
       "  catena topic produce payment-events events.ndjson --key user_id\n"
       "  catena topic produce payment-events history.ndjson --append-time-field ts\n"
       "  catena topic produce payment-events live.ndjson --key user_id --rate 1000/s "

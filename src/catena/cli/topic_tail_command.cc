@@ -93,6 +93,7 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const auto address, AddressOf(settings, given.name));
   StopSignals signals;
+  CATENA_TRY(const auto text, topic::RecordText::Open(address));
   CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
   CATENA_TRY(auto partitions, SeekAll(given, reader.get()));
   Merged merged(reader.get(), std::move(partitions));
@@ -101,7 +102,8 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
   for (int64_t printed = 0; printed < limit && !signals.asked();) {
     CATENA_TRY(const bool is_there, merged.Next(&record));
     if (is_there) {
-      fmt::print("{}\n", PrintJson(RecordJson(record)));
+      CATENA_TRY(const Json line, RecordJson(record, text.get()));
+      fmt::print("{}\n", PrintJson(line));
       ++printed;
       continue;
     }
@@ -118,10 +120,13 @@ Command TopicTailCommand() {
           "Topics and streams",
           "Print a topic's records as JSON lines.",
           "The last ten of each partition when nothing else is asked. Each line has _partition, "
-          "_offset and _append_time; a record that is no JSON object shows as _raw.",
+          "_offset and _append_time. Avro records are shown by the schema that the topic's URL or "
+          "`kafka:` names. A record that is no object of the topic's format shows as _raw, with "
+          "_reason.",
           "  catena topic tail payment-events\n"
           "  catena topic tail payment-events --follow\n"
-          "  catena topic tail payment-events --partition 2 --offset 500 --limit 3\n",
+          "  catena topic tail payment-events --partition 2 --offset 500 --limit 3\n"
+          "  catena topic tail payment-events/serde=avro/schema=schemas%2Fpayment.avsc\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<TailFlags>();
             flags->Text("NAME", &given->name, "The topic.", Need::kRequired);

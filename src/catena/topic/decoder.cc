@@ -4,7 +4,9 @@
 #include <array>
 
 #include "catena/topic/avro/avro_decoder.h"
+#include "catena/topic/avro/avro_text.h"
 #include "catena/topic/json_decoder.h"
+#include "catena/topic/record_text.h"
 
 namespace catena::topic {
 namespace {
@@ -12,33 +14,57 @@ namespace {
 struct Format {
   std::string_view name;
   Result<std::unique_ptr<Decoder>> (*open)(const TopicAddress&, const types::Schema&);
+  Result<std::unique_ptr<RecordText>> (*open_text)(const TopicAddress&);
+};
+
+class JsonRecords : public RecordText {
+ public:
+  Result<Json> Read(std::string_view value) override {
+    auto json = ParseJson(value, "record");
+    return json.ok() ? std::move(json) : InvalidData(json.error().message);
+  }
+  Result<std::string> Write(const Json& event) override { return PrintJson(event); }
+  bool is_json() const override { return true; }
 };
 
 constexpr std::array kFormats = {
-    Format{"json", [](const TopicAddress& /*topic*/,
-                      const types::Schema& schema) { return OpenJsonDecoder(schema); }},
-    Format{"avro", OpenAvroDecoder},
-    Format{"schema_registry", OpenRegistryDecoder},
+    Format{"json",
+           [](const TopicAddress& /*topic*/, const types::Schema& schema) {
+             return OpenJsonDecoder(schema);
+           },
+           [](const TopicAddress& /*topic*/) -> Result<std::unique_ptr<RecordText>> {
+             return std::unique_ptr<RecordText>(new JsonRecords());
+           }},
+    Format{"avro", OpenAvroDecoder, OpenAvroText},
+    Format{"schema_registry", OpenRegistryDecoder, OpenRegistryText},
 };
 
-std::string FormatOf(const TopicAddress& topic) {
+Result<const Format*> FormatOf(const TopicAddress& topic) {
   const auto named = topic.serde.find("serde");
-  if (named != topic.serde.end()) return named->second;
-  return topic.serde.contains("registry_host") ? "schema_registry" : "json";
+  const bool asks_registry = topic.serde.contains("registry_host");
+  const std::string format = named != topic.serde.end() ? named->second
+                             : asks_registry            ? "schema_registry"
+                                                        : "json";
+  std::string known;
+  for (const Format& one : kFormats) {
+    if (one.name == format) return &one;
+    known += (known.empty() ? "" : ", ") + std::string(one.name);
+  }
+  return InvalidConf("unknown record format; write serde= one of " + known + ": \"" + format +
+                     "\"");
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> Decoder::Open(const TopicAddress& topic,
                                                const types::Schema& schema) {
-  const std::string format = FormatOf(topic);
-  std::string known;
-  for (const Format& one : kFormats) {
-    if (one.name == format) return one.open(topic, schema);
-    known += (known.empty() ? "" : ", ") + std::string(one.name);
-  }
-  return InvalidConf("unknown record format; write serde= one of " + known + ": \"" + format +
-                     "\"");
+  CATENA_TRY(const Format* format, FormatOf(topic));
+  return format->open(topic, schema);
+}
+
+Result<std::unique_ptr<RecordText>> RecordText::Open(const TopicAddress& topic) {
+  CATENA_TRY(const Format* format, FormatOf(topic));
+  return format->open_text(topic);
 }
 
 }  // namespace catena::topic

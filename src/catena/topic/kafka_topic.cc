@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "catena/base/hash.h"
-#include "catena/topic/file_descriptor.h"
-#include "catena/topic/frame.h"
+#include "catena/topic/file/file_descriptor.h"
+#include "catena/topic/file/frame.h"
 #include "catena/topic/kafka_client.h"
 
 namespace catena::topic {

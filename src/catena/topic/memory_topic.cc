@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "catena/base/hash.h"
-#include "catena/topic/frame.h"
+#include "catena/topic/file/frame.h"
 
 namespace catena::topic {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "catena/topic/file_topic.h"
+#include "catena/topic/file/file_topic.h"
 #include "catena/topic/kafka_topic.h"
 #include "catena/topic/memory_topic.h"
 #include "catena/topic/topic.h"

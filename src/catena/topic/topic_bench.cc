@@ -17,7 +17,7 @@
 #include "catena/topic/avro/avro_encoder.h"
 #include "catena/topic/avro/avro_schema.h"
 #include "catena/topic/decoder.h"
-#include "catena/topic/file_topic.h"
+#include "catena/topic/file/file_topic.h"
 
 namespace catena::topic {
 namespace {

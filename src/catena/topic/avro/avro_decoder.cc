@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <optional>
 #include <set>
 #include <string>
@@ -11,7 +10,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "catena/base/file.h"
 #include "catena/topic/avro/avro_plan.h"
 #include "catena/topic/avro/avro_reader.h"
 #include "catena/topic/avro/avro_schema.h"
@@ -20,9 +18,6 @@
 
 namespace catena::topic {
 namespace {
-
-// Byte 0, then the id of the writer's schema, most significant byte first.
-constexpr size_t kHeaderBytes = 5;
 
 // How the records of one writer's schema are read.
 struct Written {
@@ -96,23 +91,19 @@ bool AvroDecoder::ReadRecord(std::string_view value, types::BatchBuilder* builde
   const Written* written = only_ ? &*only_ : WrittenWith(value);
   if (written == nullptr) return false;
   if (!written->refused.empty()) return Fail(written->refused);
-  const size_t header = only_ ? 0 : kHeaderBytes;
+  const size_t header = only_ ? 0 : kRegisteredHeaderBytes;
   if (reader_.Read(written->plan, value.substr(header), header, builder)) return true;
   return Fail(reader_.reason());
 }
 
 const Written* AvroDecoder::WrittenWith(std::string_view value) {
-  if (value.size() < kHeaderBytes || value[0] != 0) {
-    Fail(
-        "the record does not begin with byte 0 and the id of its schema; was it written without "
-        "the schema registry?");
+  const auto registered = SplitRegisteredValue(value);
+  if (!registered.ok()) {
+    Fail(registered.error().message);
     return nullptr;
   }
-  uint32_t id = 0;
-  std::memcpy(&id, value.data() + 1, sizeof id);
-  id = __builtin_bswap32(id);
-  const auto known = written_.find(id);
-  return known != written_.end() ? &known->second : Ask(id);
+  const auto known = written_.find(registered->schema_id);
+  return known != written_.end() ? &known->second : Ask(registered->schema_id);
 }
 
 const Written* AvroDecoder::Ask(uint32_t id) {
@@ -148,50 +139,31 @@ const Written* AvroDecoder::Ask(uint32_t id) {
   return &written_.emplace(id, std::move(written)).first->second;
 }
 
-std::string ValueOf(const TopicAddress& topic, const char* key, const std::string& absent) {
-  const auto found = topic.serde.find(key);
-  return found == topic.serde.end() ? absent : found->second;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Decoder>> OpenAvroDecoder(const TopicAddress& topic,
                                                  const types::Schema& schema) {
-  const std::string path = ValueOf(topic, "schema", "");
-  if (path.empty()) return InvalidConf("serde=avro needs schema=FILE as well, an Avro schema");
-  auto text = ReadFile(path);
-  if (!text.ok()) return InvalidConf("the Avro schema of the topic: " + text.error().message);
-  CATENA_TRY(const AvroSchema written, AvroSchema::Parse(*text, path));
+  CATENA_TRY(const AvroSchema written, ReadAvroSchemaFile(topic));
   auto plan = AvroPlan::Make(written, nullptr, schema);
-  if (!plan.ok()) return plan.error().WithContext(path);
+  if (!plan.ok()) return plan.error().WithContext(topic.serde.at("schema"));
   return std::unique_ptr<Decoder>(new AvroDecoder(schema, std::move(*plan)));
 }
 
 Result<std::unique_ptr<Decoder>> OpenRegistryDecoder(const TopicAddress& topic,
                                                      const types::Schema& schema) {
-  const std::string subject = ValueOf(topic, "subject", topic.name + "-value");
-  const std::string version = ValueOf(topic, "reader_schema_version", "latest");
-  const std::string wire = ValueOf(topic, "schema_registry_wire_format", "true");
-  if (wire != "true" && wire != "false") {
-    return InvalidConf("schema_registry_wire_format is true or false: " + wire);
-  }
+  CATENA_TRY(const RegistryParameters parameters, ReadRegistryParameters(topic));
   CATENA_TRY(auto registry, SchemaRegistry::Open(topic.serde));
-  const auto registered = registry->OfSubject(subject, version);
-  if (!registered.ok()) {
-    return registered.error().code == ErrorCode::kNotFound
-               ? InvalidConf(registered.error().message + "; is it subject=" + subject + "?")
-               : registered.error();
-  }
-  const std::string what = "subject " + subject;
-  if (registered->type != "AVRO") {
+  CATENA_TRY(const RegisteredSchema registered, registry->OfReader(parameters));
+  const std::string what = "subject " + parameters.subject;
+  if (registered.type != "AVRO") {
     return Unsupported(what + ": only Avro records are read from a schema registry, not " +
-                       registered->type);
+                       registered.type);
   }
-  CATENA_TRY(AvroSchema reader, AvroSchema::Parse(registered->text, what));
+  CATENA_TRY(AvroSchema reader, AvroSchema::Parse(registered.text, what));
   // What no record of the newest schema can fill is told now rather than record by record.
   auto plan = AvroPlan::Make(reader, &reader, schema);
   if (!plan.ok()) return plan.error().WithContext(what);
-  if (wire == "false") {
+  if (!parameters.wire_format) {
     return std::unique_ptr<Decoder>(new AvroDecoder(schema, std::move(*plan)));
   }
   return std::unique_ptr<Decoder>(new AvroDecoder(schema, std::move(reader), std::move(registry)));

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "catena/base/file.h"
+
 namespace catena::topic {
 namespace {
 
@@ -243,6 +245,16 @@ std::string AvroSchema::NameOf(uint32_t at) const {
     if (type.logical == one.logical && type.kind == one.of) return std::string(one.name);
   }
   return type.name.empty() ? kKindNames[static_cast<size_t>(type.kind)] : type.name;
+}
+
+Result<AvroSchema> ReadAvroSchemaFile(const TopicAddress& topic) {
+  const auto path = topic.serde.find("schema");
+  if (path == topic.serde.end()) {
+    return InvalidConf("serde=avro needs schema=FILE as well, an Avro schema");
+  }
+  const auto text = ReadFile(path->second);
+  if (!text.ok()) return InvalidConf("the Avro schema of the topic: " + text.error().message);
+  return AvroSchema::Parse(*text, path->second);
 }
 
 }  // namespace catena::topic

@@ -24,6 +24,7 @@
 
 #include "catena/base/json.h"
 #include "catena/base/result.h"
+#include "catena/topic/topic.h"
 
 namespace catena::topic {
 
@@ -85,5 +86,8 @@ class AvroSchema {
   friend class AvroSchemaParser;
   std::vector<AvroType> types_;
 };
+
+// Of the file that `schema` of the topic names.
+Result<AvroSchema> ReadAvroSchemaFile(const TopicAddress& topic);
 
 }  // namespace catena::topic

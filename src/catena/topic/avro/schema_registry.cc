@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/topic/avro/schema_registry.h"
 
+#include <cstring>
 #include <utility>
 
 #include "catena/base/json.h"
@@ -22,6 +23,35 @@ std::string ValueOf(const std::map<std::string, std::string>& serde, const char*
 bool IsWorthAnotherTry(long status) { return status >= 500 || status == 408 || status == 429; }
 
 }  // namespace
+
+Result<RegistryParameters> ReadRegistryParameters(const TopicAddress& topic) {
+  const std::string wire = ValueOf(topic.serde, "schema_registry_wire_format", "true");
+  if (wire != "true" && wire != "false") {
+    return InvalidConf("schema_registry_wire_format is true or false: " + wire);
+  }
+  return RegistryParameters{ValueOf(topic.serde, "subject", (topic.name + "-value").c_str()),
+                            ValueOf(topic.serde, "reader_schema_version", "latest"),
+                            wire == "true"};
+}
+
+Result<RegisteredValue> SplitRegisteredValue(std::string_view value) {
+  if (value.size() < kRegisteredHeaderBytes || value[0] != 0) {
+    return InvalidData(
+        "the record does not begin with byte 0 and the id of its schema; was it written without "
+        "the schema registry?");
+  }
+  uint32_t id = 0;
+  std::memcpy(&id, value.data() + 1, sizeof id);
+  return RegisteredValue{__builtin_bswap32(id), value.substr(kRegisteredHeaderBytes)};
+}
+
+void AppendRegisteredHeader(uint32_t schema_id, std::string* value) {
+  const uint32_t big = __builtin_bswap32(schema_id);
+  char bytes[sizeof big];
+  std::memcpy(bytes, &big, sizeof big);
+  value->push_back(0);
+  value->append(bytes, sizeof bytes);
+}
 
 Result<std::unique_ptr<SchemaRegistry>> SchemaRegistry::Open(
     const std::map<std::string, std::string>& serde) {
@@ -49,9 +79,11 @@ Result<RegisteredSchema> SchemaRegistry::OfId(uint32_t id) {
   return Ask("/schemas/ids/" + std::to_string(id));
 }
 
-Result<RegisteredSchema> SchemaRegistry::OfSubject(const std::string& subject,
-                                                   const std::string& version) {
-  return Ask("/subjects/" + UrlSegment(subject) + "/versions/" + UrlSegment(version));
+Result<RegisteredSchema> SchemaRegistry::OfReader(const RegistryParameters& parameters) {
+  auto registered = Ask("/subjects/" + UrlSegment(parameters.subject) + "/versions/" +
+                        UrlSegment(parameters.version));
+  if (registered.ok() || registered.error().code != ErrorCode::kNotFound) return registered;
+  return InvalidConf(registered.error().message + "; is it subject=" + parameters.subject + "?");
 }
 
 Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
@@ -82,7 +114,8 @@ Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
     return Unsupported("the schema refers to those of other subjects, which is not read yet: GET " +
                        url_ + path);
   }
-  return RegisteredSchema{body.value("schemaType", "AVRO"), text->get<std::string>()};
+  return RegisteredSchema{body.value("id", 0U), body.value("schemaType", "AVRO"),
+                          text->get<std::string>()};
 }
 
 }  // namespace catena::topic

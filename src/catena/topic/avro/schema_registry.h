@@ -16,13 +16,34 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "catena/base/http/http_client.h"
 #include "catena/base/result.h"
+#include "catena/topic/topic.h"
 
 namespace catena::topic {
 
+// What a topic's URL says of its records' schemas.
+struct RegistryParameters {
+  std::string subject;      // Whose schema is the reader's, and what tools write with.
+  std::string version;      // A number or "latest".
+  bool wire_format = true;  // Each value names its writer's schema.
+};
+Result<RegistryParameters> ReadRegistryParameters(const TopicAddress& topic);
+
+// The value of a record in the wire format: byte 0, the schema's id, most significant byte first,
+// and the rest. kInvalidData when it does not begin so.
+struct RegisteredValue {
+  uint32_t schema_id = 0;
+  std::string_view rest;
+};
+inline constexpr size_t kRegisteredHeaderBytes = 5;
+Result<RegisteredValue> SplitRegisteredValue(std::string_view value);
+void AppendRegisteredHeader(uint32_t schema_id, std::string* value);
+
 struct RegisteredSchema {
+  uint32_t id = 0;   // Of OfReader alone.
   std::string type;  // "AVRO", "PROTOBUF", "JSON".
   std::string text;
 };
@@ -33,8 +54,8 @@ class SchemaRegistry {
       const std::map<std::string, std::string>& serde);
 
   Result<RegisteredSchema> OfId(uint32_t id);
-  // `version` is a number or "latest".
-  Result<RegisteredSchema> OfSubject(const std::string& subject, const std::string& version);
+  // kInvalidConf when there is no such subject or version.
+  Result<RegisteredSchema> OfReader(const RegistryParameters& parameters);
 
  private:
   SchemaRegistry(std::string url, HttpOptions options)

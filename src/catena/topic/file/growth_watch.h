@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "catena/base/time.h"
-#include "catena/topic/file_descriptor.h"
+#include "catena/topic/file/file_descriptor.h"
 
 namespace catena::topic {
 

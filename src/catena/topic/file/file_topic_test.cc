@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/file_topic.h"
+#include "catena/topic/file/file_topic.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 
 #include "catena/base/file.h"
 #include "catena/base/random.h"
-#include "catena/topic/frame.h"
+#include "catena/topic/file/frame.h"
 
 namespace catena::topic {
 namespace {

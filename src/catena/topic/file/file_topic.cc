@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/file_topic.h"
+#include "catena/topic/file/file_topic.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -16,10 +16,10 @@
 #include "catena/base/file.h"
 #include "catena/base/hash.h"
 #include "catena/base/json.h"
-#include "catena/topic/frame.h"
-#include "catena/topic/growth_watch.h"
-#include "catena/topic/log_cursor.h"
-#include "catena/topic/log_place.h"
+#include "catena/topic/file/frame.h"
+#include "catena/topic/file/growth_watch.h"
+#include "catena/topic/file/log_cursor.h"
+#include "catena/topic/file/log_place.h"
 
 namespace catena::topic {
 namespace {

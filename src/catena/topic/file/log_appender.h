@@ -19,8 +19,8 @@
 
 #include "catena/base/result.h"
 #include "catena/base/time.h"
-#include "catena/topic/log_cursor.h"
-#include "catena/topic/log_place.h"
+#include "catena/topic/file/log_cursor.h"
+#include "catena/topic/file/log_place.h"
 #include "catena/topic/topic.h"
 
 namespace catena::topic {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/log_appender.h"
+#include "catena/topic/file/log_appender.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "catena/base/file.h"
-#include "catena/topic/file_descriptor.h"
-#include "catena/topic/frame.h"
+#include "catena/topic/file/file_descriptor.h"
+#include "catena/topic/file/frame.h"
 
 namespace catena::topic {
 namespace {

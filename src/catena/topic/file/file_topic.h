@@ -19,7 +19,7 @@
 
 #include "catena/base/clock.h"
 #include "catena/base/result.h"
-#include "catena/topic/log_appender.h"
+#include "catena/topic/file/log_appender.h"
 #include "catena/topic/topic.h"
 
 namespace catena::topic {

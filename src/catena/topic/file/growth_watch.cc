@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/growth_watch.h"
+#include "catena/topic/file/growth_watch.h"
 
 #include <poll.h>
 #include <sys/inotify.h>

@@ -16,9 +16,9 @@
 
 #include "catena/base/result.h"
 #include "catena/base/time.h"
-#include "catena/topic/file_descriptor.h"
-#include "catena/topic/frame.h"
-#include "catena/topic/log_place.h"
+#include "catena/topic/file/file_descriptor.h"
+#include "catena/topic/file/frame.h"
+#include "catena/topic/file/log_place.h"
 
 namespace catena::topic {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/log_cursor.h"
+#include "catena/topic/file/log_cursor.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

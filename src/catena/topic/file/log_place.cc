@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/log_place.h"
+#include "catena/topic/file/log_place.h"
 
 #include <dirent.h>
 #include <fmt/format.h>

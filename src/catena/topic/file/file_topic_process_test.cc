@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "catena/base/random.h"
-#include "catena/topic/file_topic.h"
+#include "catena/topic/file/file_topic.h"
 
 namespace catena::topic {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/frame.h"
+#include "catena/topic/file/frame.h"
 
 #include <cstdint>
 #include <cstring>
