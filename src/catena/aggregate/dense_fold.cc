@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/aggregate/dense_fold.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <limits>
@@ -123,6 +124,55 @@ CATENA_INLINE BlockSum SumBlock(const T* values, size_t count) {
   return sum;
 }
 
+// Four values; sets the lanes of `beyond` of those that are no addends. ExactSum::Add is the
+// scalar twin.
+CATENA_INLINE void CutAddends(const Doubles* values, size_t at, Addends* into, Longs* beyond) {
+  using Words [[gnu::vector_size(32)]] = uint64_t;
+  Words bits;
+  std::memcpy(&bits, values, sizeof(bits));
+  const auto is_value = static_cast<Words>((bits << 1) != 0);
+  const Words shift = (((bits >> 52) & 0x7ff) - ExactSum::kInlineExponent) & is_value;
+  const Words mantissa = ((bits & ExactSum::kMantissa) | ExactSum::kHidden) & is_value;
+  // No lane is shifted by 64, of which C++ says nothing.
+  const Words by = shift & 63;
+  const Words first = mantissa << by;
+  const Words second = (mantissa >> 1) >> (63 - by);
+  const Words upper = 0 - ((shift >> 6) & 1);
+  Words low = first & ~upper;
+  Words middle = (first & upper) | (second & ~upper);
+  Words high = second & upper;
+  // Negated: the carry goes on through limbs that are zero.
+  const Words sign = 0 - (bits >> 63);
+  const Words from_low = static_cast<Words>(low == 0) & sign;
+  const Words from_middle = static_cast<Words>(middle == 0) & from_low;
+  low = (low ^ sign) - sign;
+  middle = (middle ^ sign) - from_low;
+  high = (high ^ sign) - from_middle;
+  std::memcpy(&into->low[at], &low, sizeof(low));
+  std::memcpy(&into->middle[at], &middle, sizeof(middle));
+  std::memcpy(&into->high[at], &high, sizeof(high));
+  *beyond |= static_cast<Longs>(shift > ExactSum::kInlineShiftMax);
+}
+
+template <typename T>
+CATENA_INLINE bool AllToAddends(std::span<const T> values, Addends* into) {
+  Longs beyond = {};
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    Doubles four;
+    Load(values.data() + i, &four);
+    CutAddends(&four, i, into, &beyond);
+  }
+  if (i < values.size()) {
+    T last[kLanes] = {};
+    std::copy(values.begin() + static_cast<ptrdiff_t>(i), values.end(), last);
+    Doubles four;
+    Load(last, &four);
+    CutAddends(&four, i, into, &beyond);
+  }
+  return (beyond[0] | beyond[1] | beyond[2] | beyond[3]) == 0;
+}
+
 // A number as an integer of the same order; -0.0 is below 0.0.
 template <typename T>
 struct Ordered {
@@ -193,6 +243,13 @@ void AddAll(std::span<const T> values, ExactSum* sum) noexcept {
 }
 
 template <typename T>
+bool ToAddends(std::span<const T> values, Addends* into) noexcept {
+  static_assert(kAddends % kLanes == 0);
+  return Widest([ values, into ]()
+                    __attribute__((always_inline)) { return AllToAddends(values, into); });
+}
+
+template <typename T>
 double PlainSum(std::span<const T> values) noexcept {
   return Widest([values]() __attribute__((always_inline)) {
     Doubles sums[2] = {};
@@ -260,10 +317,11 @@ T ExtremeOf(std::span<const T> values) noexcept {
   template __int128 WideSum<T>(std::span<const T>) noexcept;    \
   template T ExtremeOf<T, true>(std::span<const T>) noexcept;   \
   template T ExtremeOf<T, false>(std::span<const T>) noexcept;
-#define CATENA_FLOATING(T)                                         \
-  template void AddAll<T>(std::span<const T>, ExactSum*) noexcept; \
-  template double PlainSum<T>(std::span<const T>) noexcept;        \
-  template T ExtremeOf<T, true>(std::span<const T>) noexcept;      \
+#define CATENA_FLOATING(T)                                           \
+  template void AddAll<T>(std::span<const T>, ExactSum*) noexcept;   \
+  template bool ToAddends<T>(std::span<const T>, Addends*) noexcept; \
+  template double PlainSum<T>(std::span<const T>) noexcept;          \
+  template T ExtremeOf<T, true>(std::span<const T>) noexcept;        \
   template T ExtremeOf<T, false>(std::span<const T>) noexcept;
 
 CATENA_INTEGER(int8_t)

@@ -31,6 +31,11 @@ inline constexpr size_t kSumBlock = 512;
 template <typename T>
 void AddAll(std::span<const T> values, ExactSum* sum) noexcept;
 
+// At most kAddends values, each for a sum of its own. False when one of them is not zero and not
+// between 2^-52 and 2^75: then none is an addend, and each must be added as a value.
+template <typename T>
+bool ToAddends(std::span<const T> values, Addends* into) noexcept;
+
 // The sum in doubles, in an order of its own.
 template <typename T>
 double PlainSum(std::span<const T> values) noexcept;

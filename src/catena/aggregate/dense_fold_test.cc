@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "catena/aggregate/value_order.h"
@@ -64,6 +66,31 @@ std::vector<T> RandomNumbers(Random& random) {
   return values;
 }
 
+// Each value into its own sum and all of them into one, as addends and by Add.
+template <typename T>
+void ExpectAddends(Random& random) {
+  const std::vector<T> values = RandomNumbers<T>(random);
+  const std::span<const T> some = std::span(values).first(std::min(values.size(), kAddends));
+  auto addends = std::make_unique<Addends>();
+  if (!ToAddends(some, addends.get())) {
+    EXPECT_TRUE(std::any_of(some.begin(), some.end(), [](T value) {
+      const double size = std::abs(static_cast<double>(value));
+      return !(size == 0 || (size >= 0x1p-52 && size < 0x1p75));
+    }));
+    return;
+  }
+  ExactSum all;
+  ExactSum expected;
+  for (size_t i = 0; i < some.size(); ++i) {
+    ExactSum one;
+    one.Add(*addends, i);
+    EXPECT_EQ(BytesOf(one), ScalarSum<T>(some.subspan(i, 1))) << some[i];
+    all.Add(*addends, i);
+    expected.Add(some[i]);
+  }
+  EXPECT_EQ(BytesOf(all), BytesOf(expected));
+}
+
 template <typename T, bool kLargest>
 T ScalarExtreme(std::span<const T> values) {
   T best = values[0];
@@ -120,6 +147,27 @@ TEST(DenseFold, EqualsTheScalarLoop) {
     ExpectIntegerFolds<int32_t>(random);
     ExpectIntegerFolds<int64_t>(random);
   });
+}
+
+TEST(DenseFold, AddendsEqualTheScalarAdd) {
+  testing::ForSeeds(3000, [](Random& random) {
+    ExpectAddends<double>(random);
+    ExpectAddends<float>(random);
+  });
+}
+
+TEST(DenseFold, AddendsThatOverflowTheInlineLimbsSpill) {
+  const std::vector<double> most(kAddends, 0x1.fffffffffffffp74);
+  auto addends = std::make_unique<Addends>();
+  ASSERT_TRUE(ToAddends<double>(most, addends.get()));
+  ExactSum sum;
+  ExactSum expected;
+  for (int round = 0; round < 40; ++round) {
+    for (size_t i = 0; i < kAddends; ++i) sum.Add(*addends, i);
+    for (const double value : most) expected.Add(value);
+  }
+  EXPECT_FALSE(sum.is_inline());
+  EXPECT_EQ(BytesOf(sum), BytesOf(expected));
 }
 
 TEST(DenseFold, ABlockOfTheLargestSumsIsExact) {

@@ -31,6 +31,14 @@
 
 namespace catena::aggregate {
 
+// Values as ExactSum adds them, in two's complement, a limb a column; dense_fold.h makes them.
+inline constexpr size_t kAddends = 256;
+struct Addends {
+  alignas(32) std::array<uint64_t, kAddends> low;
+  alignas(32) std::array<uint64_t, kAddends> middle;
+  alignas(32) std::array<int64_t, kAddends> high;
+};
+
 class ExactSum {
  public:
   ExactSum() = default;
@@ -68,6 +76,24 @@ class ExactSum {
     AddLimbs((first & ~upper) ^ sign, ((first & upper) | (second & ~upper)) ^ sign,
              (second & upper) ^ sign, sign & 1);
   }
+  // Adds the value that became addends[i].
+  void Add(const Addends& addends, size_t i) noexcept {
+    uint64_t low = 0;
+    uint64_t middle = 0;
+    int64_t high = 0;
+    const bool from_low = __builtin_add_overflow(low_, addends.low[i], &low);
+    bool from_middle = __builtin_add_overflow(middle_, addends.middle[i], &middle);
+    middle += from_low ? 1 : 0;
+    from_middle |= from_low && middle == 0;
+    if (__builtin_add_overflow(high_, addends.high[i] + (from_middle ? 1 : 0), &high))
+        [[unlikely]] {
+      AddLimbs(addends.low[i], addends.middle[i], static_cast<uint64_t>(addends.high[i]), 0);
+      return;
+    }
+    low_ = low;
+    middle_ = middle;
+    high_ = high;
+  }
   void Remove(double value) noexcept {
     const auto bits = std::bit_cast<uint64_t>(value);
     if ((bits & kExponent) == kExponent) [[unlikely]] {
@@ -91,6 +117,13 @@ class ExactSum {
   int64_t count() const noexcept {
     return is_inline() ? static_cast<int64_t>(tail_) / 2 : wide()->count;
   }
+
+  static constexpr uint64_t kHidden = uint64_t{1} << 52;
+  static constexpr uint64_t kMantissa = kHidden - 1;
+  // Biased exponent of 2^-52, whose least mantissa bit is 2^-104.
+  static constexpr uint32_t kInlineExponent = 971;
+  static constexpr uint32_t kInlineShiftMax = 126;
+
   // Without an accumulator on the heap.
   bool is_inline() const noexcept { return (tail_ & 1) == 0; }
 
@@ -113,12 +146,7 @@ class ExactSum {
     int64_t negative_infinities = 0;
   };
 
-  static constexpr uint64_t kHidden = uint64_t{1} << 52;
-  static constexpr uint64_t kMantissa = kHidden - 1;
   static constexpr uint64_t kExponent = uint64_t{0x7ff} << 52;
-  // Biased exponent of 2^-52, whose least mantissa bit is 2^-104.
-  static constexpr uint32_t kInlineExponent = 971;
-  static constexpr uint32_t kInlineShiftMax = 126;
 
   void AddLimbs(uint64_t low, uint64_t middle, uint64_t high, uint64_t carry) noexcept {
     const unsigned __int128 a = static_cast<unsigned __int128>(low_) + low + carry;

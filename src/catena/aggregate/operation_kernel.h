@@ -8,6 +8,11 @@
 //   Update(IR&, Input)   or Update(IR&, Input, EventPosition) when it depends on time
 //   UpdateMany(IR&, span<const P>)   only when it is faster than as many Updates: inputs without
 //                        nulls, at least one, as the column holds them (a size_t of AnyValue)
+//   Prepared, kPrepared, Prepare(span<const P>, Prepared*) -> bool and
+//   UpdatePrepared(IR&, const Prepared&, size_t)   only when most of the work on an input can be
+//   done
+//                        before its IR is looked at: at most kPrepared inputs, then each into the
+//                        IR of its key. False: these inputs are for Update
 //   Merge(IR&, const IR&)
 //   IsEmpty(const IR&)
 //   Finalize(const IR&)  optional<Output>; or AppendTo(const IR&, Column*) for lists and maps
@@ -51,6 +56,12 @@ class ColumnKernel final : public Kernel {
   void UpdateEach(const KernelInput& input, std::span<const uint32_t> rows,
                   std::span<std::byte* const> irs, size_t offset) const noexcept override {
     const ColumnReader<P> reader(input);
+    if constexpr (kPrepares<Op>) {
+      if (rows.size() >= kManyRows) {
+        UpdatePrepared(reader, rows, irs, offset);
+        return;
+      }
+    }
     for (size_t i = 0; i < rows.size(); ++i) {
       if (i + kFetchedAhead < rows.size()) {
         __builtin_prefetch(irs[i + kFetchedAhead] + offset, 1);
@@ -139,6 +150,39 @@ class ColumnKernel final : public Kernel {
   }
 
  private:
+  // Memory is waited for in a loop of few instructions, so that many misses overlap.
+  void UpdatePrepared(const ColumnReader<P>& reader, std::span<const uint32_t> rows,
+                      std::span<std::byte* const> irs, size_t offset) const noexcept {
+    constexpr size_t kAhead = 32;
+    typename Op::Prepared prepared;
+    P inputs[Op::kPrepared];
+    for (size_t i = 0; i < std::min(kAhead, rows.size()); ++i) {
+      __builtin_prefetch(irs[i] + offset, 1);
+    }
+    for (size_t begin = 0; begin < rows.size(); begin += Op::kPrepared) {
+      const size_t count = std::min(Op::kPrepared, rows.size() - begin);
+      for (size_t i = 0; i < count; ++i) inputs[i] = reader.At(rows[begin + i]);
+      const bool ready = op_.Prepare(std::span<const P>(inputs, count), &prepared);
+      std::byte* const* const slots = irs.data() + begin;
+      size_t i = 0;
+      if (ready && !reader.has_nulls()) {
+        const size_t fetching =
+            std::min(count, rows.size() - std::min(rows.size(), begin + kAhead));
+        for (; i < fetching; ++i) {
+          __builtin_prefetch(slots[i + kAhead] + offset, 1);
+          op_.UpdatePrepared(At(slots[i] + offset), prepared, i);
+        }
+      }
+      for (; i < count; ++i) {
+        if (reader.IsNull(rows[begin + i])) continue;
+        if (ready) {
+          op_.UpdatePrepared(At(slots[i] + offset), prepared, i);
+        } else {
+          op_.Update(At(slots[i] + offset), static_cast<typename Op::Input>(inputs[i]));
+        }
+      }
+    }
+  }
   static OpIr& At(std::byte* slot) { return *std::launder(reinterpret_cast<OpIr*>(slot)); }
   static const OpIr& At(const std::byte* slot) {
     return *std::launder(reinterpret_cast<const OpIr*>(slot));

@@ -182,9 +182,9 @@ void RowAggregator::Update(const types::Batch& batch, std::span<const int64_t> e
     inputs.push_back(InputOf(base, batch, event_times, source_orders));
   }
   // So few rows at a time that their IR rows are still in the cache for the next aggregation.
-  constexpr size_t kRowsAtOnce = 1024;
-  for (size_t first = 0; first < rows.size(); first += kRowsAtOnce) {
-    const size_t count = std::min(kRowsAtOnce, rows.size() - first);
+  const size_t at_once = inputs.size() > 1 ? 1024 : rows.size();
+  for (size_t first = 0; first < rows.size(); first += at_once) {
+    const size_t count = std::min(at_once, rows.size() - first);
     for (size_t i = 0; i < inputs.size(); ++i) {
       const BaseAggregation& base = bound_->aggregations[i];
       base.kernel->UpdateEach(inputs[i], rows.subspan(first, count), irs.subspan(first, count),

@@ -197,11 +197,13 @@ TEST(RowAggregator, NamesTheInputTypesThatDoNotSuit) {
   EXPECT_EQ(refusal("LIST<LIST<LONG>>", Operation::kLast, true), "");
 }
 
-std::string BytesOf(const IR& ir) {
+std::string BytesOf(const RowAggregator& rows, const std::byte* ir) {
   std::string bytes;
-  EncodeIr(ir.rows(), ir.data(), &bytes);
+  EncodeIr(rows, ir, &bytes);
   return bytes;
 }
+
+std::string BytesOf(const IR& ir) { return BytesOf(ir.rows(), ir.data()); }
 
 // With nulls and, for the paths that skip looking for them, without.
 TEST(RowAggregator, ARangeAndChosenRowsAndOneRowAtATimeFoldAlike) {
@@ -241,6 +243,23 @@ TEST(RowAggregator, ARangeAndChosenRowsAndOneRowAtATimeFoldAlike) {
     rows.Update(events.batch, events.times, events.orders, chosen, irs);
     EXPECT_EQ(BytesOf(range), BytesOf(one_by_one));
     EXPECT_EQ(BytesOf(together), BytesOf(one_by_one));
+
+    // Rows of several keys at once, and every row in a call of its own.
+    IrPool at_once(rows);
+    IrPool alone(rows);
+    constexpr size_t kKeys = 5;
+    for (size_t key = 0; key < kKeys; ++key) at_once.New(), alone.New();
+    std::vector<std::byte*> targets;
+    for (const uint32_t row : chosen) {
+      const size_t key = random.Below(kKeys);
+      targets.push_back(at_once.at(key));
+      std::byte* const one[] = {alone.at(key)};
+      rows.Update(events.batch, events.times, events.orders, std::span(&row, 1), one);
+    }
+    rows.Update(events.batch, events.times, events.orders, chosen, targets);
+    for (size_t key = 0; key < kKeys; ++key) {
+      EXPECT_EQ(BytesOf(rows, at_once.at(key)), BytesOf(rows, alone.at(key)));
+    }
   });
 }
 

@@ -69,6 +69,11 @@ inline constexpr bool kRemovable = requires(const Op op, typename Op::IR ir,
   op.Remove(ir, part);
 };
 
+template <typename Op>
+inline constexpr bool kPrepares = requires {
+  typename Op::Prepared;
+};
+
 template <typename Op, typename P>
 inline constexpr bool kUpdatesMany = requires(const Op op, typename Op::IR ir,
                                               std::span<const P> values) {

@@ -27,6 +27,16 @@ struct ExactSumFold {
     AddAll(inputs, &ir);
     ir.Count(static_cast<int64_t>(inputs.size()));
   }
+  using Prepared = Addends;
+  static constexpr size_t kPrepared = kAddends;
+  template <typename T>
+  bool Prepare(std::span<const T> inputs, Prepared* into) const noexcept {
+    return ToAddends(inputs, into);
+  }
+  void UpdatePrepared(IR& ir, const Prepared& inputs, size_t i) const noexcept {
+    ir.Add(inputs, i);
+    ir.Count(1);
+  }
   void Merge(IR& into, const IR& from) const noexcept { into.Merge(from); }
   void Remove(IR& ir, Input input) const noexcept {
     ir.Remove(input);

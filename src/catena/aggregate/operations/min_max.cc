@@ -49,6 +49,8 @@ struct Extremum {
   static bool Wins(const IR& ir, const Input& input) noexcept {
     if (!ir.filled) return true;
     if constexpr (std::is_floating_point_v<T>) {
+      // Most inputs lose. These comparisons are guessed right, equal values or not.
+      if ((kMax ? ir.value >= input : ir.value <= input) && input != 0) return false;
       if (std::isnan(ir.value)) return false;
       if (std::isnan(input)) return true;
     }
