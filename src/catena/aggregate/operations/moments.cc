@@ -38,6 +38,72 @@ Term ToTerm(double value) {
   return {mantissa >> zeros, std::max(biased, 1) - 1075 + zeros, (bits >> 63) != 0};
 }
 
+// Sums of the powers of normal numbers, before they go into the Dyadics: a number is an integer
+// below 2^53 times a power of two, so numbers of one sign and one power of two add up as integers
+// do.
+template <int kPowers>
+class PowerSums {
+ public:
+  // So many numbers below 2^53 add up to less than 2^64.
+  static constexpr size_t kMost = 2047;
+
+  // `near` is a number like most of those that follow.
+  explicit PowerSums(double near) : least_(BiasedExponent(near) - kExponents / 2) {}
+
+  // False when the number is not one of these.
+  bool Add(double value) {
+    const auto bits = std::bit_cast<uint64_t>(value);
+    const int64_t biased = BiasedExponent(value);
+    const int64_t place = biased - least_;
+    if (place < 0 || place >= kExponents || biased == 0 || biased == 0x7ff) return false;
+    const uint64_t mantissa = (bits & ((uint64_t{1} << 52) - 1)) | uint64_t{1} << 52;
+    uint64_t* sum = sums_[static_cast<size_t>(place * 2) + (bits >> 63)].data();
+    std::array<uint64_t, kPowers> power{mantissa};
+    for (size_t limbs = 1; limbs <= kPowers; ++limbs) {
+      unsigned __int128 carry = 0;
+      for (size_t i = 0; i < limbs; ++i) {
+        carry += static_cast<unsigned __int128>(sum[i]) + power[i];
+        sum[i] = static_cast<uint64_t>(carry);
+        carry >>= 64;
+      }
+      sum += limbs;
+      if (limbs == kPowers) break;
+      unsigned __int128 product = 0;
+      for (size_t i = 0; i <= limbs; ++i) {
+        product += static_cast<unsigned __int128>(power[i]) * mantissa;
+        power[i] = static_cast<uint64_t>(product);
+        product >>= 64;
+      }
+    }
+    return true;
+  }
+
+  void MoveTo(std::array<Dyadic, kPowers>* into) {
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      // A first power is never zero.
+      if (sums_[i][0] == 0) continue;
+      const int64_t exponent = least_ + static_cast<int64_t>(i / 2) - 1075;
+      size_t first = 0;
+      for (size_t p = 1; p <= kPowers; ++p) {
+        (*into)[p - 1].Add(std::span(sums_[i]).subspan(first, p),
+                           exponent * static_cast<int64_t>(p), i % 2 == 1 && p % 2 == 1);
+        first += p;
+      }
+      sums_[i] = {};
+    }
+  }
+
+ private:
+  static constexpr int64_t kExponents = 64;
+  static int64_t BiasedExponent(double value) {
+    return static_cast<int64_t>(std::bit_cast<uint64_t>(value) >> 52 & 0x7ff);
+  }
+
+  int64_t least_;
+  // By power of two and sign; the p limbs of power p behind those of the powers before it.
+  std::array<std::array<uint64_t, kPowers*(kPowers + 1) / 2>, 2 * kExponents> sums_{};
+};
+
 template <int kPowers>
 struct Moments {
   using Input = double;
@@ -49,6 +115,22 @@ struct Moments {
   };
 
   void Update(IR& ir, Input input) const { Count(ir, input, 1); }
+  template <typename T>
+  void UpdateMany(IR& ir, std::span<const T> inputs) const {
+    PowerSums<kPowers> sums(static_cast<double>(inputs[inputs.size() / 2]));
+    while (!inputs.empty()) {
+      const auto some = inputs.first(std::min(inputs.size(), PowerSums<kPowers>::kMost));
+      for (const T input : some) {
+        if (sums.Add(static_cast<double>(input))) {
+          ++ir.count;
+        } else {
+          Count(ir, static_cast<double>(input), 1);
+        }
+      }
+      sums.MoveTo(&ir.sums);
+      inputs = inputs.subspan(some.size());
+    }
+  }
   void Remove(IR& ir, Input input) const { Count(ir, input, -1); }
   void Merge(IR& into, const IR& from) const {
     into.count += from.count;

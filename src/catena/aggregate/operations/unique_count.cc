@@ -26,8 +26,7 @@ struct UniqueCount {
   };
 
   void Update(IR& ir, Input input) const {
-    const auto end = ir.values.begin() + static_cast<ptrdiff_t>(ir.sorted);
-    if (std::binary_search(ir.values.begin(), end, input, ValueLess<Input>)) return;
+    if (IsSorted(ir, input)) return;
     ir.values.push_back(StoredValue<T>(Canonical(input)));
     constexpr size_t kFewest = 16;
     if (ir.values.size() - ir.sorted > std::max(kFewest, ir.sorted / 4)) Sort(ir);
@@ -77,6 +76,18 @@ struct UniqueCount {
   }
 
  private:
+  // Whether the input is one of the sorted values. Halves without a branch, which would be guessed
+  // wrong every other time.
+  static bool IsSorted(const IR& ir, const Input& input) noexcept {
+    if (ir.sorted == 0) return false;
+    const StoredValue<T>* least = ir.values.data();
+    for (size_t left = ir.sorted; left > 1;) {
+      const size_t half = left / 2;
+      least += ValueLess<Input>(input, least[half]) ? 0 : half;
+      left -= half;
+    }
+    return Same(*least, input);
+  }
   static bool Same(const Input& a, const Input& b) noexcept {
     return !ValueLess<Input>(a, b) && !ValueLess<Input>(b, a);
   }
