@@ -7,13 +7,17 @@ N ?= 200
 CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 
 .DEFAULT_GOAL := help
-.PHONY: help peers setup build demo kafka-demo test check crash-batch crash-stream fuzz format clean
+.PHONY: help peers servers setup build demo kafka-demo test check crash-batch crash-stream fuzz \
+  format clean
 
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
 
 setup: ## install apt packages, DuckDB, DataSketches and .venv (quick when nothing changed)
 	@tools/setup.sh
+
+servers: ## what only tests start: redis-server, a JDK and a Kafka broker
+	@tools/setup.sh servers
 
 build: setup ## build/release/bin/catena and .venv
 	@cmake --preset release >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
@@ -22,15 +26,15 @@ build: setup ## build/release/bin/catena and .venv
 demo: build ## the fraud chain, end to end, from files and a live topic
 	@.venv/bin/python examples/fraud/demo.py --report build/demo/report.json
 
-kafka-demo: build ## the same over a real Kafka and a real Redis
+kafka-demo: servers build ## the same over a real Kafka and a real Redis
 	@.venv/bin/python tests/servers.py around kafka redis -- .venv/bin/python \
 	  examples/fraud/demo.py --report build/kafka-demo/report.json --freshness-bound 500
 
-test: build ## every test; ends with "N passed, M failed"
+test: servers build ## every test; ends with "N passed, M failed"
 	@cmake --build --preset release
 	@.venv/bin/python tools/run_tests.py --build build/release
 
-check: setup ## before a commit: format, tidy, dev build, unit tests
+check: servers ## before a commit: format, tidy, dev build, unit tests
 	@clang-format --dry-run --Werror $(CPP_FILES)
 	@.venv/bin/python tools/tidy.py
 	@cmake --preset dev >build/setup/configure.log || { cat build/setup/configure.log; exit 1; }
@@ -42,6 +46,7 @@ bench-%: setup ## measure: make bench-kv; a table, and build/bench/kv.json (benc
 	@.venv/bin/python $(or $(wildcard bench/$*.py),bench/module.py $*) $(ARGS)
 
 bench-batch: peers
+bench-stream: servers
 
 peers: setup
 	@tools/setup.sh bench
@@ -50,7 +55,7 @@ crash-batch: build ## kill -9 a chain's backfill N=200 times, resume it, compare
 	@CATENA_CRASHES=$(N) CATENA_BIN=$(CURDIR)/build/release/bin/catena \
 		.venv/bin/python -m pytest -q -s tests/crash_batch_test.py
 
-crash-stream: build ## kill -9 a streaming chain N=200 times, Redis and broker with it
+crash-stream: servers build ## kill -9 a streaming chain N=200 times, Redis and broker with it
 	@cmake --build --preset release --target streaming_test
 	@build/release/src/catena/streaming/streaming_test --gtest_filter='StreamCrashTest.*'
 	@CATENA_CRASHES=$(N) CATENA_BIN=$(CURDIR)/build/release/bin/catena \

@@ -7,7 +7,7 @@
              servers.py stop kafka|redis FILE    host:port and the pid
              servers.py around kafka [redis] -- COMMAND   catena's topics and state are there
     output   `run` prints host:port once the server answers
-    errors   ServerFailed: what is missing (`make setup` installs it) or what the server said
+    errors   ServerFailed: what is missing (`make servers` installs it) or what the server said
     effect   everything on loopback at free ports and in a folder of its own
 """
 
@@ -127,7 +127,7 @@ class KafkaBroker(Server):
     def __init__(self, folder: pathlib.Path):
         super().__init__(folder)
         if shutil.which("java") is None or not any(KAFKA_JARS.glob("kafka_*.jar")):
-            raise ServerFailed(f"no Java or no Kafka in {KAFKA_JARS}: run `make setup`")
+            raise ServerFailed(f"no Java or no Kafka in {KAFKA_JARS}: run `make servers`")
         controller = free_port()
         (folder / "data").mkdir()
         # What formatting the folder would write, without a second start of the JVM.
@@ -170,7 +170,7 @@ class RedisServer(Server):
     def __init__(self, folder: pathlib.Path, *options: str):
         super().__init__(folder)
         if shutil.which("redis-server") is None:
-            raise ServerFailed("no redis-server: run `make setup`")
+            raise ServerFailed("no redis-server: run `make servers`")
         self.options = options
 
     def command(self) -> list[str]:

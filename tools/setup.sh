@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a bare Debian 12 lacks to build and test catena: apt packages, DuckDB, DataSketches,
-# the venv, a Kafka broker for the tests.
+# Installs what a bare Debian 12 lacks to build and run catena: apt packages, DuckDB, DataSketches,
+# the venv.
 #
-#   usage    setup.sh [bench]; with `bench` also what bench/batch.py compares with
+#   usage    setup.sh [servers|bench]; with `servers` also what tests start: redis-server, a JDK and
+#            a Kafka broker; with `bench` also what bench/batch.py compares with
 #   effect   apt packages (needs root or sudo, only when one is missing); build/third_party;
 #            .venv; downloads are kept in $CATENA_CACHE (default ~/.cache/catena)
 #   again    a step whose inputs did not change is skipped by its stamp under build/setup
@@ -24,8 +25,8 @@ readonly APT_PACKAGES=(
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
-  redis-server openjdk-17-jre-headless maven
 )
+readonly SERVER_PACKAGES=(redis-server openjdk-17-jre-headless maven)
 
 # The library from npm and the header from the Python source package are of one DuckDB version.
 readonly DUCKDB_VERSION=1.5.6
@@ -44,10 +45,18 @@ readonly KAFKA_FILE="kafka_2.13-$KAFKA_VERSION.tar"
 say() { echo "setup: $*"; }
 fail() { echo "setup: $*" >&2; exit 1; }
 
-# Runs a command quietly; its output matters only when it fails.
+# Runs a command quietly; its output matters only when it fails. Says every 10 s that it is at work.
 quietly() {
-  local log="$STAMPS/last.log"
-  "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; fail "failed: $*; whole output in $log"; }
+  local log="$STAMPS/last.log" began=$SECONDS next=$((SECONDS + 10)) command
+  "$@" >"$log" 2>&1 &
+  command=$!
+  while sleep 0.2; kill -0 "$command" 2>/dev/null; do
+    if [ "$SECONDS" -ge "$next" ]; then
+      next=$((next + 10))
+      say "  at work for $((SECONDS - began)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-80)"
+    fi
+  done
+  wait "$command" || { tail -n 40 "$log" >&2; fail "failed: $*; whole output in $log"; }
 }
 
 as_root() {
@@ -75,9 +84,10 @@ boost_package() {
   if available libboost1.81-dev; then echo libboost1.81-dev; else echo libboost-dev; fi
 }
 
+# setup_apt <package...>
 setup_apt() {
   local missing=() package
-  for package in "${APT_PACKAGES[@]}"; do
+  for package in "$@"; do
     installed "$package" || missing+=("$package")
   done
   command -v npm >/dev/null || missing+=(nodejs npm)
@@ -88,7 +98,7 @@ setup_apt() {
     missing+=("$(boost_package)")
   fi
   if [ ${#missing[@]} -eq 0 ]; then say "apt: nothing missing"; return; fi
-  say "apt: installing ${missing[*]}"
+  say "apt: installing ${#missing[@]} packages, which takes minutes: ${missing[*]}"
   apt_lists
   as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
@@ -96,20 +106,21 @@ setup_apt() {
 verify() { sha256sum --check --strict --status <(grep " $2\$" tools/checksums.sha256 |
                                                    sed "s|  .*|  $1|"); }
 
+in_folder() { cd "$1" && "${@:2}"; }
+
 # cached <file> <command...>: leaves $CACHE/<file>, made by the command in a scratch folder.
 cached() {
   local file="$1"; shift
   if [ -f "$CACHE/$file" ] && verify "$CACHE/$file" "$file"; then return; fi
   local scratch
-  scratch="$(mktemp -d "$CACHE/fetch.XXXXXX")"
+  scratch="$(mktemp -d "$CACHE/fetch.$$.XXXXXX")"
   say "download: $file"
-  (cd "$scratch" && "$@") >"$STAMPS/last.log" 2>&1 ||
-    { tail -n 40 "$STAMPS/last.log" >&2; rm -rf "$scratch"; fail "cannot download $file: $*"; }
-  verify "$scratch/$file" "$file" ||
-    { rm -rf "$scratch"; fail "$file is not the file pinned in tools/checksums.sha256"; }
+  quietly in_folder "$scratch" "$@"
+  verify "$scratch/$file" "$file" || fail "$file is not the file pinned in tools/checksums.sha256"
   mv "$scratch/$file" "$CACHE/$file"
   rm -rf "$scratch"
 }
+trap 'rm -rf "$CACHE/fetch.$$."*' EXIT
 
 setup_duckdb() {
   local target=build/third_party/duckdb scratch
@@ -199,7 +210,10 @@ mkdir -p "$STAMPS"
 exec 9>"$STAMPS/lock"
 flock 9  # Two makes at once would both write .venv.
 
-setup_apt  # Asks dpkg every time: build/ may have moved to another machine.
+packages=("${APT_PACKAGES[@]}")
+if [ "${1:-}" = servers ]; then packages+=("${SERVER_PACKAGES[@]}"); fi
+# Asks dpkg every time: build/ may have moved to another machine.
+setup_apt "${packages[@]}"
 
 # Debian's own interpreter: the venv package that apt just installed belongs to it.
 [ -x .venv/bin/python ] || {
@@ -215,9 +229,12 @@ step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
 [ -f build/third_party/datasketches/include/cpc_sketch.hpp ] || rm -f "$STAMPS/datasketches"
 step datasketches "$DSRS_VERSION $(sha256sum <tools/checksums.sha256)"
 
-[ -f "build/third_party/kafka/kafka_2.13-$KAFKA_VERSION.jar" ] || rm -f "$STAMPS/kafka"
-step kafka "$KAFKA_VERSION $(sha256sum <tools/checksums.sha256)"
-
 step python "$(sha256sum python/pyproject.toml)"
 
-if [ "${1:-}" = bench ]; then step bench "$(sha256sum bench/requirements.txt)"; fi
+case "${1:-}" in
+  servers)
+    [ -f "build/third_party/kafka/kafka_2.13-$KAFKA_VERSION.jar" ] || rm -f "$STAMPS/kafka"
+    step kafka "$KAFKA_VERSION $(sha256sum <tools/checksums.sha256)"
+    ;;
+  bench) step bench "$(sha256sum bench/requirements.txt)" ;;
+esac
