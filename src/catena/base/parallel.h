@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ParallelFor: the same work for each number below a count, on several threads.
+// ParallelFor: the same work for each number below a count, on several threads; ParallelRanges: for
+// ranges of them.
 //
 //   order    each thread takes the next number when it is done with one; the caller works, too
 //   errors   the error of the smallest number that failed; numbers not yet begun are then left out
@@ -14,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "catena/base/check.h"
 #include "catena/base/result.h"
 
 namespace catena {
@@ -44,6 +46,17 @@ Status ParallelFor(size_t count, int threads, const Work& work) {
   run();
   for (std::thread& other : others) other.join();
   return first_failure;
+}
+
+// work(size_t begin, size_t end), which cannot fail, for ranges that make up [0, count).
+template <typename Work>
+void ParallelRanges(size_t count, int threads, const Work& work) {
+  constexpr size_t kRange = 65536;
+  const Status done = ParallelFor((count + kRange - 1) / kRange, threads, [&](size_t i) {
+    work(i * kRange, std::min(count, (i + 1) * kRange));
+    return Status();
+  });
+  CATENA_CHECK(done.ok(), "work on ranges cannot fail");
 }
 
 }  // namespace catena

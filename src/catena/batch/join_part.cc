@@ -2,7 +2,9 @@
 #include "catena/batch/join_part.h"
 
 #include <algorithm>
+#include <mutex>
 
+#include "catena/base/parallel.h"
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/rows/answers.h"
@@ -43,30 +45,40 @@ Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
 }
 
 PartQueries ReadQueries(const conf::JoinPart& part, const LeftRows& left, bool by_day,
-                        KeyShare share) {
+                        KeyShare share, int threads) {
   PartQueries queries;
   const types::Batch& rows = left.source.rows;
   const bool snapshot = part.group_by->accuracy == conf::Accuracy::kSnapshot;
   queries.groups.assign(rows.rows(), 0);
   queries.times.assign(rows.rows(), 0);
   std::vector<Date> days(by_day ? rows.rows() : 0);
-  for (size_t row = 0; row < rows.rows(); ++row) {
-    if (left.query_times[row] == kNoTime) {
-      queries.groups[row] = kNoGroup;
-      continue;
+  ParallelRanges(rows.rows(), threads, [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      if (left.query_times[row] == kNoTime) {
+        queries.groups[row] = kNoGroup;
+        continue;
+      }
+      int64_t time = left.query_times[row];
+      if (snapshot) time = FloorMillis(time, kDay.count());
+      queries.times[row] = time;
+      if (by_day) days[row] = Date::Of(FromMillis(time)) - 1;
     }
-    int64_t time = left.query_times[row];
-    if (snapshot) time = FloorMillis(time, kDay.count());
-    queries.times[row] = time;
-    if (by_day) days[row] = Date::Of(FromMillis(time)) - 1;
-  }
+  });
   KeyReader(rows.schema(), conf::LeftKeys(part), share)
-      .Add(rows, days, &queries.keys, queries.groups);
-  for (size_t row = 0; row < rows.rows(); ++row) {
-    if (queries.groups[row] == kNoGroup) continue;
-    queries.earliest = std::min(queries.earliest, queries.times[row]);
-    queries.latest = std::max(queries.latest, queries.times[row]);
-  }
+      .AddAll(rows, days, threads, &queries.keys, queries.groups);
+  std::mutex mutex;
+  ParallelRanges(rows.rows(), threads, [&](size_t begin, size_t end) {
+    int64_t earliest = INT64_MAX;
+    int64_t latest = INT64_MIN;
+    for (size_t row = begin; row < end; ++row) {
+      if (queries.groups[row] == kNoGroup) continue;
+      earliest = std::min(earliest, queries.times[row]);
+      latest = std::max(latest, queries.times[row]);
+    }
+    const std::lock_guard lock(mutex);
+    queries.earliest = std::min(queries.earliest, earliest);
+    queries.latest = std::max(queries.latest, latest);
+  });
   return queries;
 }
 
@@ -87,7 +99,7 @@ table::PartitionRange RangeOf(const conf::GroupBy& group_by, const PartQueries& 
 
 // `through`: the last day of mutations.
 Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
-                 const aggregate::WindowedAggregator& windowed, const GroupByRows& events,
+                 const aggregate::WindowedAggregator& windowed, GroupByRows events,
                  const PartQueries& queries, Date through, ScatteredColumns* columns) {
   if (IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kTemporal &&
       queries.keys.size() > 0) {
@@ -96,39 +108,36 @@ Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
     return AnswerThroughMutations(context, group_by, windowed, {first, last}, events, queries.keys,
                                   {queries.groups, queries.times}, columns);
   }
-  const int threads = context.database->options().threads;
-  const Groups groups =
-      GroupRows(events.groups, queries.keys.size(), events.times, events.orders, threads);
   Asking asking;
-  asking.events = &events.rows;
+  asking.groups = queries.keys.size();
+  asking.events = std::move(events.rows);
   asking.event_times = events.times;
-  asking.event_groups = &groups;
+  asking.event_orders = events.orders;
+  asking.event_groups = events.groups;
   asking.query_times = queries.times;
   asking.query_groups = queries.groups;
-  Answer(windowed, asking, threads, columns);
+  Answer(windowed, std::move(asking), context.database->options().threads, columns);
   return Status();
 }
 
 // Of two rows of one key in one snapshot the first encountered counts.
 void PassThrough(const types::Schema& values, const GroupByRows& rows, const PartQueries& queries,
-                 ScatteredColumns* columns) {
-  std::vector<uint32_t> row_of_group(queries.keys.size(), kNoGroup);
+                 int threads, ScatteredColumns* columns) {
+  std::vector<uint32_t> row_of_group(queries.keys.size(), ScatteredColumns::kNowhere);
   for (auto row = static_cast<uint32_t>(rows.groups.size()); row-- > 0;) {
     row_of_group[rows.groups[row]] = row;
   }
-  std::vector<uint32_t> from;
-  std::vector<uint32_t> to;
-  for (uint32_t row = 0; row < queries.groups.size(); ++row) {
-    const uint32_t group = queries.groups[row];
-    if (group == kNoGroup || row_of_group[group] == kNoGroup) continue;
-    from.push_back(row_of_group[group]);
-    to.push_back(row);
-  }
-  std::vector<types::ColumnPtr> piece;
+  std::vector<uint32_t> from(queries.groups.size(), ScatteredColumns::kNowhere);
+  ParallelRanges(from.size(), threads, [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      if (queries.groups[row] != kNoGroup) from[row] = row_of_group[queries.groups[row]];
+    }
+  });
+  std::vector<types::ColumnPtr> source;
   for (const types::Field& field : values.fields) {
-    piece.push_back(std::make_shared<types::Column>(rows.rows.Find(field.name)->Take(from)));
+    source.push_back(rows.rows.shared(*rows.rows.schema().Find(field.name)));
   }
-  columns->Add(piece, std::move(to));
+  columns->Add(std::move(source), std::move(from));
 }
 
 // The keys of the left side in as many passes as memory asks for: each reads the right side anew
@@ -148,10 +157,11 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
     values = windowed->output_schema();
   }
   const bool by_day = IsEntity(group_by);
+  const int threads = context.database->options().threads;
   ScatteredColumns columns(values, left.source.rows.rows());
   KeyShare share;
   do {
-    PartQueries queries = ReadQueries(part, left, by_day, share);
+    PartQueries queries = ReadQueries(part, left, by_day, share, threads);
     GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day, share};
     if (queries.keys.size() > 0) read.range = RangeOf(group_by, queries, through);
     if (share.index == 0) {
@@ -161,16 +171,16 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
         continue;  // From the beginning, with fewer keys.
       }
     }
-    CATENA_TRY(const GroupByRows events, ReadGroupByRows(context, group_by, read, &queries.keys));
+    CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &queries.keys));
     if (windowed) {
       CATENA_RETURN_IF_ERROR(
-          Aggregate(context, group_by, *windowed, events, queries, through, &columns));
+          Aggregate(context, group_by, *windowed, std::move(events), queries, through, &columns));
     } else {
-      PassThrough(values, events, queries, &columns);
+      PassThrough(values, events, queries, threads, &columns);
     }
     ++share.index;
   } while (share.index < share.count);
-  const types::Batch taken = columns.Take(context.database->options().threads);
+  const types::Batch taken = columns.Take(threads);
   const std::string prefix = conf::ColumnPrefix(part);
   types::Batch named;
   for (size_t i = 0; i < taken.width(); ++i) {

@@ -33,24 +33,81 @@ std::vector<uint32_t> SortedIds(const KeyIndex& keys) {
   return ids;
 }
 
-Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& range,
-                const KeyIndex& keys, const GroupByRows& events, const Groups& groups) {
+// Where windows that end with the days of `range` begin.
+std::vector<int64_t> TailsOf(const conf::GroupBy& group_by, const table::PartitionRange& range) {
   const std::optional<Millis> window = plan::LongestWindow(group_by);
+  std::vector<int64_t> tails;
+  for (const Date day : range) {
+    if (!window) {
+      tails.push_back(INT64_MIN);
+    } else {
+      tails.push_back(ToMillis(group_by.exact_windows ? day.End() - *window
+                                                      : aggregate::WindowTail(day.End(), *window)));
+    }
+  }
+  return tails;
+}
+
+// How many of ascending times are not after one that is asked. Rows mostly come in order, so that
+// the last answer often is the next.
+class CountUpTo {
+ public:
+  explicit CountUpTo(std::vector<int64_t> times) : times_(std::move(times)) {}
+  size_t operator()(int64_t time) {
+    const bool same = (count_ == 0 || times_[count_ - 1] <= time) &&
+                      (count_ == times_.size() || time < times_[count_]);
+    if (!same) {
+      const auto at = std::upper_bound(times_.begin(), times_.end(), time);
+      count_ = static_cast<size_t>(at - times_.begin());
+    }
+    return count_;
+  }
+
+ private:
+  std::vector<int64_t> times_;
+  size_t count_ = 0;
+};
+
+// A bit a day for each group: has it an event inside the window?
+class DaysOfGroup {
+ public:
+  DaysOfGroup(size_t groups, size_t days) : words_((days + 63) / 64), bits_(groups * words_, 0) {}
+
+  void Mark(uint32_t group, size_t begin, size_t end) {
+    for (size_t word = begin / 64; word * 64 < end; ++word) {
+      const size_t from = std::max(begin, word * 64) - word * 64;
+      const size_t count = std::min(end, word * 64 + 64) - word * 64 - from;
+      bits_[group * words_ + word] |= ~uint64_t{0} >> (64 - count) << from;
+    }
+  }
+  bool Has(uint32_t group, size_t day) const {
+    return (bits_[group * words_ + day / 64] >> (day % 64) & 1) != 0;
+  }
+
+ private:
+  size_t words_;
+  std::vector<uint64_t> bits_;
+};
+
+Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& range,
+                const KeyIndex& keys, const GroupByRows& events) {
+  const auto day_count = static_cast<size_t>(range.size());
+  DaysOfGroup days(keys.size(), day_count);
+  std::vector<int64_t> heads;
+  for (const Date day : range) heads.push_back(ToMillis(day.End()));
+  CountUpTo over(std::move(heads));
+  CountUpTo begun(TailsOf(group_by, range));
+  for (size_t row = 0; row < events.groups.size(); ++row) {
+    // Of the windows that have begun those that are not over yet.
+    const size_t begin = over(events.times[row]);
+    const size_t end = begun(events.times[row]);
+    if (begin < end) days.Mark(events.groups[row], begin, end);
+  }
   const std::vector<uint32_t> ids = SortedIds(keys);
   Asked asked;
-  for (const Date day : range) {
-    const int64_t query = ToMillis(day.End());
-    int64_t tail = INT64_MIN;
-    if (window) {
-      tail = ToMillis(group_by.exact_windows ? day.End() - *window
-                                             : aggregate::WindowTail(day.End(), *window));
-    }
+  for (size_t i = 0; i < day_count; ++i) {
     for (const uint32_t id : ids) {
-      const auto first = groups.rows.begin() + groups.begin[id];
-      const auto last = groups.rows.begin() + groups.begin[id + 1];
-      const auto at = std::lower_bound(
-          first, last, tail, [&](uint32_t row, int64_t time) { return events.times[row] < time; });
-      if (at != last && events.times[*at] < query) asked.Add(id, day);
+      if (days.Has(id, i)) asked.Add(id, range.first + static_cast<int32_t>(i));
     }
   }
   return asked;
@@ -73,17 +130,37 @@ std::vector<Date> DaysOfGroups(const KeyIndex& keys) {
   return days;
 }
 
-types::Batch AnswerDays(const aggregate::WindowedAggregator& windowed, const GroupByRows& events,
-                        const Groups& groups, const Asked& asked, int threads) {
+types::Batch AnswerDays(const aggregate::WindowedAggregator& windowed, GroupByRows events,
+                        size_t groups, const Asked& asked, int threads) {
   Asking asking;
-  asking.events = &events.rows;
+  asking.groups = groups;
+  asking.events = std::move(events.rows);
   asking.event_times = events.times;
-  asking.event_groups = &groups;
+  asking.event_orders = events.orders;
+  asking.event_groups = events.groups;
   asking.query_times = asked.times;
   asking.query_groups = asked.groups;
   ScatteredColumns answers(windowed.output_schema(), asked.groups.size());
-  Answer(windowed, asking, threads, &answers);
+  Answer(windowed, std::move(asking), threads, &answers);
   return answers.Take(threads);
+}
+
+// Of rows of one key in one snapshot the first by order counts.
+types::Batch PassThrough(const GroupByRows& rows, size_t group_count, const Asked& asked,
+                         int threads) {
+  const Groups groups = GroupRows(rows.groups, group_count, rows.times, rows.orders, threads);
+  std::vector<uint32_t> first;
+  first.reserve(asked.groups.size());
+  for (const uint32_t group : asked.groups) first.push_back(groups.rows[groups.begin[group]]);
+  return rows.rows.Take(first);
+}
+
+// The key columns of each asked group.
+types::Batch KeysOf(const conf::GroupBy& group_by, const GroupByRows& events, size_t groups,
+                    const Asked& asked) {
+  std::vector<uint32_t> row_of_group(groups);
+  for (uint32_t row = 0; row < events.groups.size(); ++row) row_of_group[events.groups[row]] = row;
+  return events.rows.Select(group_by.key_columns).Take(row_of_group).Take(asked.groups);
 }
 
 // The features of the keys of one share.
@@ -92,25 +169,21 @@ Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::Grou
   const int threads = context.database->options().threads;
   KeyIndex keys;
   CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
-  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders, threads);
   const Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys))
-                                  : AskEvents(group_by, range, keys, events, groups);
-  std::vector<uint32_t> first_rows;
-  first_rows.reserve(asked.groups.size());
-  for (const uint32_t group : asked.groups) first_rows.push_back(groups.rows[groups.begin[group]]);
+                                  : AskEvents(group_by, range, keys, events);
   DailyFeatures features;
   features.days = asked.days;
   features.key_columns = group_by.key_columns.size();
   features.cut = std::move(events.cut);
   features.rows_read = events.rows_read;
   if (group_by.aggregations.empty()) {
-    features.rows = events.rows.Take(first_rows);
+    features.rows = PassThrough(events, keys.size(), asked, threads);
     return features;
   }
   CATENA_TRY(const auto windowed,
              aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
-  features.rows = events.rows.Select(group_by.key_columns).Take(first_rows);
-  const types::Batch answers = AnswerDays(windowed, events, groups, asked, threads);
+  features.rows = KeysOf(group_by, events, keys.size(), asked);
+  const types::Batch answers = AnswerDays(windowed, std::move(events), keys.size(), asked, threads);
   for (size_t i = 0; i < answers.width(); ++i) {
     features.rows.AddColumn(windowed.outputs()[i].name, answers.shared(i));
   }

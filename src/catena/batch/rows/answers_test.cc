@@ -12,7 +12,7 @@ namespace catena::batch {
 namespace {
 
 TEST(AnswersTest, ChunksOnAnyThreadsAnswerAsOneSweep) {
-  testing::ForSeeds(3, [&](Random& random) {
+  testing::ForSeeds(6, [&](Random& random) {
     testing::GeneratorOptions options;
     options.rows = 20000;
     options.keys = 1 + static_cast<uint32_t>(random.Below(400));
@@ -44,13 +44,19 @@ TEST(AnswersTest, ChunksOnAnyThreadsAnswerAsOneSweep) {
     const auto expected = aggregate::AnswerQueries(windowed, input);
 
     Asking asking;
-    asking.events = &events.batch;
+    asking.groups = options.keys;
+    asking.events = events.batch;
     asking.event_times = events.times;
-    asking.event_groups = &event_groups;
+    if (random.OneIn(3)) {
+      asking.grouped_events = &event_groups;
+    } else {
+      asking.event_orders = events.orders;
+      asking.event_groups = events.keys;
+    }
     asking.query_times = query_times;
     asking.query_groups = query_keys;
     ScatteredColumns answers(windowed.output_schema(), query_keys.size());
-    Answer(windowed, asking, 1 + static_cast<int>(random.Below(4)), &answers);
+    Answer(windowed, std::move(asking), 1 + static_cast<int>(random.Below(4)), &answers);
     const types::Batch batch = answers.Take(2);
     for (size_t i = 0; i < batch.width(); ++i) {
       ASSERT_EQ(batch.column(i).null_count(), expected[i]->null_count());

@@ -137,6 +137,21 @@ uint32_t KeyIndex::Find(IntegerKey key) const {
   return Find(BytesOf(key));
 }
 
+std::vector<uint32_t> KeyIndex::AddAll(const KeyIndex& other) {
+  std::vector<const IntegerSlot*> integers(other.size(), nullptr);
+  for (const IntegerSlot& slot : other.integers_) {
+    if (slot.id != kNoGroup) integers[slot.id] = &slot;
+  }
+  std::vector<uint32_t> ids;
+  ids.reserve(other.size());
+  for (uint32_t id = 0; id < other.size(); ++id) {
+    const IntegerSlot* integer = integers[id];
+    ids.push_back(integer == nullptr ? Add(other.Key(id))
+                                     : Add(IntegerKey{integer->key, integer->day}));
+  }
+  return ids;
+}
+
 void KeyIndex::Grow() {
   slots_.assign(slots_.size() * 2, Slot{});
   for (uint32_t id = 0; id < size(); ++id) {

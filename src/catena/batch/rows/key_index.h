@@ -41,6 +41,8 @@ class KeyIndex {
   // The same without making bytes of keys that are known.
   uint32_t Add(IntegerKey key);
   uint32_t Find(IntegerKey key) const;
+  // All keys of the other, in order of their ids; gives what each has become.
+  std::vector<uint32_t> AddAll(const KeyIndex& other);
   // Brings into the cache what Add and Find of the key will look at.
   void Prefetch(IntegerKey key) const { __builtin_prefetch(&integers_[HomeOf(key)]); }
 

@@ -97,6 +97,44 @@ TEST(KeyReaderTest, ReadsKeysAsTheirBytes) {
   }
 }
 
+TEST(KeyReaderTest, ThreadsNumberKeysAlike) {
+  constexpr uint64_t kSeed = 20'000'000;
+  for (uint64_t seed = kSeed; seed < kSeed + 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    types::BatchBuilder builder({{{"a", types::Kind::kLong}, {"b", types::Kind::kString}}});
+    std::vector<Date> days;
+    std::vector<uint32_t> ids;
+    for (int row = 0; row < 60000; ++row) {
+      if (random.OneIn(50)) {
+        builder.column(0)->AppendNull();
+      } else {
+        builder.column(0)->Append<int64_t>(random.Between(-2000, 2000));
+      }
+      builder.column(1)->AppendText(random.OneIn(2) ? "x" : "y");
+      days.push_back(Date{static_cast<int32_t>(random.Below(3))});
+      ids.push_back(random.OneIn(10) ? kNoGroup : 0);
+    }
+    const types::Batch rows = builder.Build();
+    if (random.OneIn(2)) days.clear();
+    const KeyReader reader(rows.schema(), random.OneIn(3) ? std::vector<std::string>{"a", "b"}
+                                                          : std::vector<std::string>{"a"});
+    KeyIndex one;
+    one.Add(IntegerKey{7});
+    KeyIndex many = one;
+    std::vector<uint32_t> of_one = ids;
+    std::vector<uint32_t> of_many = ids;
+    reader.Add(rows, days, &one, of_one);
+    reader.AddAll(rows, days, 3, &many, of_many);
+    EXPECT_EQ(of_many, of_one);
+    ASSERT_EQ(many.size(), one.size());
+    for (uint32_t id = 0; id < one.size(); ++id) EXPECT_EQ(many.Key(id), one.Key(id));
+    std::vector<uint32_t> found = ids;
+    reader.Find(rows, days, many, found);
+    EXPECT_EQ(found, of_one);
+  }
+}
+
 TEST(KeyReaderTest, SharesPartTheKeys) {
   types::BatchBuilder builder({{{"a", types::Kind::kLong}}});
   for (int64_t key = 0; key < 1000; ++key) builder.column(0)->Append<int64_t>(key);

@@ -39,12 +39,16 @@ class KeyReader {
             KeyShare share = {});
   void Add(const types::Batch& rows, std::span<const Date> days, KeyIndex* keys,
            std::span<uint32_t> ids) const;
+  // The same on several threads: each numbers the keys of rows of its own, which are renumbered.
+  void AddAll(const types::Batch& rows, std::span<const Date> days, int threads, KeyIndex* keys,
+              std::span<uint32_t> ids) const;
   void Find(const types::Batch& rows, std::span<const Date> days, const KeyIndex& keys,
             std::span<uint32_t> ids) const;
 
  private:
+  // ids[i] and days[i] are of row first + i.
   template <typename Index>
-  void Read(const types::Batch& rows, std::span<const Date> days, Index* keys,
+  void Read(const types::Batch& rows, size_t first, std::span<const Date> days, Index* keys,
             std::span<uint32_t> ids) const;
 
   std::vector<size_t> columns_;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ScatteredColumns: columns whose rows come in pieces, in any order of rows, and are put in order
-// once, at the end.
+// ScatteredColumns: columns whose rows come in several goes, each some of the rows in an order of
+// its own, and are put in order once, at the end.
 //
-//     pieces     a b | c d e | f
-//     rows       2 0   5 1 4   7        row i of a piece is row rows[i] of the result
-//
-//   null     rows of no piece
+//   null     rows of no go
 //   threads  one at a time; Take uses several
 
 #pragma once
@@ -13,26 +10,34 @@
 #include <cstdint>
 #include <vector>
 
-#include "catena/types/batch.h"
+#include "catena/batch/rows/row_parts.h"
 
 namespace catena::batch {
 
 class ScatteredColumns {
  public:
+  static constexpr uint32_t kNowhere = UINT32_MAX;
+
   ScatteredColumns(types::Schema schema, size_t rows);
 
-  // One column a field of the schema; no row twice in all pieces.
-  void Add(const std::vector<types::ColumnPtr>& piece, std::vector<uint32_t> rows);
-  // Column by column, freeing the pieces. Nothing is left.
+  // pieces[part]: a column a field, of the rows of the part. No row twice in all that is added.
+  void Add(RowParts parts, std::vector<std::vector<types::ColumnPtr>> pieces);
+  // Row `row` is row from[row] of `source`, a column a field; kNowhere: none of it.
+  void Add(std::vector<types::ColumnPtr> source, std::vector<uint32_t> from);
+  // Column by column, freeing what was added. Nothing is left.
   types::Batch Take(int threads);
 
  private:
-  types::ColumnPtr Scatter(size_t field, std::vector<types::ColumnPtr> pieces) const;
+  struct Go {
+    RowParts parts;
+    std::vector<uint32_t> from;                          // Empty: it came in parts.
+    std::vector<std::vector<types::ColumnPtr>> columns;  // By field; by part, or the one source.
+  };
+  types::ColumnPtr Scatter(size_t field);
 
   types::Schema schema_;
   size_t rows_;
-  std::vector<std::vector<types::ColumnPtr>> pieces_;  // By column.
-  std::vector<std::vector<uint32_t>> places_;          // By piece.
+  std::vector<Go> goes_;
 };
 
 }  // namespace catena::batch

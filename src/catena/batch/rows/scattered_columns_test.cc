@@ -36,23 +36,50 @@ TEST(ScatteredColumnsTest, PutEveryRowInItsPlace) {
     const size_t rows = random.Below(60);
     ScatteredColumns scattered(schema, rows);
     std::vector<std::vector<Value>> expected(schema.size(), std::vector<Value>(rows));
-    std::vector<uint32_t> places(rows);
-    std::iota(places.begin(), places.end(), 0);
-    for (size_t i = rows; i > 1; --i) std::swap(places[i - 1], places[random.Below(i)]);
-    while (!places.empty() && !random.OneIn(6)) {  // Some rows are in no piece.
-      const auto cut = places.end() - static_cast<int64_t>(random.Below(places.size() + 1));
-      const std::vector<uint32_t> mine(cut, places.end());
-      places.erase(cut, places.end());
-      std::vector<types::ColumnPtr> piece;
-      for (size_t i = 0; i < schema.size(); ++i) {
-        auto column = std::make_shared<Column>(schema.fields[i].type);
-        for (const uint32_t row : mine) {
-          expected[i][row] = RandomValue(random, column->type());
-          ASSERT_TRUE(column->AppendValue(expected[i][row]).ok());
-        }
-        piece.push_back(std::move(column));
+    std::vector<uint32_t> left(rows);  // Rows that no go has had.
+    std::iota(left.begin(), left.end(), 0);
+    const auto column_of = [&](size_t field, const std::vector<uint32_t>& places) {
+      auto column = std::make_shared<Column>(schema.fields[field].type);
+      for (const uint32_t row : places) {
+        expected[field][row] = RandomValue(random, column->type());
+        EXPECT_TRUE(column->AppendValue(expected[field][row]).ok());
       }
-      scattered.Add(piece, mine);
+      return column;
+    };
+    const bool sources = random.OneIn(2);
+    while (!left.empty() && !random.OneIn(6)) {  // Some rows are in no go.
+      std::vector<uint32_t> mine;
+      std::erase_if(left, [&](uint32_t row) {
+        if (random.OneIn(2)) mine.push_back(row);
+        return !mine.empty() && mine.back() == row;
+      });
+      if (sources && random.OneIn(2)) {
+        // Some rows of the source are asked for twice.
+        std::vector<uint32_t> from(rows, ScatteredColumns::kNowhere);
+        for (size_t i = 0; i < mine.size(); ++i) from[mine[i]] = static_cast<uint32_t>(i);
+        std::vector<types::ColumnPtr> source;
+        for (size_t i = 0; i < schema.size(); ++i) source.push_back(column_of(i, mine));
+        if (mine.size() > 1) {
+          from[mine[0]] = from[mine[1]];
+          for (auto& column : expected) column[mine[0]] = column[mine[1]];
+        }
+        scattered.Add(std::move(source), std::move(from));
+        continue;
+      }
+      const size_t parts = 1 + random.Below(4);
+      std::vector<uint16_t> part_of_row(rows, RowParts::kNone);
+      std::vector<std::vector<uint32_t>> places(parts);
+      for (const uint32_t row : mine) {
+        part_of_row[row] = static_cast<uint16_t>(random.Below(parts));
+        places[part_of_row[row]].push_back(row);
+      }
+      std::vector<std::vector<types::ColumnPtr>> pieces(parts);
+      for (size_t part = 0; part < parts; ++part) {
+        for (size_t i = 0; i < schema.size(); ++i) {
+          pieces[part].push_back(column_of(i, places[part]));
+        }
+      }
+      scattered.Add(RowParts(std::move(part_of_row), parts), std::move(pieces));
     }
     const types::Batch taken = scattered.Take(1 + static_cast<int>(random.Below(3)));
     ASSERT_EQ(taken.rows(), rows);

@@ -267,12 +267,13 @@ Status AnswerThroughMutations(const BatchContext& context, const conf::GroupBy& 
   MatchReversals(&mutations, &lives);
   CATENA_TRY(const Stretches stretches, MakeStretches(lives, mutations, keys, queries));
   Asking asking;
-  asking.events = &lives.rows;
+  asking.groups = stretches.lives.begin.size() - 1;
+  asking.events = std::move(lives.rows);
   asking.event_times = lives.times;
-  asking.event_groups = &stretches.lives;
+  asking.grouped_events = &stretches.lives;
   asking.query_times = queries.times;
   asking.query_groups = stretches.of_query;
-  Answer(windowed, asking, threads, answers);
+  Answer(windowed, std::move(asking), threads, answers);
   return Status();
 }
 
