@@ -10,6 +10,7 @@
 //           last digits
 
 #include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/operations/counted_sum.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
 #include "catena/aggregate/operations/plain_sum_fold.h"
 #include "catena/aggregate/stored_value.h"
@@ -17,36 +18,14 @@
 namespace catena::aggregate {
 namespace {
 
-struct IntegerAverage {
-  using Input = int64_t;
+struct IntegerAverage : CountedSum<int64_t, __int128> {  // 2^63 inputs of 2^63 fit.
   using Output = double;
-  struct IR {
-    __int128 sum = 0;  // 2^63 inputs of 2^63 fit.
-    int64_t count = 0;
-  };
 
-  void Update(IR& ir, Input input) const noexcept {
-    ir.sum += input;
-    ++ir.count;
-  }
   template <typename T>
   void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
     ir.sum += WideSum(inputs);
     ir.count += static_cast<int64_t>(inputs.size());
   }
-  void Merge(IR& into, const IR& from) const noexcept {
-    into.sum += from.sum;
-    into.count += from.count;
-  }
-  void Remove(IR& ir, Input input) const noexcept {
-    ir.sum -= input;
-    --ir.count;
-  }
-  void Remove(IR& from, const IR& part) const noexcept {
-    from.sum -= part.sum;
-    from.count -= part.count;
-  }
-  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
   std::optional<Output> Finalize(const IR& ir) const noexcept {
     if (ir.count == 0) return std::nullopt;
     return static_cast<double>(ir.sum) / static_cast<double>(ir.count);

@@ -15,32 +15,19 @@
 
 #include "catena/aggregate/dense_fold.h"
 #include "catena/aggregate/operation.h"
+#include "catena/aggregate/operations/counted_sum.h"
 #include "catena/aggregate/stored_value.h"
 
 namespace catena::aggregate {
 
-struct PlainSumFold {
-  using Input = double;
+struct PlainSumFold : CountedSum<double, double> {
   using Output = double;
-  struct IR {
-    double sum = 0;
-    int64_t count = 0;
-  };
 
-  void Update(IR& ir, Input input) const noexcept {
-    ir.sum += input;
-    ++ir.count;
-  }
   template <typename T>
   void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
     ir.sum += PlainSum(inputs);
     ir.count += static_cast<int64_t>(inputs.size());
   }
-  void Merge(IR& into, const IR& from) const noexcept {
-    into.sum += from.sum;
-    into.count += from.count;
-  }
-  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
   void Encode(const IR& ir, std::string* out) const {
     AppendVarint(out, static_cast<uint64_t>(ir.count));
     EncodeValue(ir.sum, out);

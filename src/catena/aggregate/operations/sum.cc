@@ -10,6 +10,7 @@
 //   source  Chronon Sum (SimpleAggregators.scala), semantics.md on overflow
 
 #include "catena/aggregate/operation_kernel.h"
+#include "catena/aggregate/operations/counted_sum.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
 #include "catena/aggregate/operations/plain_sum_fold.h"
 #include "catena/aggregate/stored_value.h"
@@ -17,36 +18,14 @@
 namespace catena::aggregate {
 namespace {
 
-struct IntegerSum {
-  using Input = int64_t;
+struct IntegerSum : CountedSum<int64_t, uint64_t> {
   using Output = int64_t;
-  struct IR {
-    uint64_t sum = 0;  // Two's complement.
-    int64_t count = 0;
-  };
 
-  void Update(IR& ir, Input input) const noexcept {
-    ir.sum += static_cast<uint64_t>(input);
-    ++ir.count;
-  }
   template <typename T>
   void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {
     ir.sum += WrappedSum(inputs);
     ir.count += static_cast<int64_t>(inputs.size());
   }
-  void Merge(IR& into, const IR& from) const noexcept {
-    into.sum += from.sum;
-    into.count += from.count;
-  }
-  void Remove(IR& ir, Input input) const noexcept {
-    ir.sum -= static_cast<uint64_t>(input);
-    --ir.count;
-  }
-  void Remove(IR& from, const IR& part) const noexcept {
-    from.sum -= part.sum;
-    from.count -= part.count;
-  }
-  bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
   std::optional<Output> Finalize(const IR& ir) const noexcept {
     if (ir.count == 0) return std::nullopt;
     return static_cast<int64_t>(ir.sum);
