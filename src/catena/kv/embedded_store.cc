@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "catena/base/log.h"
+#include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/remote_store.h"
 #include "catena/kv/rocksdb_store.h"
 #include "catena/kv/store_server.h"
@@ -42,7 +43,8 @@ SharedSession MakeSession(Way way, std::unique_ptr<KVStore> store) {
 
 Result<SharedSession> Own(const RocksDBPlace& place) {
   CATENA_TRY(std::unique_ptr<KVStore> store, OpenRocksDBOwner(place));
-  SharedSession session = MakeSession(Way::kOwner, std::move(store));
+  SharedSession session =
+      MakeSession(Way::kOwner, std::make_unique<FrontedStore>(std::move(store)));
   CATENA_TRY(session->server, StoreServer::Start(place.path, session->store.get()));
   return session;
 }
@@ -149,6 +151,11 @@ class EmbeddedStore : public KVStore {
   Status Resume() override {
     return Run([](KVStore* store) { return store->Resume(); });
   }
+  KVStore* AnswerThrough(Front* front) override {
+    const SharedSession session = Current();
+    return session->way == Way::kOwner ? session->store->AnswerThrough(front) : nullptr;
+  }
+  void StopAnswering(Front* front) override { Current()->store->StopAnswering(front); }
 
  private:
   // Calls, and once more on a new session when the owner that we went through is gone.

@@ -63,6 +63,21 @@ struct WriteBatch {
   std::vector<Mark> marks;
 };
 
+// What the writer of a store has in memory, ahead of it.
+class Front {
+ public:
+  virtual ~Front() = default;
+  // As the store will answer once all of it has arrived.
+  virtual std::vector<Result<std::vector<TimedValue>>> MultiGet(
+      std::span<const GetRequest> requests) = 0;
+  virtual Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                                     std::string_view name) = 0;
+  virtual Result<std::vector<Mark>> ListMarks(std::string_view dataset,
+                                              std::string_view prefix) = 0;
+  // Returns when all that is held now has arrived.
+  virtual Status Commit() = 0;
+};
+
 class KVStore {
  public:
   virtual ~KVStore() = default;
@@ -110,6 +125,12 @@ class KVStore {
   // the answer to a write can be lost on its way, writes are refused (kUnavailable) from then on
   // until this: what they were derived from may no longer be what the store holds.
   virtual Status Resume() { return Status(); }
+
+  // Whoever reads this store, in any process, is answered by `front` from now on, which itself
+  // reads and writes the store that is returned; until StopAnswering of the same front. Null where
+  // readers cannot be made to: nothing may then be held back from them.
+  virtual KVStore* AnswerThrough(Front* /*front*/) { return nullptr; }
+  virtual void StopAnswering(Front* /*front*/) {}
 };
 
 enum class OpenMode : uint8_t {

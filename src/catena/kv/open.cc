@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of schemes: which implementation of KVStore a URL asks for.
 
+#include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/embedded_store.h"
 #include "catena/kv/kv_store.h"
 #include "catena/kv/memory_store.h"
@@ -16,7 +17,8 @@ struct Scheme {
 
 Result<std::unique_ptr<KVStore>> OpenMemory(const std::string& rest, OpenMode /*mode*/) {
   if (!rest.empty()) return InvalidConf("memory takes nothing after the colon: `" + rest + "`");
-  return std::unique_ptr<KVStore>(std::make_unique<MemoryKVStore>());
+  return std::unique_ptr<KVStore>(
+      std::make_unique<FrontedStore>(std::make_unique<MemoryKVStore>()));
 }
 
 Result<std::unique_ptr<KVStore>> OpenRocksDB(const std::string& rest, OpenMode mode) {

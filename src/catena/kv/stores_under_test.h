@@ -2,8 +2,8 @@
 // The kinds of KVStore that conformance and property tests run against; for tests and benchmarks.
 //
 // Each StoreUnderTest is empty at first and leaves nothing behind. kRemote goes to the same
-// process's owner through its socket, kCached keeps little of a RocksDB in memory, kRedis goes to
-// the real server of the tests, under a prefix of its own.
+// process's owner through its socket, kCached keeps little of a RocksDB in memory, kHeldBack holds
+// writes back too, kRedis goes to the real server of the tests, under a prefix of its own.
 
 #pragma once
 
@@ -16,6 +16,7 @@
 #include "catena/base/server_under_test.h"
 #include "catena/kv/cache/cached_store.h"
 #include "catena/kv/kv_store.h"
+#include "catena/kv/rocksdb_store.h"
 
 namespace catena::kv {
 
@@ -36,13 +37,13 @@ struct ScratchFolder {
   std::string path;
 };
 
-enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis, kCached };
+enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis, kCached, kHeldBack };
 inline constexpr StoreKind kStoreKinds[] = {StoreKind::kMemory, StoreKind::kRocksDB,
                                             StoreKind::kRemote, StoreKind::kRedis,
-                                            StoreKind::kCached};
+                                            StoreKind::kCached, StoreKind::kHeldBack};
 
 inline std::string StoreKindName(StoreKind kind) {
-  constexpr const char* kNames[] = {"Memory", "RocksDB", "Remote", "Redis", "Cached"};
+  constexpr const char* kNames[] = {"Memory", "RocksDB", "Remote", "Redis", "Cached", "HeldBack"};
   return kNames[static_cast<size_t>(kind)];
 }
 
@@ -59,8 +60,9 @@ struct StoreUnderTest {
   explicit StoreUnderTest(StoreKind kind) {
     const std::string rocksdb = "rocksdb:" + folder.path + "/state";
     if (kind == StoreKind::kRemote) owner = OpenKVStore(rocksdb, OpenMode::kOwn).value();
-    if (kind == StoreKind::kCached) {
-      owner = OpenKVStore(rocksdb, OpenMode::kOwn).value();
+    if (kind == StoreKind::kCached || kind == StoreKind::kHeldBack) {
+      owner = kind == StoreKind::kHeldBack ? OpenKVStore(rocksdb, OpenMode::kOwn).value()
+                                           : OpenRocksDBOwner({folder.path + "/state"}).value();
       store = std::make_unique<CachedStore>(owner.get(), kCachedBytes);
       return;
     }

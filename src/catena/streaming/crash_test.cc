@@ -11,6 +11,7 @@
 
 #include "catena/base/random.h"
 #include "catena/fetch/fetcher.h"
+#include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/child_process.h"
 #include "catena/streaming/job.h"
 #include "catena/streaming/wrapped_store.h"
@@ -30,9 +31,13 @@ constexpr std::chrono::milliseconds kBetweenWrites{2};
 constexpr char kConf[] = R"json({
   "metaData": {"name": "spend.v1"}, "keyColumns": ["user"],
   "aggregations": [{"inputColumn": "amount", "operation": 6},
-                   {"inputColumn": "amount", "operation": 7}],
+                   {"inputColumn": "amount", "operation": 7},
+                   {"inputColumn": "note", "operation": 3}],
   "sources": [{"events": {"table": "t.tx", "topic": "tx", "query": {"timeColumn": "ts"}}}],
-  "catena": {"schemas": {"t.tx": [["user", "LONG"], ["amount", "LONG"], ["ts", "LONG"]]}}})json";
+  "catena": {"schemas": {"t.tx": [["user", "LONG"], ["amount", "LONG"], ["note", "STRING"],
+                                 ["ts", "LONG"]]}}})json";
+// So long that a megabyte of state is written many times.
+const std::string kNote(300, 'n');
 
 struct ScratchFolder {
   ScratchFolder() { std::filesystem::create_directory(path); }
@@ -78,6 +83,7 @@ Status Stream(const std::string& folder, kv::KVStore* store, const std::stop_sou
   StreamJobOptions options;
   options.topics_default = TopicsURL(folder);
   options.stream.gate = GateKind::kWatermark;
+  options.stream.state_cache_mb = 1;
   options.stream.raw_retention = options.stream.as_of_retention = std::chrono::days{4000};
   const auto no_table = [](const std::string& table) {
     return Result<types::Schema>(NotFound("no table: " + table));
@@ -98,7 +104,9 @@ Status Stream(const std::string& folder, kv::KVStore* store, const std::stop_sou
 int StreamForEver(const std::string& argument) {
   const auto writing = static_cast<Writing>(argument[0] - '0');
   const std::string folder = argument.substr(2);
-  ToldStore store(kv::OpenKVStore(StoreURL(folder), kv::OpenMode::kOwn).value(), writing);
+  // What is held back goes through the one that tells.
+  kv::FrontedStore store(std::make_unique<ToldStore>(
+      kv::OpenKVStore(StoreURL(folder), kv::OpenMode::kOwn).value(), writing));
   const Status ended = Stream(folder, &store, std::stop_source(), /*until_caught_up=*/false);
   return ended.ok() ? 0 : 1;
 }
@@ -124,8 +132,9 @@ void Produce(const std::string& folder, Random* random, std::vector<int64_t>* su
     (*sums)[static_cast<size_t>(user)] += amount;
     ++(*counts)[static_cast<size_t>(user)];
     records.push_back({std::to_string(i),
-                       "{\"user\":" + std::to_string(user) + ",\"amount\":" +
-                           std::to_string(amount) + ",\"ts\":" + std::to_string(kStart + i) + "}",
+                       "{\"user\":" + std::to_string(user) +
+                           ",\"amount\":" + std::to_string(amount) + ",\"note\":\"" + kNote +
+                           "\",\"ts\":" + std::to_string(kStart + i) + "}",
                        FromMillis(kStart + i)});
   }
   ASSERT_TRUE(writer->Append(records).ok());
@@ -169,7 +178,7 @@ bool CountsOnceAfterKills(Writing writing) {
     const auto answer = fetcher.FetchGroupBy("spend.v1", keys.Build(), {&after, 1});
     EXPECT_TRUE(answer.ok()) << answer.error().message;
     const std::vector<types::Value> expected = {counts[static_cast<size_t>(user)],
-                                                sums[static_cast<size_t>(user)]};
+                                                sums[static_cast<size_t>(user)], kNote};
     is_once = is_once && answer->features.Row(0) == expected;
   }
   return is_once;

@@ -94,6 +94,12 @@ Status GroupByFold::SetRetention(const fetch::Retention& retention) {
     before = retention_;
     retention_ = retention;
   }
+  if (before.raw_floor == retention.raw_floor && before.as_of_floor == retention.as_of_floor) {
+    return Status();
+  }
+  // What may now be forgotten is not asked for again, not even after a crash: the mark is stored,
+  // and with it the progress that moved it.
+  CATENA_RETURN_IF_ERROR(store_->Sync());
   // One mark behind: a reader that saw the mark before may still be reading down to it.
   if (before.raw_floor != INT64_MIN) {
     CATENA_RETURN_IF_ERROR(

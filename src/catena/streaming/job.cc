@@ -85,6 +85,7 @@ Status StreamJob::State::Bind() {
     const auto at = conf_schemas.find(table);
     return at != conf_schemas.end() ? at->second : table_schemas(table);
   };
+  if (bound != nullptr) bound->store->Close();
   if (!options.stream.debug) CATENA_RETURN_IF_ERROR(store->Resume());
   auto fresh = std::make_shared<BoundJob>();
   CATENA_RETURN_IF_ERROR(BindJob(plan, options, lookup, store, database, clock, fresh.get()));
@@ -223,7 +224,8 @@ Status StreamJob::State::Maintain() {
     }
     if (!options.stream.debug) CATENA_RETURN_IF_ERROR(MoveRetention(group_by));
   }
-  return options.stream.debug ? Status() : store->Apply(batch);
+  // With the state that it tells of.
+  return options.stream.debug ? Status() : bound->store->Apply(batch, /*durable=*/false);
 }
 
 Status StreamJob::State::Sync() {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <numeric>
 #include <tuple>
 
 #include "catena/base/hash.h"
@@ -10,189 +11,338 @@
 namespace catena::kv {
 namespace {
 
-constexpr size_t kValuesMax = 512;  // Of one key.
-constexpr size_t kEntryBytesMax = 64 << 10;
-constexpr size_t kOverhead = 128;  // Of an entry, about.
-
-size_t BytesOf(const TimedValue& value) { return sizeof(TimedValue) + value.value.size(); }
-
-bool IsBefore(const TimedValue& value, Timestamp time) { return value.time < time; }
+constexpr size_t kOverhead = 160;  // Of an entry, about.
+constexpr size_t kUntrimmedMax = 16;
+// What is held is committed from this share of the memory on, and waited for from half of it on.
+constexpr size_t kCommitShare = 8;
+constexpr size_t kHoldShare = 2;
+constexpr size_t kEntriesCopiedAtOnce = 256;
+constexpr size_t kBucketsSweptAtOnce = 4096;
 
 }  // namespace
 
-size_t CachedStore::PlaceHash::operator()(const PlaceView& place) const {
-  return HashBytes(place.second) ^ (place.first * 0x9e3779b97f4a7c15ULL);
+CachedStore::CachedStore(KVStore* store, size_t bytes_max)
+    : store_(store), fronted_(store), bytes_max_(bytes_max) {
+  KVStore* behind = store->AnswerThrough(&for_others_);
+  if (behind == nullptr) return;
+  store_ = behind;
+  holds_back_ = true;
+  committer_ = std::jthread([this](const std::stop_token& stop) { CommitWhenMany(stop); });
 }
 
-CachedStore::Entry::Entry(Timestamp since, std::vector<TimedValue> all)
-    : from(since), values(std::move(all)), bytes(kOverhead) {
-  for (const TimedValue& value : values) bytes += BytesOf(value);
-}
+CachedStore::~CachedStore() { Close(); }
 
-void CachedStore::Entry::Put(const TimedValue& value) {
-  const auto at = std::lower_bound(
-      values.begin(), values.end(), value, [](const TimedValue& a, const TimedValue& b) {
-        return std::tie(a.time, a.sequence) < std::tie(b.time, b.sequence);
-      });
-  if (at != values.end() && at->time == value.time && at->sequence == value.sequence) {
-    bytes += value.value.size() - at->value.size();
-    at->value = value.value;
-  } else {
-    bytes += BytesOf(value);
-    values.insert(at, value);
+void CachedStore::Close() {
+  fronted_->StopAnswering(&for_others_);
+  if (committer_.joinable()) {
+    committer_.request_stop();
+    committer_.join();
   }
+  const std::lock_guard committing(commit_mutex_);
+  const std::unique_lock lock(mutex_);
+  holds_back_ = false;
+  Forget();
 }
 
-std::vector<TimedValue> CachedStore::Entry::Answer(const GetRequest& request) const {
-  auto begin = std::lower_bound(values.begin(), values.end(), request.after, IsBefore);
-  const auto end = std::lower_bound(begin, values.end(), request.before, IsBefore);
-  const auto limit = static_cast<ptrdiff_t>(request.limit);
-  if (limit != 0 && end - begin > limit) begin = end - limit;
-  return {begin, end};
+size_t CachedStore::KeyHash::operator()(std::string_view key) const { return HashBytes(key); }
+
+CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
+  const std::unique_lock lock(mutex_);
+  const auto at = numbers_.find(dataset);
+  if (at != numbers_.end()) return at->second;
+  const auto number = static_cast<DatasetNumber>(names_.size());
+  names_.emplace_back(dataset);
+  copied_.emplace_back();
+  numbers_.emplace(dataset, number);
+  return number;
 }
 
-std::optional<uint32_t> CachedStore::IdOf(std::string_view dataset) const {
-  const auto at = ids_.find(dataset);
-  return at == ids_.end() ? std::nullopt : std::optional<uint32_t>(at->second);
+CachedStore::Slot* CachedStore::AddSlot(Entry* entry, DatasetNumber dataset) const {
+  for (Slot& slot : entry->slots) {
+    if (slot.dataset == dataset) return &slot;
+  }
+  entry->slots.push_back(Slot{dataset, Timestamp::max(), {}});
+  return &entry->slots.back();
 }
 
-const CachedStore::Entry* CachedStore::Find(const GetRequest& request) const {
-  const auto id = IdOf(request.dataset);
-  if (!id) return nullptr;
-  const auto at = entries_.find(PlaceView(*id, request.key));
-  if (at == entries_.end() || at->second.from > request.after) return nullptr;
-  at->second.used.store(true, std::memory_order_relaxed);
-  return &at->second;
+void CachedStore::Begin(Entries::value_type* entry) {
+  entry->second.key = &entry->first;
+  Grow(&entry->second, 0, kOverhead + entry->first.size());
 }
 
-bool CachedStore::AnswerAll(std::span<const GetRequest> requests,
-                            std::vector<Result<std::vector<TimedValue>>>* answers) const {
-  answers->clear();
-  answers->reserve(requests.size());
-  for (const GetRequest& request : requests) {
-    if (request.after >= request.before) {
-      answers->emplace_back(std::vector<TimedValue>());
-      continue;
+void CachedStore::Grow(Entry* entry, size_t from, size_t to) {
+  entry->bytes += to - from;
+  bytes_ += to - from;
+}
+
+// What is behind and no longer whole here, or too much, need not be here.
+void CachedStore::Trim(Entry* entry, Slot* slot) {
+  if (slot->values.size() > kValuesMax) slot->from = Timestamp::max();
+  const bool is_of_use = slot->from != Timestamp::max() || slot->values.size() < kUntrimmedMax;
+  if (is_of_use || slot->trimmed == stored_) return;
+  slot->trimmed = stored_;
+  std::erase_if(slot->values, [&](const Value& value) {
+    if (!IsStored(value.epoch)) return false;
+    Grow(entry, BytesOf(value), 0);
+    return true;
+  });
+}
+
+void CachedStore::TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch) {
+  auto at = slot->values.end();
+  if (at != slot->values.begin() && !IsEarlier(*std::prev(at), value)) {
+    at = std::lower_bound(slot->values.begin(), at, value, IsEarlier);
+  }
+  const size_t bytes = BytesOf(value);
+  if (at == slot->values.end() || !IsSameInstant(*at, value)) {
+    slot->values.insert(at, Value{std::move(value), epoch});
+    Grow(entry, 0, bytes);
+    held_bytes_ += epoch != 0 ? bytes : 0;
+    return;
+  }
+  Grow(entry, BytesOf(*at), bytes);
+  held_bytes_ += epoch != 0 && at->epoch != epoch ? bytes : 0;
+  at->value = std::move(value.value);
+  at->epoch = epoch;
+}
+
+void CachedStore::Take(std::vector<HeldPut> puts, Epoch epoch) {
+  Entry* entry = nullptr;
+  for (HeldPut& put : puts) {
+    if (entry == nullptr || *entry->key != put.key) {
+      auto at = entries_.find(put.key);
+      if (at == entries_.end()) {
+        if (epoch == 0) {  // Nothing is known of it.
+          entry = nullptr;
+          continue;
+        }
+        at = entries_.try_emplace(std::string(put.key)).first;
+        Begin(&*at);
+      }
+      entry = &at->second;
+      if (epoch != 0 && entry->epoch != epoch) {
+        if (committing_ != 0 && entry->epoch == committing_) CopyOut(entry);
+        entry->epoch = epoch;
+        written_.push_back(entry);
+      }
     }
-    const Entry* entry = Find(request);
-    if (entry == nullptr) return false;
-    answers->emplace_back(entry->Answer(request));
+    Slot* slot = AddSlot(entry, put.dataset);
+    const bool is_known = slot->from <= put.value.time;
+    if (epoch == 0 && !is_known) continue;
+    TakeInto(entry, slot, std::move(put.value), epoch);
+    Trim(entry, slot);
   }
+}
+
+Status CachedStore::PassOn(std::vector<HeldPut> puts, std::vector<Mark> marks, bool durable) {
+  WriteBatch batch;
+  batch.puts.reserve(puts.size());
+  for (const HeldPut& put : puts) {
+    batch.puts.push_back({names_[put.dataset], std::string(put.key), put.value});
+  }
+  batch.marks = std::move(marks);
+  if (const Status applied = store_->Apply(batch, durable); !applied.ok()) {
+    Forget();  // It may have been done.
+    return applied;
+  }
+  ++version_;
+  Take(std::move(puts), 0);
+  MakeRoom();
+  return Status();
+}
+
+Status CachedStore::Hold(std::vector<HeldPut> puts, std::vector<Mark> marks) {
+  std::unique_lock lock(mutex_);
+  if (!holds_back_) return PassOn(std::move(puts), std::move(marks), /*durable=*/false);
+  changed_.wait(lock, [this] { return !failure_.ok() || HeldBytes() < bytes_max_ / kHoldShare; });
+  if (!failure_.ok()) return failure_;
+  for (Mark& mark : marks) {
+    marks_[{std::move(mark.dataset), std::move(mark.name)}] = {std::move(mark.value), epoch_};
+  }
+  Take(std::move(puts), epoch_);
+  MakeRoom();
+  if (held_bytes_ >= bytes_max_ / kCommitShare) changed_.notify_all();
+  return Status();
+}
+
+Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
+  std::vector<HeldPut> puts;
+  puts.reserve(batch.puts.size());
+  for (const Put& put : batch.puts) {
+    puts.push_back({NumberOf(put.dataset), put.key, put.value});
+  }
+  if (!holds_back_) {
+    const std::unique_lock lock(mutex_);
+    return PassOn(std::move(puts), batch.marks, durable);
+  }
+  CATENA_RETURN_IF_ERROR(Hold(std::move(puts), batch.marks));
+  return durable ? Sync() : Status();
+}
+
+void CachedStore::CopyOut(Entry* entry) {
+  if (entry->copied == committing_) return;
+  entry->copied = committing_;
+  for (const Slot& slot : entry->slots) {
+    for (const Value& value : slot.values) {
+      if (value.epoch != committing_) continue;
+      copied_[slot.dataset].push_back({names_[slot.dataset], *entry->key, value});
+    }
+  }
+}
+
+bool CachedStore::BeginCommit(std::vector<Mark>* marks) {
+  for (const auto& [place, mark] : marks_) {
+    marks->push_back({place.first, place.second, mark.value});
+  }
+  if (written_.empty() && marks->empty()) return false;
+  committing_ = epoch_++;
+  in_commit_ = std::exchange(written_, {});
+  committing_bytes_ = std::exchange(held_bytes_, 0);
   return true;
 }
 
-std::vector<Result<std::vector<TimedValue>>> CachedStore::MultiGet(
-    std::span<const GetRequest> requests) {
-  std::vector<Result<std::vector<TimedValue>>> answers;
+// In the order in which a store keeps them: neighbours are cheaper to insert.
+WriteBatch CachedStore::Copied(std::vector<Mark> marks) {
+  WriteBatch batch;
+  batch.marks = std::move(marks);
+  std::vector<uint32_t> order;
+  for (std::vector<Put>& puts : copied_) {
+    order.resize(puts.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&puts](uint32_t a, uint32_t b) {
+      const int by_key = puts[a].key.compare(puts[b].key);
+      return by_key != 0 ? by_key < 0 : IsEarlier(puts[a].value, puts[b].value);
+    });
+    batch.puts.reserve(batch.puts.size() + puts.size());
+    for (const uint32_t i : order) batch.puts.push_back(std::move(puts[i]));
+    puts = {};
+  }
+  return batch;
+}
+
+Status CachedStore::EndCommit(const Status& stored) {
+  if (stored.ok()) {
+    stored_ = committing_;
+    ++version_;
+    std::erase_if(marks_, [this](const auto& mark) { return IsStored(mark.second.epoch); });
+  } else {
+    failure_ = stored;
+  }
+  committing_ = 0;
+  committing_bytes_ = 0;
+  in_commit_.clear();
+  changed_.notify_all();
+  return stored;
+}
+
+Status CachedStore::Commit() {
+  const std::lock_guard committing(commit_mutex_);
+  std::vector<Mark> marks;
+  size_t entries = 0;
   {
-    const std::shared_lock lock(mutex_);
-    if (AnswerAll(requests, &answers)) return answers;
+    const std::unique_lock lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    if (!holds_back_ || !BeginCommit(&marks)) return Status();
+    entries = in_commit_.size();
   }
+  // A few at a time, so that nobody waits long; who writes one again copies it before.
+  for (size_t begin = 0; begin < entries; begin += kEntriesCopiedAtOnce) {
+    const std::unique_lock lock(mutex_);
+    const size_t end = std::min(entries, begin + kEntriesCopiedAtOnce);
+    for (size_t i = begin; i < end; ++i) CopyOut(in_commit_[i]);
+  }
+  // From here on nobody else touches what is copied.
+  const Status stored = store_->Apply(Copied(std::move(marks)));
   const std::unique_lock lock(mutex_);
-  Load(requests);
-  // What does not fit, or is not cached, is asked for as it is.
-  answers.assign(requests.size(), std::vector<TimedValue>());
-  std::vector<GetRequest> left;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    if (requests[i].after >= requests[i].before) continue;
-    if (const Entry* entry = Find(requests[i])) {
-      answers[i] = entry->Answer(requests[i]);
-    } else {
-      left.push_back(requests[i]);
-      places.push_back(i);
-    }
-  }
-  if (left.empty()) return answers;
-  auto rest = store_->MultiGet(left);
-  for (size_t i = 0; i < rest.size(); ++i) answers[places[i]] = std::move(rest[i]);
-  return answers;
+  return EndCommit(stored);
 }
 
-// Everything of the absent keys from the earliest time that is asked for, to the end of time.
-void CachedStore::Load(std::span<const GetRequest> requests) {
-  std::map<PlaceView, GetRequest> wanted;
-  for (const GetRequest& request : requests) {
-    const auto id = IdOf(request.dataset);
-    if (!id || request.after >= request.before || Find(request) != nullptr) continue;
-    const GetRequest all{request.dataset, request.key, request.after, Timestamp::max(),
-                         kValuesMax + 1};
-    const auto [at, added] = wanted.try_emplace(PlaceView(*id, request.key), all);
-    at->second.after = std::min(at->second.after, request.after);
-  }
-  if (wanted.empty()) return;
-  std::vector<GetRequest> asked;
-  for (const auto& [place, request] : wanted) asked.push_back(request);
-  auto answers = store_->MultiGet(asked);
-  auto answer = answers.begin();
-  for (const auto& [place, request] : wanted) {
-    if (answer->ok() && (*answer)->size() <= kValuesMax) {
-      Insert(place.first, request, std::move(**answer));
-    }
-    ++answer;
+void CachedStore::CommitWhenMany(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(
+      lock, stop, [this] { return failure_.ok() && held_bytes_ >= bytes_max_ / kCommitShare; })) {
+    lock.unlock();
+    static_cast<void>(Commit());  // Who writes next is told.
+    lock.lock();
   }
 }
 
-void CachedStore::Insert(uint32_t dataset, const GetRequest& loaded,
-                         std::vector<TimedValue> values) {
-  if (const auto at = entries_.find(PlaceView(dataset, loaded.key)); at != entries_.end())
-    Erase(at);
-  const auto at =
-      entries_.try_emplace(Place(dataset, loaded.key), loaded.after, std::move(values)).first;
-  bytes_ += at->second.bytes;
-  if (at->second.bytes > kEntryBytesMax) Erase(at);
-  MakeRoom();
-}
-
-void CachedStore::Erase(Entries::iterator entry) {
-  bytes_ -= entry->second.bytes;
-  entries_.erase(entry);
-}
-
-// Round and round: what was not used since the last visit goes.
+// Round and round: what was not used since the last visit goes, unless it is still to be stored.
 void CachedStore::MakeRoom() {
-  while (bytes_ > bytes_max_ && !entries_.empty()) {
+  for (size_t swept = 0; bytes_ > bytes_max_ && !entries_.empty() && swept < kBucketsSweptAtOnce;
+       ++swept) {
     bucket_ = (bucket_ + 1) % entries_.bucket_count();
-    std::vector<Place> unused;
+    std::vector<const std::string*> unused;
     for (auto at = entries_.begin(bucket_); at != entries_.end(bucket_); ++at) {
-      if (!at->second.used.exchange(false)) unused.push_back(at->first);
+      const bool was_used = at->second.used.exchange(false);
+      if (!was_used && IsStored(at->second.epoch)) unused.push_back(&at->first);
     }
-    for (const Place& place : unused) Erase(entries_.find(place));
+    for (const std::string* key : unused) {
+      const auto at = entries_.find(*key);
+      bytes_ -= at->second.bytes;
+      entries_.erase(at);
+    }
   }
 }
 
 void CachedStore::Forget() {
   entries_.clear();
-  bytes_ = 0;
+  marks_.clear();
+  written_.clear();
+  bytes_ = held_bytes_ = 0;
+  ++version_;
 }
 
-Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
-  const std::unique_lock lock(mutex_);
-  if (const Status applied = store_->Apply(batch, durable); !applied.ok()) {
-    Forget();  // It may have been done.
-    return applied;
+Result<std::optional<std::string>> CachedStore::GetMark(std::string_view dataset,
+                                                        std::string_view name) {
+  const std::shared_lock lock(mutex_);
+  const auto at = marks_.find({std::string(dataset), std::string(name)});
+  if (at != marks_.end()) return std::optional<std::string>(at->second.value);
+  return store_->GetMark(dataset, name);
+}
+
+Result<std::vector<Mark>> CachedStore::ListMarks(std::string_view dataset,
+                                                 std::string_view prefix) {
+  const std::shared_lock lock(mutex_);
+  CATENA_TRY(const std::vector<Mark> stored, store_->ListMarks(dataset, prefix));
+  std::map<std::string, std::string> all;
+  for (const Mark& mark : stored) all[mark.name] = mark.value;
+  for (auto at = marks_.lower_bound({std::string(dataset), std::string(prefix)});
+       at != marks_.end() && at->first.first == dataset && at->first.second.starts_with(prefix);
+       ++at) {
+    all[at->first.second] = at->second.value;
   }
-  for (const Put& put : batch.puts) {
-    const auto id = ids_.find(put.dataset);
-    if (id == ids_.end()) {
-      ids_.emplace(put.dataset, static_cast<uint32_t>(ids_.size()));
-      continue;
-    }
-    const auto at = entries_.find(PlaceView(id->second, put.key));
-    if (at == entries_.end() || put.value.time < at->second.from) continue;
-    Entry& entry = at->second;
-    bytes_ -= entry.bytes;
-    entry.Put(put.value);
-    bytes_ += entry.bytes;
-    if (entry.values.size() > kValuesMax || entry.bytes > kEntryBytesMax) Erase(at);
-  }
-  MakeRoom();
-  return Status();
+  std::vector<Mark> marks;
+  for (auto& [name, value] : all) marks.push_back({std::string(dataset), name, std::move(value)});
+  return marks;
+}
+
+Status CachedStore::Scan(std::string_view dataset,
+                         const std::function<bool(std::string_view, const TimedValue&)>& visit) {
+  CATENA_RETURN_IF_ERROR(Commit());
+  return store_->Scan(dataset, visit);
+}
+
+Result<std::vector<std::string>> CachedStore::ListDatasets() {
+  CATENA_RETURN_IF_ERROR(Commit());
+  return store_->ListDatasets();
+}
+
+Status CachedStore::Sync() {
+  CATENA_RETURN_IF_ERROR(Commit());
+  return store_->Sync();
+}
+
+Status CachedStore::Compact() {
+  CATENA_RETURN_IF_ERROR(Commit());
+  return store_->Compact();
 }
 
 Status CachedStore::Resume() {
+  const std::lock_guard committing(commit_mutex_);
   const std::unique_lock lock(mutex_);
   Forget();
+  failure_ = Status();
   return store_->Resume();
 }
 

@@ -1,22 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-// CachedStore: a store's own writer keeps in memory what it read and wrote last.
+// CachedStore: a store's one writer keeps in memory what it read and wrote last, and holds its
+// writes back until there are many.
 //
-//     (dataset, key) -> every value from some time on, as the store behind has them
+//     Hold -> in memory, readable -> ... Commit: one write of all that came since the one before
 //
-// A stream reads what it wrote a moment ago: tiles to add to, features to enrich with. A dataset is
-// cached once something was written to it through this object, and must from then on be written
-// through nothing else; all other datasets, marks and scans go to the store behind.
+// A stream reads what it wrote a moment ago: tiles to add to, features to enrich with; and it
+// writes the same tiles again and again. A dataset is cached once something was written to it
+// through this object, and must from then on be written through nothing else; all other datasets
+// and scans go to the store behind.
 //
+//   crash    the store behind holds the commits, each as a whole: what is held when the process
+//            dies is lost together, so it must be such that it can be made again (a stream reads it
+//            from its topics, from the offsets that came with the last commit)
+//   readers  all others see what is held (KVStore::AnswerThrough); where they cannot be made to,
+//            nothing is held back: every write is passed on at once
 //   atomic   a write excludes all reads, so a MultiGet sees one state, from memory or not
-//   memory   at most bytes_max; a key of more than a few hundred values is read from behind
-//   errors   the store's; after one in Apply everything is read anew
+//   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
+//            A key of more than a few hundred values is not kept
+//   errors   the store's; after one in a write this object takes no more writes until Resume, which
+//            drops what is held
 //   threads  every call may run concurrently with every other
 
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <shared_mutex>
+#include <stop_token>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -26,77 +38,160 @@ namespace catena::kv {
 
 class CachedStore : public KVStore {
  public:
+  using DatasetNumber = uint32_t;
+  struct HeldPut {
+    DatasetNumber dataset = 0;
+    std::string_view key;
+    TimedValue value;
+  };
+
   // `store` outlives this object.
-  CachedStore(KVStore* store, size_t bytes_max) : store_(store), bytes_max_(bytes_max) {}
+  CachedStore(KVStore* store, size_t bytes_max);
+  // Drops what is held: Sync before.
+  ~CachedStore() override;
+  CachedStore(const CachedStore&) = delete;
+  CachedStore& operator=(const CachedStore&) = delete;
+
+  // Cached from then on.
+  DatasetNumber NumberOf(std::string_view dataset);
+  // As Apply, of datasets by number: readable when it returns, stored by the next Commit.
+  Status Hold(std::vector<HeldPut> puts, std::vector<Mark> marks);
+  // Stores what is held now. Waits for a commit that is under way.
+  Status Commit();
+  // Drops what is held, and holds nothing back any more; others read the store behind again.
+  void Close();
 
   std::vector<Result<std::vector<TimedValue>>> MultiGet(
-      std::span<const GetRequest> requests) override;
-  Status Apply(const WriteBatch& batch, bool durable) override;
-  Status Resume() override;
-
+      std::span<const GetRequest> requests) override {
+    return Read(requests, /*keep=*/true);
+  }
   Result<std::optional<std::string>> GetMark(std::string_view dataset,
-                                             std::string_view name) override {
-    return store_->GetMark(dataset, name);
-  }
-  Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override {
-    return store_->ListMarks(dataset, prefix);
-  }
+                                             std::string_view name) override;
+  Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override;
+  Status Apply(const WriteBatch& batch, bool durable) override;
   Status SetHorizon(std::string_view dataset, Timestamp horizon) override {
     return store_->SetHorizon(dataset, horizon);
   }
   Status Scan(std::string_view dataset,
-              const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
-    return store_->Scan(dataset, visit);
-  }
-  Result<std::vector<std::string>> ListDatasets() override { return store_->ListDatasets(); }
+              const std::function<bool(std::string_view, const TimedValue&)>& visit) override;
+  Result<std::vector<std::string>> ListDatasets() override;
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     return store_->ApproximateBytes(dataset);
   }
-  Status Sync() override { return store_->Sync(); }
+  Status Sync() override;
+  Status Compact() override;
+  Status Resume() override;
 
  private:
-  using Place = std::pair<uint32_t, std::string>;  // Dataset, key.
-  using PlaceView = std::pair<uint32_t, std::string_view>;
-  struct PlaceHash {
-    using is_transparent = void;
-    size_t operator()(const PlaceView& place) const;
-    size_t operator()(const Place& place) const { return (*this)(PlaceView(place)); }
+  static constexpr size_t kValuesMax = 512;  // That are kept of one key and dataset.
+  // By commit: what is written in epoch n is stored by commit n.
+  using Epoch = uint64_t;
+  struct Value : TimedValue {
+    Epoch epoch = 0;  // 0: as the store behind had it when it was read.
   };
-  struct PlaceEqual {
-    using is_transparent = void;
-    bool operator()(const PlaceView& a, const PlaceView& b) const { return a == b; }
+  struct Slot {  // The values of one dataset.
+    DatasetNumber dataset = 0;
+    Timestamp from = Timestamp::max();  // Every value of the key at or after it is here.
+    std::vector<Value> values;          // By time and sequence.
+    Epoch trimmed = 0;                  // Of what was stored then.
   };
-  struct Entry {
-    Timestamp from;                  // Every value of the key at or after it is here.
-    std::vector<TimedValue> values;  // By time and sequence.
+  struct Entry {  // Of one key.
+    std::vector<Slot> slots;
+    const std::string* key = nullptr;
+    Epoch epoch = 0;   // Of its newest write.
+    Epoch copied = 0;  // What was written in this one has been copied for its commit.
     size_t bytes = 0;
     mutable std::atomic<bool> used{true};  // Since the sweep came by.
-
-    Entry(Timestamp since, std::vector<TimedValue> all);
-    void Put(const TimedValue& value);
-    std::vector<TimedValue> Answer(const GetRequest& request) const;
   };
-  using Entries = std::unordered_map<Place, Entry, PlaceHash, PlaceEqual>;
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view key) const;
+  };
+  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
+  using Answers = std::vector<Result<std::vector<TimedValue>>>;
+  struct HeldMark {
+    std::string value;
+    Epoch epoch = 0;
+  };
+  struct Reading;  // One call of Read.
+  struct ForOthers : Front {
+    explicit ForOthers(CachedStore* cached) : cached(cached) {}
+    Answers MultiGet(std::span<const GetRequest> requests) override {
+      return cached->Read(requests, /*keep=*/false);
+    }
+    Result<std::optional<std::string>> GetMark(std::string_view dataset,
+                                               std::string_view name) override {
+      return cached->GetMark(dataset, name);
+    }
+    Result<std::vector<Mark>> ListMarks(std::string_view dataset,
+                                        std::string_view prefix) override {
+      return cached->ListMarks(dataset, prefix);
+    }
+    Status Commit() override { return cached->Commit(); }
+    CachedStore* cached;
+  };
 
-  std::optional<uint32_t> IdOf(std::string_view dataset) const;
-  // Null where the entry does not cover the request, or there is none.
-  const Entry* Find(const GetRequest& request) const;
-  // All requests from memory; false when one is not there.
-  bool AnswerAll(std::span<const GetRequest> requests,
-                 std::vector<Result<std::vector<TimedValue>>>* answers) const;
-  void Load(std::span<const GetRequest> requests);
-  void Insert(uint32_t dataset, const GetRequest& loaded, std::vector<TimedValue> values);
-  void Erase(Entries::iterator entry);
+  Answers Read(std::span<const GetRequest> requests, bool keep);
+  bool Answer(Reading* reading) const;
+  void AskBehind(Reading* reading) const;
+  void Keep(Reading* reading);
+  void Begin(Entries::value_type* entry);
+  void Insert(DatasetNumber dataset, const GetRequest& loaded, std::vector<TimedValue> values);
+
+  static size_t BytesOf(const TimedValue& value) {
+    constexpr size_t kInlineBytes = 15;  // What a string holds itself.
+    const size_t bytes = value.value.size();
+    return sizeof(Value) + (bytes > kInlineBytes ? bytes : 0);
+  }
+  static bool IsEarlier(const TimedValue& a, const TimedValue& b) {
+    return a.time < b.time || (a.time == b.time && a.sequence < b.sequence);
+  }
+  static bool IsSameInstant(const TimedValue& a, const TimedValue& b) {
+    return a.time == b.time && a.sequence == b.sequence;
+  }
+  const Slot* FindSlot(const Entry& entry, DatasetNumber dataset) const;
+  Slot* AddSlot(Entry* entry, DatasetNumber dataset) const;
+  Status PassOn(std::vector<HeldPut> puts, std::vector<Mark> marks, bool durable);
+  void Take(std::vector<HeldPut> puts, Epoch epoch);
+  void TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch);
+  void Trim(Entry* entry, Slot* slot);
+  void Grow(Entry* entry, size_t from, size_t to);
+  void CopyOut(Entry* entry);
+  bool BeginCommit(std::vector<Mark>* marks);
+  WriteBatch Copied(std::vector<Mark> marks);
+  Status EndCommit(const Status& stored);
+  void CommitWhenMany(const std::stop_token& stop);
+  bool IsStored(Epoch epoch) const { return epoch <= stored_; }
+  size_t HeldBytes() const { return held_bytes_ + committing_bytes_; }
   void MakeRoom();
   void Forget();
 
-  KVStore* store_;
+  KVStore* store_;  // What is behind, past the front of `fronted_`.
+  KVStore* const fronted_;
   const size_t bytes_max_;
-  std::shared_mutex mutex_;                           // Guards all below.
-  std::map<std::string, uint32_t, std::less<>> ids_;  // Of datasets that are cached.
+  ForOthers for_others_{this};
+  std::atomic<bool> holds_back_{false};
+
+  std::mutex commit_mutex_;              // Held for a whole commit; taken first.
+  mutable std::shared_mutex mutex_;      // Guards all below.
+  std::condition_variable_any changed_;  // Something was committed, or is to be.
+  std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
+  std::vector<std::string> names_;                             // By number.
   Entries entries_;
   size_t bytes_ = 0;
-  size_t bucket_ = 0;  // Where the next sweep goes on.
+  size_t bucket_ = 0;            // Where the next sweep goes on.
+  Epoch epoch_ = 1;              // Of what is written now.
+  Epoch stored_ = 0;             // Everything of it and before is in the store behind.
+  uint64_t version_ = 0;         // Of the store behind, as far as it matters here.
+  std::vector<Entry*> written_;  // In this epoch.
+  size_t held_bytes_ = 0;        // Of this epoch.
+  std::map<std::pair<std::string, std::string>, HeldMark> marks_;  // Dataset, name.
+  Epoch committing_ = 0;           // The epoch that is being committed; 0: none.
+  std::vector<Entry*> in_commit_;  // What was written in it.
+  size_t committing_bytes_ = 0;
+  std::vector<std::vector<Put>> copied_;  // By dataset number: what is being committed.
+  Status failure_;
+  std::jthread committer_;
 };
 
 }  // namespace catena::kv

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/memory_store.h"
+#include "catena/kv/stores_under_test.h"
 
 namespace catena::kv {
 namespace {
@@ -96,6 +98,105 @@ TEST_F(CachedStoreTest, AKeyOfVeryManyValuesIsReadFromBehind) {
   const size_t asked = behind_.asked;
   EXPECT_EQ(Newest("D", "k", 995), "v");
   EXPECT_EQ(behind_.asked, asked);
+}
+
+// Counts the writes that come through; refuses them at will.
+class WrittenBehind : public MemoryKVStore {
+ public:
+  Status Apply(const WriteBatch& batch, bool durable = false) override {
+    if (is_full) return Unavailable("disk is full");
+    ++writes;
+    return MemoryKVStore::Apply(batch, durable);
+  }
+  int writes = 0;
+  bool is_full = false;
+};
+
+class HeldBackTest : public testing::Test {
+ protected:
+  static std::string Newest(KVStore* store, const std::string& key) {
+    const GetRequest request{"D", key};
+    const auto values = store->MultiGet({&request, 1})[0].value();
+    return values.empty() ? "" : values.back().value;
+  }
+  static WriteBatch PutAndMark(const std::string& key, int64_t millis, const std::string& value) {
+    return {{{"D", key, {FromMillis(millis), 0, value}}}, {{"D", "mark " + key, value}}};
+  }
+
+  FrontedStore store_{std::make_unique<WrittenBehind>()};
+  WrittenBehind* behind_ = static_cast<WrittenBehind*>(store_.AnswerThrough(nullptr));
+  std::optional<CachedStore> cached_{std::in_place, &store_, 1 << 20};
+};
+
+TEST_F(HeldBackTest, EveryoneReadsWhatIsHeldAndOneWriteStoresIt) {
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, std::to_string(i)), false).ok());
+    ASSERT_TRUE(cached_->Apply(PutAndMark("l", i, std::to_string(i)), false).ok());
+  }
+  EXPECT_EQ(behind_->writes, 0);
+  EXPECT_EQ(Newest(behind_, "k"), "");
+  for (KVStore* reader : {static_cast<KVStore*>(&store_), static_cast<KVStore*>(&*cached_)}) {
+    EXPECT_EQ(Newest(reader, "k"), "9");
+    EXPECT_EQ(reader->GetMark("D", "mark k").value(), "9");
+    EXPECT_EQ(reader->ListMarks("D", "mark ").value().size(), 2u);
+  }
+  ASSERT_TRUE(store_.Sync().ok());
+  EXPECT_EQ(behind_->writes, 1);
+  EXPECT_EQ(Newest(behind_, "k"), "9");
+  EXPECT_EQ(behind_->GetMark("D", "mark l").value(), "9");
+  ASSERT_TRUE(store_.Sync().ok());
+  EXPECT_EQ(behind_->writes, 1) << "nothing new";
+}
+
+TEST_F(HeldBackTest, WhoScansOrListsFindsItStored) {
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "a"), false).ok());
+  EXPECT_EQ(store_.ListDatasets().value(), std::vector<std::string>{"D"});
+  EXPECT_EQ(Newest(behind_, "k"), "a");
+}
+
+TEST_F(HeldBackTest, WhatIsHeldIsGoneWithItsWriter) {
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "a"), false).ok());
+  ASSERT_TRUE(store_.Sync().ok());
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "b"), false).ok());
+  EXPECT_EQ(Newest(&store_, "k"), "b");
+  cached_.reset();
+  EXPECT_EQ(Newest(&store_, "k"), "a");
+}
+
+TEST_F(HeldBackTest, ManyBytesAreStoredUnasked) {
+  const std::string value(1000, 'v');
+  for (int i = 0; i < 10'000; ++i) {  // Ten times what may be held.
+    ASSERT_TRUE(cached_->Apply(PutAndMark(std::to_string(i), 10, value), false).ok());
+  }
+  EXPECT_GT(behind_->writes, 5);
+  for (int i = 0; i < 10'000; ++i) ASSERT_EQ(Newest(&store_, std::to_string(i)), value);
+}
+
+TEST_F(HeldBackTest, AfterAFailedCommitNothingIsTakenUntilResume) {
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "a"), false).ok());
+  behind_->is_full = true;
+  EXPECT_EQ(store_.Sync().error().code, ErrorCode::kUnavailable);
+  behind_->is_full = false;
+  EXPECT_EQ(cached_->Apply(PutAndMark("k", 11, "b"), false).error().message, "disk is full");
+  EXPECT_EQ(Newest(&store_, "k"), "a") << "reads go on";
+  ASSERT_TRUE(cached_->Resume().ok());
+  EXPECT_EQ(Newest(&store_, "k"), "") << "its writer begins where the store is";
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 11, "b"), false).ok());
+  ASSERT_TRUE(store_.Sync().ok());
+  EXPECT_EQ(Newest(behind_, "k"), "b");
+}
+
+TEST(HeldBackProcessTest, ReadersThroughTheOwnerSeeWhatItHolds) {
+  const ScratchFolder folder;
+  const std::string url = "rocksdb:" + folder.path + "/state";
+  const auto owner = OpenKVStore(url, OpenMode::kOwn).value();
+  const auto reader = OpenKVStore(url, OpenMode::kReadOnly).value();
+  CachedStore cached(owner.get(), 1 << 20);
+  ASSERT_TRUE(cached.Apply(PutOf("D", "k", 10, "a"), false).ok());
+  const GetRequest request{"D", "k"};
+  for (KVStore* store : {owner.get(), reader.get()}) {
+    EXPECT_EQ(store->MultiGet({&request, 1})[0].value().at(0).value, "a");
+  }
 }
 
 }  // namespace
