@@ -84,21 +84,10 @@ std::string TopicsDefault(const std::string& base, const std::string& value) {
 }
 
 std::string StreamName(std::string_view name) {
-  constexpr std::string_view kChain = "spark.chronon.stream.chain.";
-  if (name.starts_with(kChain)) name.remove_prefix(kChain.size());
+  if (name.starts_with(kStreamPrefix)) name.remove_prefix(kStreamPrefix.size());
   std::string flat(name);
   std::replace(flat.begin(), flat.end(), '.', '_');
   return flat;
-}
-
-Status SetStream(const std::string& where, std::string_view name, const std::string& value,
-                 Settings* settings) {
-  const std::string flat = StreamName(name);
-  if (std::find(kStreamKeys.begin(), kStreamKeys.end(), flat) == kStreamKeys.end()) {
-    return UnknownKey(where, flat, kStreamKeys);
-  }
-  settings->stream[flat] = value;
-  return Status();
 }
 
 Status ReadMillis(const std::string& place, const std::string& text, int64_t* into) {
@@ -160,8 +149,8 @@ class YamlFile {
     }
     if (key == "stream") {
       return Each(node, [&](const std::string& name, const YAML::Node& value) {
-        return SetStream(PlaceOf(path_, value) + ": stream", name, value.as<std::string>(),
-                         settings_);
+        return SetStreamParameter(PlaceOf(path_, value) + ": stream", name, value.as<std::string>(),
+                                  &settings_->stream);
       });
     }
     if (key == "kafka") {
@@ -215,6 +204,24 @@ void ReadEnvironment(const std::string& cwd, Settings* settings) {
 }
 
 }  // namespace
+
+bool IsStreamParameter(std::string_view name) {
+  return std::find(kStreamKeys.begin(), kStreamKeys.end(), StreamName(name)) != kStreamKeys.end();
+}
+
+Status SetStreamParameter(const std::string& where, std::string_view name, const std::string& value,
+                          StreamParameters* into) {
+  if (IsStreamParameter(name)) {
+    (*into)[StreamName(name)] = value;
+    return Status();
+  }
+  if (name.starts_with("spark.") && !name.starts_with(kStreamPrefix)) {
+    return InvalidConf(where +
+                       ": a property of Spark, and nothing here runs on Spark; leave it out: " +
+                       std::string(name));
+  }
+  return UnknownKey(where, StreamName(name), kStreamKeys);
+}
 
 std::vector<std::string> NearestNames(std::string_view name,
                                       const std::vector<std::string>& known) {
@@ -270,7 +277,7 @@ Status ApplyOverride(std::string_view assignment, Settings* settings) {
   } else if (name.starts_with("kafka.")) {
     settings->kafka[name.substr(6)] = value;
   } else {
-    return SetStream("-Z", name, value, settings);
+    return SetStreamParameter("-Z", name, value, &settings->stream_overrides);
   }
   return Status();
 }

@@ -40,7 +40,7 @@ TEST(SettingsTest, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
 TEST(SettingsTest, OverridesTakeChrononsNames) {
   Settings settings;
   ASSERT_TRUE(ApplyOverride("spark.chronon.stream.chain.lag.millis=500", &settings).ok());
-  EXPECT_EQ(settings.stream.at("lag_millis"), "500");
+  EXPECT_EQ(settings.stream_overrides.at("lag_millis"), "500");
   EXPECT_FALSE(ApplyOverride("lag_milis=500", &settings).ok());
   EXPECT_FALSE(ApplyOverride("nonsense", &settings).ok());
 }

@@ -37,9 +37,9 @@ Result<std::unique_ptr<kv::KVStore>> StoreFor(const Settings& settings, bool deb
 
 Result<int> Stream(const StreamingFlags& given, const CommonFlags& common) {
   CATENA_TRY(Settings settings, common.Load());
-  if (given.lag_millis) settings.stream["lag_millis"] = std::to_string(*given.lag_millis);
-  if (!given.gate.empty()) settings.stream["gate"] = given.gate;
-  if (given.debug) settings.stream["debug"] = "true";
+  if (given.lag_millis) settings.stream_overrides["lag_millis"] = std::to_string(*given.lag_millis);
+  if (!given.gate.empty()) settings.stream_overrides["gate"] = given.gate;
+  if (given.debug) settings.stream_overrides["debug"] = "true";
   if (!given.kafka_bootstrap.empty()) {
     settings.topics_default = "kafka:";
     settings.kafka["bootstrap.servers"] = given.kafka_bootstrap;

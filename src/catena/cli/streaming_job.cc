@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "catena/cli/storage.h"
+#include "catena/plan/streaming_plan.h"
 #include "catena/streaming/stream_options.h"
 
 namespace catena::cli {
@@ -14,12 +15,22 @@ namespace {
 
 constexpr Millis kLook{20};
 
+std::vector<std::shared_ptr<const conf::GroupBy>> StreamedBy(const plan::StreamingPlan& plan) {
+  std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;
+  for (const plan::StreamTask& task : plan.tasks) {
+    group_bys.insert(group_bys.end(), task.group_bys.begin(), task.group_bys.end());
+  }
+  return group_bys;
+}
+
 }  // namespace
 
 Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf>& confs,
                           kv::KVStore* store, bool allow_gap) {
   streaming::StreamJobOptions options;
-  CATENA_TRY(options.stream, streaming::ReadStreamOptions(settings.stream));
+  CATENA_TRY(const plan::StreamingPlan plan, plan::PlanStreaming(confs));
+  CATENA_TRY(const auto parameters, streaming::StreamParametersOf(settings, StreamedBy(plan)));
+  CATENA_TRY(options.stream, streaming::ReadStreamOptions(parameters));
   options.topics_default = settings.topics_default;
   options.kafka = settings.kafka;
   options.allow_gap = allow_gap;

@@ -26,7 +26,11 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
     CATENA_RETURN_IF_ERROR(job.PrintDryRun(plan));
     return 0;
   }
-  CATENA_TRY(const auto stream, streaming::ReadStreamOptions(settings.stream));
+  CATENA_TRY(
+      const auto parameters,
+      streaming::StreamParametersOf(
+          settings, {&std::get<std::shared_ptr<const conf::GroupBy>>(job.conf().definition), 1}));
+  CATENA_TRY(const auto stream, streaming::ReadStreamOptions(parameters));
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kJoin));
   batch::UploadOptions options;
   options.as_of_retention = stream.as_of_retention;

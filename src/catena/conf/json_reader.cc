@@ -131,7 +131,38 @@ MetaData JsonReader::ReadMetaData(const Json& json, const std::string& path) {
   for (const auto& [key, value] : TextMap(*member, "tableProperties", here)) {
     metadata.table_properties[key] = value;
   }
+  ReadStreamParameters(*member, here, &metadata);
   return metadata;
+}
+
+// An argument of a Python GroupBy lands in customJson under its own name, beside much that is
+// others'; in executionInfo, which has everybody's properties, ours are told by their prefix.
+void JsonReader::ReadStreamParameters(const Json& member, const std::string& here,
+                                      MetaData* metadata) {
+  const auto set = [&](const std::string& where, const std::string& name, const Json& value) {
+    const std::string text = value.is_string() ? value.get<std::string>() : PrintJson(value);
+    const Status status = SetStreamParameter(where, name, text, &metadata->stream);
+    if (!status.ok()) Complain(where, status.error().message.substr(where.size() + 2));
+  };
+  const Json* execution = Member(member, "executionInfo", Json::value_t::object, here);
+  const std::string conf_path = here + ".executionInfo.conf";
+  const Json* conf =
+      execution == nullptr ? nullptr : Member(*execution, "conf", Json::value_t::object, here);
+  if (conf != nullptr) {
+    const Json* modes = Member(*conf, "modeConfigs", Json::value_t::object, conf_path);
+    for (const auto& [of, name] : {std::pair{conf, "common"}, std::pair{modes, "streaming"}}) {
+      if (of == nullptr) continue;
+      for (const auto& [key, value] : TextMap(*of, name, conf_path)) {
+        if (key.starts_with(kStreamPrefix)) set(conf_path + "." + name, key, value);
+      }
+    }
+  }
+  if (!metadata->custom_json.is_object()) return;
+  for (const auto& [key, value] : metadata->custom_json.items()) {
+    if ((IsStreamParameter(key) && key != "debug") || key.starts_with(kStreamPrefix)) {
+      set(here + ".customJson", key, value);
+    }
+  }
 }
 
 }  // namespace catena::conf

@@ -36,6 +36,8 @@ class JsonReader {
   MetaData ReadMetaData(const Json& json, const std::string& path);
 
  private:
+  void ReadStreamParameters(const Json& member, const std::string& here, MetaData* metadata);
+
   std::vector<std::string> problems_;
 };
 

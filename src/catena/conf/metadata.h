@@ -6,6 +6,7 @@
 #include <string>
 
 #include "catena/base/json.h"
+#include "catena/base/settings.h"
 
 namespace catena::conf {
 
@@ -19,6 +20,8 @@ struct MetaData {
   bool historical_backfill = true;
   Json custom_json;       // Object; empty when absent.
   Json table_properties;  // Object of strings; empty when absent.
+  // Of customJson, and of executionInfo for every mode and for streaming; `debug` is a run's alone.
+  StreamParameters stream;
 };
 
 // The name with every character outside [A-Za-z0-9_] turned into `_`, as tables and columns

@@ -239,6 +239,8 @@ Status StreamJob::State::Sync() {
 // Reports, retention and syncs while the workers work; until a stop or a failure.
 void StreamJob::State::Supervise(std::stop_token stop) {
   Timestamp synced_at = clock->Now();
+  const Millis interval =
+      std::clamp(options.stream.checkpoint_interval, kCatchUpLook, kReportInterval);
   while (!stop.stop_requested()) {
     const bool reached = ReachedEnds();
     if (const Status status = Maintain(); !status.ok()) Fail(status.error());
@@ -250,7 +252,7 @@ void StreamJob::State::Supervise(std::stop_token stop) {
     }
     std::unique_lock lock(mutex);
     // Whoever waits for the catch-up is not kept waiting for the next report.
-    for (Millis waited{0}; waited < kReportInterval && failure.ok() && !stop.stop_requested() &&
+    for (Millis waited{0}; waited < interval && failure.ok() && !stop.stop_requested() &&
                            (caught_up || !ReachedEnds());
          waited += kCatchUpLook) {
       changed.wait_for(lock, kCatchUpLook);

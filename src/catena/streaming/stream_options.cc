@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/streaming/stream_options.h"
 
+#include <algorithm>
 #include <charconv>
+#include <map>
+#include <string>
 
 namespace catena::streaming {
 namespace {
@@ -12,7 +15,7 @@ Error Misfit(const std::string& name, const std::string& value, const std::strin
 
 class Reader {
  public:
-  explicit Reader(const std::map<std::string, std::string>& settings) : settings_(settings) {}
+  explicit Reader(const StreamParameters& settings) : settings_(settings) {}
 
   Status status() const { return status_; }
 
@@ -82,13 +85,13 @@ class Reader {
     }
   }
 
-  const std::map<std::string, std::string>& settings_;
+  const StreamParameters& settings_;
   Status status_;
 };
 
 }  // namespace
 
-Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>& settings) {
+Result<StreamOptions> ReadStreamOptions(const StreamParameters& settings) {
   StreamOptions options;
   Reader reader(settings);
   reader.Read("event_time_query", &options.event_time_query);
@@ -137,6 +140,25 @@ Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>
   }
   CATENA_RETURN_IF_ERROR(reader.status());
   return options;
+}
+
+Result<StreamParameters> StreamParametersOf(
+    const Settings& settings, std::span<const std::shared_ptr<const conf::GroupBy>> group_bys) {
+  StreamParameters parameters = settings.stream_overrides;
+  std::map<std::string, const conf::MetaData*> said_by;
+  for (const auto& group_by : group_bys) {
+    for (const auto& [name, value] : group_by->metadata.stream) {
+      if (settings.stream_overrides.contains(name)) continue;
+      const auto [at, is_new] = parameters.emplace(name, value);
+      const conf::MetaData*& other = said_by.emplace(name, &group_by->metadata).first->second;
+      if (is_new || at->second == value) continue;
+      return InvalidConf("one process has one value of a stream parameter; decide with -Z " + name +
+                         "=, or stream in two processes: " + name + " is " + at->second + " in " +
+                         other->name + ", " + value + " in " + group_by->metadata.name);
+    }
+  }
+  parameters.insert(settings.stream.begin(), settings.stream.end());
+  return parameters;
 }
 
 }  // namespace catena::streaming

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // StreamOptions: how a stream runs; every parameter of the seed, by its name, with its meaning.
 //
-//   input    `stream:` of catena.yaml and `-Z key=value`, names with underscores
+//   input    `stream:` of catena.yaml, confs, and `-Z key=value`, by their flat names
 //            (spark.chronon.stream.chain.lag.millis is lag_millis)
 //   units    milliseconds unless the name says otherwise
 //   errors   kInvalidConf names the parameter and what it takes; kUnsupported for a
@@ -9,11 +9,13 @@
 
 #pragma once
 
-#include <map>
-#include <string>
+#include <memory>
+#include <span>
 
 #include "catena/base/result.h"
+#include "catena/base/settings.h"
 #include "catena/base/time.h"
+#include "catena/conf/group_by.h"
 
 namespace catena::streaming {
 
@@ -47,6 +49,11 @@ struct StreamOptions {
   bool debug = false;  // Decode, enrich, print; write nothing.
 };
 
-Result<StreamOptions> ReadStreamOptions(const std::map<std::string, std::string>& settings);
+Result<StreamOptions> ReadStreamOptions(const StreamParameters& parameters);
+
+// What `-Z` and flags say, above what these GroupBys' confs say, above catena.yaml. kInvalidConf
+// when two confs differ: all that one process streams has one value.
+Result<StreamParameters> StreamParametersOf(
+    const Settings& settings, std::span<const std::shared_ptr<const conf::GroupBy>> group_bys);
 
 }  // namespace catena::streaming
