@@ -25,6 +25,7 @@ Command StateVerifyCommand();           // state_command.cc
 Command StateSnapshotCommand();         // state_command.cc
 Command StateRestoreCommand();          // state_command.cc
 Command StateCompactCommand();          // state_command.cc
+Command StateResetCommand();            // state_reset_command.cc
 Command TopicCreateCommand();           // topic_command.cc
 Command TopicDescribeCommand();         // topic_command.cc
 Command TopicTailCommand();             // topic_tail_command.cc

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
       StateSnapshotCommand(),
       StateRestoreCommand(),
       StateCompactCommand(),
+      StateResetCommand(),
 
       OperationsCommand(),
       HelpCommand(),

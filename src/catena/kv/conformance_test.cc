@@ -198,6 +198,39 @@ TEST_P(ConformanceTest, HorizonsForgetNothingThatIsNotOlder) {
   EXPECT_TRUE(store()->Sync().ok());
 }
 
+TEST_P(ConformanceTest, ADroppedDatasetIsAsIfItHadNeverBeen) {
+  WriteBatch many;
+  for (int i = 0; i < 2500; ++i) {
+    many.puts.push_back({"D", "k" + std::to_string(i), {FromMillis(5), 0, "v"}});
+  }
+  many.puts.push_back({"DD", "k0", {FromMillis(5), 0, "other"}});
+  many.marks = {{"D", "m", "1"}, {"DD", "m", "2"}, {"C", "m", "3"}};
+  Apply(many);
+  EXPECT_EQ(Bytes(Get(store(), {"D", "k0"})), Strings{"v"});
+  ASSERT_TRUE(store()->SetHorizon("D", FromMillis(1000)).ok());
+  for (const char* dataset : {"D", "D", "none", "C"}) {
+    const Status dropped = store()->DropDataset(dataset);
+    ASSERT_TRUE(dropped.ok()) << dropped.error().message;
+  }
+  EXPECT_EQ(store()->ListDatasets().value(), Strings{"DD"});
+  EXPECT_EQ(Bytes(Get(store(), {"D", "k0"})), Strings{});
+  EXPECT_EQ(store()->GetMark("D", "m").value(), std::nullopt);
+  EXPECT_TRUE(store()
+                  ->Scan("D",
+                         [](auto key, auto&) {
+                           ADD_FAILURE() << key;
+                           return true;
+                         })
+                  .ok());
+  EXPECT_EQ(Bytes(Get(store(), {"DD", "k0"})), Strings{"other"});
+  EXPECT_EQ(store()->GetMark("DD", "m").value(), "2");
+  // Without the horizon that it had.
+  PutOne("k0", 7, 0, "again");
+  ASSERT_TRUE(store()->Compact().ok());
+  EXPECT_EQ(Bytes(Get(store(), {"D", "k0"})), Strings{"again"});
+  EXPECT_EQ(store()->ListDatasets().value(), (Strings{"D", "DD"}));
+}
+
 TEST_P(ConformanceTest, ReadersNeverSeeHalfOfABatch) {
   std::atomic<bool> done = false;
   std::thread writer([&] {

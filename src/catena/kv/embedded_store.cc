@@ -140,6 +140,10 @@ class EmbeddedStore : public KVStore {
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     return Run([&](KVStore* store) { return store->ApproximateBytes(dataset); });
   }
+  Status DropDataset(std::string_view dataset) override {
+    if (mode_ == OpenMode::kReadOnly) return OnlyReads();
+    return Run([&](KVStore* store) { return store->DropDataset(dataset); });
+  }
   Status Sync() override {
     if (mode_ == OpenMode::kReadOnly) return OnlyReads();
     return Run([](KVStore* store) { return store->Sync(); });

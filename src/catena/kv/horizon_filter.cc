@@ -36,6 +36,13 @@ void Horizons::Raise(DatasetId id, Timestamp horizon) {
   current_ = std::move(next);
 }
 
+void Horizons::Forget(DatasetId id) {
+  std::lock_guard lock(mutex_);
+  auto next = std::make_shared<ById>(*current_);
+  next->erase(id);
+  current_ = std::move(next);
+}
+
 std::shared_ptr<const Horizons::ById> Horizons::Current() const {
   std::lock_guard lock(mutex_);
   return current_;

@@ -25,6 +25,7 @@ class Horizons {
 
   // Never moves backwards.
   void Raise(DatasetId id, Timestamp horizon);
+  void Forget(DatasetId id);
   std::shared_ptr<const ById> Current() const;
 
  private:

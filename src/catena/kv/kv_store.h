@@ -113,6 +113,10 @@ class KVStore {
   virtual Result<std::vector<std::string>> ListDatasets() = 0;
   virtual Result<uint64_t> ApproximateBytes(std::string_view dataset) = 0;
 
+  // Forgets every value and mark of the dataset, and its horizon: as if it had never been. When it
+  // fails some may be left; calling again goes on. Not while somebody else writes to the dataset.
+  virtual Status DropDataset(std::string_view dataset) = 0;
+
   // Returns when everything applied so far survives a crash of the machine, as far as the store is
   // asked to.
   virtual Status Sync() = 0;

@@ -139,6 +139,12 @@ Result<std::vector<std::string>> MemoryKVStore::ListDatasets() {
   return names;
 }
 
+Status MemoryKVStore::DropDataset(std::string_view dataset) {
+  std::unique_lock lock(mutex_);
+  if (const auto found = datasets_.find(dataset); found != datasets_.end()) datasets_.erase(found);
+  return Status();
+}
+
 Result<uint64_t> MemoryKVStore::ApproximateBytes(std::string_view dataset) {
   std::shared_lock lock(mutex_);
   uint64_t bytes = 0;

@@ -27,6 +27,7 @@ class MemoryKVStore : public KVStore {
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override;
   Result<std::vector<std::string>> ListDatasets() override;
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override;
+  Status DropDataset(std::string_view dataset) override;
   Status Sync() override { return Status(); }
 
  private:

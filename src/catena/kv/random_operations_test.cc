@@ -137,6 +137,13 @@ TEST_P(RandomOperationsTest, TheStoreIsItsTwin) {
         ASSERT_TRUE(store->SetHorizon("D" + std::to_string(dataset), horizon).ok());
       }
     }
+    if (operations.random()->OneIn(300)) {
+      const uint64_t dataset = operations.random()->Below(kDatasets);
+      comparison.horizons[dataset] = Timestamp::min();
+      for (KVStore* store : {static_cast<KVStore*>(&twin), under_test.store.get()}) {
+        ASSERT_TRUE(store->DropDataset("D" + std::to_string(dataset)).ok());
+      }
+    }
     const WriteBatch batch = operations.Batch();
     ASSERT_TRUE(twin.Apply(batch).ok());
     ASSERT_TRUE(under_test.store->Apply(batch, operations.random()->OneIn(50)).ok());
@@ -163,6 +170,11 @@ TEST(RandomOperationsTest, TheReaderIsTheTwinAfterEveryWrite) {
     if (operations.random()->OneIn(300)) {
       owner.reset();
       owner = OpenRocksDBOwner(place).value();
+    }
+    if (operations.random()->OneIn(300)) {
+      for (KVStore* store : {static_cast<KVStore*>(&twin), owner.get()}) {
+        ASSERT_TRUE(store->DropDataset("D1").ok());
+      }
     }
     const WriteBatch batch = operations.Batch();
     ASSERT_TRUE(twin.Apply(batch).ok());

@@ -33,6 +33,7 @@ class RemoteStore : public KVStore {
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override;
   Result<std::vector<std::string>> ListDatasets() override;
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override;
+  Status DropDataset(std::string_view dataset) override;
   Status Sync() override;
 
  private:
@@ -253,6 +254,12 @@ Result<uint64_t> RemoteStore::ApproximateBytes(std::string_view dataset) {
     return reader->ok();
   }));
   return bytes;
+}
+
+Status RemoteStore::DropDataset(std::string_view dataset) {
+  std::string request = Begin(Call::kDropDataset);
+  AppendSized(&request, dataset);
+  return Ask(&request, [](ByteReader* reader) { return reader->AtEnd(); });
 }
 
 Status RemoteStore::Sync() {

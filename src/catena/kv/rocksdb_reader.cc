@@ -81,6 +81,7 @@ class RocksDBReader : public KVStore {
     CATENA_TRY(const auto files, Newest());
     return files->reads.ApproximateBytes(dataset);
   }
+  Status DropDataset(std::string_view /*dataset*/) override { return OnlyReads(); }
   Status Sync() override { return OnlyReads(); }
 
  private:

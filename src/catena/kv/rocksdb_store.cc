@@ -48,6 +48,7 @@ class RocksDBStore : public KVStore {
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     return reads_.ApproximateBytes(dataset);
   }
+  Status DropDataset(std::string_view dataset) override;
   Status Sync() override;
   Status Resume() override;
   Status Compact() override {
@@ -191,6 +192,20 @@ Status RocksDBStore::SetHorizon(std::string_view dataset, Timestamp horizon) {
   CATENA_TRY(const DatasetId id, writer.IdOf(dataset));
   if (writer.writes()->Count() > 0) CATENA_RETURN_IF_ERROR(Write(writer.writes(), false));
   horizons_->Raise(id, horizon);
+  return Status();
+}
+
+// Its id stays its own.
+Status RocksDBStore::DropDataset(std::string_view dataset) {
+  CATENA_TRY(const std::optional<DatasetId> id, reads_.FindDataset(dataset));
+  if (!id) return Status();
+  rocksdb::WriteBatch writes;
+  for (const char tag : {kMarkTag, kValueTag}) {
+    const std::string prefix = DatasetPrefix(tag, *id);
+    writes.DeleteRange(prefix, AfterPrefix(prefix));
+  }
+  CATENA_RETURN_IF_ERROR(Write(&writes, /*durable=*/true));
+  horizons_->Forget(*id);
   return Status();
 }
 

@@ -82,6 +82,10 @@ std::string Answer(KVStore* store, Call call, ByteReader* reader) {
     const Timestamp horizon = FromMillis(reader->Zigzag());
     if (!reader->ok()) return ErrorFrame(Garbled());
     AppendStatus(&frame, store->SetHorizon(dataset, horizon));
+  } else if (call == Call::kDropDataset) {
+    const std::string_view dataset = reader->Sized();
+    if (!reader->ok() || !reader->AtEnd()) return ErrorFrame(Garbled());
+    AppendStatus(&frame, store->DropDataset(dataset));
   } else if (call == Call::kListDatasets) {
     AppendResult(&frame, store->ListDatasets(), [](std::string* out, const auto& names) {
       AppendVarint(out, names.size());

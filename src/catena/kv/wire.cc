@@ -23,7 +23,7 @@ Result<Call> ReadCall(ByteReader* reader) {
   const uint8_t version = reader->Byte();
   const uint8_t call = reader->Byte();
   if (!reader->ok()) return InvalidData("request without a call");
-  if (version != kWireVersion || call > static_cast<uint8_t>(Call::kSync)) {
+  if (version != kWireVersion || call > static_cast<uint8_t>(Call::kDropDataset)) {
     return Unsupported(
         "the store's owner is another catena: use the same version for both: "
         "wire version " +

@@ -40,6 +40,7 @@ enum class Call : uint8_t {
   kListDatasets = 7,
   kApproximateBytes = 8,
   kSync = 9,
+  kDropDataset = 10,
 };
 
 inline constexpr uint8_t kOkAnswer = 0;

@@ -6,6 +6,7 @@
 
 #include "catena/base/log.h"
 #include "catena/conf/semantic_hash.h"
+#include "catena/streaming/reset.h"
 
 namespace catena::streaming {
 namespace {
@@ -28,8 +29,6 @@ class Binder {
                      const topic::TopicAddress& topic, bool chained, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
-  Result<int64_t> CoveredFrom(topic::TopicReader* reader, topic::TopicPartition partition,
-                              topic::Offset begin) const;
   Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
   Status BindTask(const plan::StreamTask& task);
   Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
@@ -83,6 +82,7 @@ Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
 
 Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
                            const topic::TopicAddress& topic, bool chained, int workers) {
+  CATENA_RETURN_IF_ERROR(RefuseHalfReset(store_, group_by->metadata.name));
   CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
   BoundGroupBy bound;
   CATENA_TRY(types::Schema rows, resolver_.RowsOf(*conf::StreamingSource(*group_by)));
@@ -96,17 +96,6 @@ Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
   bound_->progress->Register(group_by->metadata.name, bound.partitions);
   bound_->group_bys.emplace(group_by->metadata.name, std::move(bound));
   return Status();
-}
-
-// Of a topic whose first records are gone: what was appended before `begin` may have event times up
-// to the first kept record's append time, and as far beyond as events may run ahead.
-Result<int64_t> Binder::CoveredFrom(topic::TopicReader* reader, topic::TopicPartition partition,
-                                    topic::Offset begin) const {
-  std::vector<topic::Record> first;
-  CATENA_RETURN_IF_ERROR(reader->Seek(partition, begin));
-  CATENA_RETURN_IF_ERROR(reader->Poll(partition, 1, &first));
-  const Timestamp appended = first.empty() ? clock_->Now() : first[0].append_time;
-  return ToMillis(appended + options_.stream.max_future_skew);
 }
 
 // A partition never read begins where the state of its siblings begins; when there is none, where
@@ -140,7 +129,8 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
       }
       CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
       fold.SkipTo(p, begin);
-      CATENA_TRY(const int64_t covered, CoveredFrom(reader, p, begin));
+      CATENA_TRY(const int64_t covered,
+                 CoveredFrom(reader, p, begin, options_.stream.max_future_skew, *clock_));
       trimmed = std::max(trimmed, covered);
       fresh = true;
       continue;
@@ -153,7 +143,8 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
       CATENA_TRY(from, reader->OffsetAt(p, since));
       from = std::max(from, begin);
     } else if (begin > 0) {
-      CATENA_TRY(const int64_t covered, CoveredFrom(reader, p, begin));
+      CATENA_TRY(const int64_t covered,
+                 CoveredFrom(reader, p, begin, options_.stream.max_future_skew, *clock_));
       trimmed = std::max(trimmed, covered);
     }
     fold.BeginAt(p, from);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "catena/aggregate/window/resolution.h"
+#include "catena/base/bytes.h"
 #include "catena/base/hash.h"
 #include "catena/base/random.h"
 #include "catena/fetch/fetcher.h"
@@ -155,6 +156,33 @@ class JobTest : public testing::Test {
         EXPECT_EQ(checkpoint.Consumed(), checkpoint.Accounted()) << name << " " << partition;
       }
     }
+  }
+
+  // All values, and what checkpoints say of the records; not when the stream knew what, which is
+  // another time at every replay: watermarks, `late_after_gate`, marks of retention, reports.
+  std::string StateBytes() {
+    std::string all;
+    for (const std::string& dataset : *store_->ListDatasets()) {
+      EXPECT_TRUE(store_
+                      ->Scan(dataset,
+                             [&](std::string_view key, const kv::TimedValue& value) {
+                               AppendSized(&all, dataset);
+                               AppendSized(&all, key);
+                               AppendZigzag(&all, ToMillis(value.time));
+                               AppendVarint(&all, value.sequence);
+                               AppendSized(&all, value.value);
+                               return true;
+                             })
+                      .ok());
+    }
+    for (const char* name : {"chain.v1", "risk.v1"}) {
+      for (auto [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), name)) {
+        checkpoint.watermark = 0;
+        checkpoint.late_after_gate = 0;
+        AppendSized(&all, fetch::CheckpointMark(name, partition, checkpoint).value);
+      }
+    }
+    return all;
   }
 
   // The definition: scan everything.

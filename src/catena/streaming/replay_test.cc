@@ -8,7 +8,6 @@
 #include <random>
 #include <variant>
 
-#include "catena/base/bytes.h"
 #include "catena/streaming/job_under_test.h"
 
 namespace catena::streaming {
@@ -47,39 +46,12 @@ class ReplayTest : public JobTest {
     }
   }
 
-  // All values, and what checkpoints say of the records; not when the stream knew what, which is
-  // another time at every replay: watermarks, `late_after_gate`, marks of retention, reports.
-  std::string Everything() {
-    std::string all;
-    for (const std::string& dataset : *store_->ListDatasets()) {
-      EXPECT_TRUE(store_
-                      ->Scan(dataset,
-                             [&](std::string_view key, const kv::TimedValue& value) {
-                               AppendSized(&all, dataset);
-                               AppendSized(&all, key);
-                               AppendZigzag(&all, ToMillis(value.time));
-                               AppendVarint(&all, value.sequence);
-                               AppendSized(&all, value.value);
-                               return true;
-                             })
-                      .ok());
-    }
-    for (const char* name : {"chain.v1", "risk.v1"}) {
-      for (auto [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), name)) {
-        checkpoint.watermark = 0;
-        checkpoint.late_after_gate = 0;
-        AppendSized(&all, fetch::CheckpointMark(name, partition, checkpoint).value);
-      }
-    }
-    return all;
-  }
-
   std::string StateAfterReplay(int workers) {
     store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
     options_.stream.parallelism = workers;
     RunJob();
     for (const ChainReport& report : reports_) EXPECT_EQ(report.counts.at("forced"), 0);
-    return Everything();
+    return StateBytes();
   }
 };
 

@@ -41,6 +41,7 @@ class WrappedStore : public kv::KVStore {
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     return store_->ApproximateBytes(dataset);
   }
+  Status DropDataset(std::string_view dataset) override { return store_->DropDataset(dataset); }
   Status Sync() override { return store_->Sync(); }
   Status Compact() override { return store_->Compact(); }
   Status Resume() override { return store_->Resume(); }

@@ -338,6 +338,25 @@ Status CachedStore::Compact() {
   return store_->Compact();
 }
 
+// What is held of others stays; of this one, which nobody writes to meanwhile, nothing is.
+Status CachedStore::DropDataset(std::string_view dataset) {
+  CATENA_RETURN_IF_ERROR(Commit());
+  const std::lock_guard committing(commit_mutex_);
+  const std::unique_lock lock(mutex_);
+  ++version_;
+  std::erase_if(marks_, [&](const auto& mark) { return mark.first.first == dataset; });
+  if (const auto number = numbers_.find(dataset); number != numbers_.end()) {
+    for (auto& [key, entry] : entries_) {
+      std::erase_if(entry.slots, [&](const Slot& slot) {
+        if (slot.dataset != number->second) return false;
+        for (const Value& value : slot.values) Grow(&entry, BytesOf(value), 0);
+        return true;
+      });
+    }
+  }
+  return store_->DropDataset(dataset);
+}
+
 Status CachedStore::Resume() {
   const std::lock_guard committing(commit_mutex_);
   const std::unique_lock lock(mutex_);

@@ -78,6 +78,7 @@ class CachedStore : public KVStore {
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     return store_->ApproximateBytes(dataset);
   }
+  Status DropDataset(std::string_view dataset) override;
   Status Sync() override;
   Status Compact() override;
   Status Resume() override;

@@ -40,6 +40,11 @@ Result<std::vector<std::string>> FrontedStore::ListDatasets() {
   return store_->ListDatasets();
 }
 
+Status FrontedStore::DropDataset(std::string_view dataset) {
+  CATENA_RETURN_IF_ERROR(CommitFront());
+  return store_->DropDataset(dataset);
+}
+
 Status FrontedStore::Sync() {
   CATENA_RETURN_IF_ERROR(CommitFront());
   return store_->Sync();

@@ -75,6 +75,26 @@ end
 return #keys == tonumber(ARGV[4]) and keys[#keys] or false
 )";
 
+// KEYS[1] prefix; ARGV: dataset, how many keys, the write that must stand there ("" of a joiner).
+// Answers another write that stands there, or 1 while there are more keys.
+constexpr const char* kDrop = R"(
+local p, dataset = KEYS[1], ARGV[1]
+if ARGV[3] ~= '' then
+  local last = redis.call('GET', p .. ':w')
+  if last ~= ARGV[3] then return last or '' end
+end
+local index = p .. ':k:' .. dataset
+local keys = redis.call('ZRANGEBYLEX', index, '-', '+', 'LIMIT', 0, ARGV[2])
+for _, key in ipairs(keys) do
+  redis.call('DEL', p .. ':v:' .. #dataset .. ':' .. dataset .. ':' .. key)
+  redis.call('ZREM', index, key)
+end
+if #keys == tonumber(ARGV[2]) then return 1 end
+redis.call('DEL', p .. ':m:' .. dataset)
+redis.call('SREM', p .. ':d', dataset)
+return false
+)";
+
 // KEYS[1] prefix; ARGV: dataset. Some keys speak for all.
 constexpr const char* kBytes = R"(
 local p, dataset = KEYS[1], ARGV[1]
@@ -268,6 +288,22 @@ class RedisStore : public KVStore {
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
     CATENA_TRY(const RedisReply reply, ReadOne({"EVAL", kBytes, "1", prefix_, dataset}));
     return static_cast<uint64_t>(reply->integer);
+  }
+
+  Status DropDataset(std::string_view dataset) override {
+    if (mode_ == OpenMode::kReadOnly) return Unsupported("this store was opened to be read only");
+    {
+      const std::lock_guard lock(sweep_mutex_);
+      sweeps_.erase(std::string(dataset));
+    }
+    const std::lock_guard lock(writer_mutex_);
+    const std::string last = mode_ == OpenMode::kOwn ? last_ : "";
+    while (true) {
+      CATENA_TRY(const RedisReply reply,
+                 ReadOne({"EVAL", kDrop, "1", prefix_, dataset, kKeysPerSweep, last}));
+      if (reply->type == REDIS_REPLY_NIL) return Status();
+      if (reply->type != REDIS_REPLY_INTEGER) return NotTheLast(TextOf(*reply));
+    }
   }
 
   Status Sync() override { return ReadOne({"PING"}).status(); }
