@@ -131,6 +131,28 @@ def test_every_resumed_backfill_makes_the_bytes_of_an_undisturbed_one(undisturbe
     assert partly >= hits / 20  # Kills that only ever hit before or after the work prove nothing.
 
 
+def test_killed_while_it_computes_days_whose_right_side_changed(undisturbed):
+    """Marks must never say that a day was made from what it was not made from."""
+    rows, rng = undisturbed.source["risk"], undisturbed.rng
+    drop_outputs(undisturbed)
+    undisturbed.run(*JOIN)
+    changed = list(rows)
+    for at in rng.sample(range(RISKS * len(DAYS)), 5):
+        changed[at] = (changed[at][0], 0.5, *changed[at][2:])
+    load(undisturbed, "risk", changed)
+    for _ in range(3):
+        process = undisturbed.start("join", *JOIN)
+        time.sleep(rng.uniform(0, undisturbed.seconds))
+        undisturbed.kill(process)
+    undisturbed.run(*JOIN)
+    resumed = files(undisturbed)
+    drop_outputs(undisturbed)
+    undisturbed.run(*JOIN)
+    assert resumed == files(undisturbed), f"seed {SEED}"
+    assert resumed != undisturbed.files
+    load(undisturbed, "risk", rows)
+
+
 def test_one_row_more_or_less_would_be_noticed(undisturbed):
     """The negative control: the comparison above sees a single lost row of the parent's left."""
     rows = undisturbed.source["payments"]

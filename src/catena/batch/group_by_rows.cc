@@ -282,9 +282,11 @@ Status RequireMaterialised(const BatchContext& context, const conf::GroupBy& gro
     const std::string output = conf::OutputTable(chain->join->metadata);
     std::vector<Date> days = plan::DaysOf(source, inventory);
     std::erase_if(days, [&](Date day) { return !range.Contains(day); });
+    plan::Freshness freshness(inventory);
     std::vector<Date> missing;
-    for (const auto& [day, why] : plan::DaysToCompute(*chain->join, days, inventory)) {
-      missing.push_back(day);
+    for (const Date day : days) {
+      const auto why = freshness.Of(*chain->join, day).compute;
+      if (why && *why != plan::Why::kInputsChanged) missing.push_back(day);
     }
     if (missing.empty()) continue;
     return NotFound(

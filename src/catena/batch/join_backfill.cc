@@ -92,8 +92,14 @@ std::vector<PartitionOutput::DayRows> DaysOfRows(const table::PartitionRange& da
   return runs;
 }
 
+// Of days whose left is a Join the step knows it.
 Result<std::map<Date, std::string>> LeftPrints(const BatchContext& context, const conf::Join& join,
                                                const table::PartitionRange& range) {
+  std::map<Date, std::string> prints;
+  if (std::holds_alternative<conf::JoinSource>(join.left)) {
+    for (const Date day : range) prints[day] = "";
+    return prints;
+  }
   std::set<std::string> names = {conf::TableOf(join.left)};
   for (const conf::BootstrapPart& part : join.bootstraps) names.insert(part.table);
   std::map<std::string, std::map<Date, PartitionFacts>> facts;
@@ -101,7 +107,6 @@ Result<std::map<Date, std::string>> LeftPrints(const BatchContext& context, cons
     CATENA_TRY(const table::Table table, context.warehouse->Find(name));
     CATENA_TRY(facts[name], FactsOf(table, range));
   }
-  std::map<Date, std::string> prints;
   for (const Date day : range) {
     prints[day] = plan::LeftPrint(join, [&](const std::string& name) {
       const auto at = facts[name].find(day);

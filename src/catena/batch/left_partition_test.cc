@@ -99,7 +99,7 @@ TEST_F(LeftPartitionTest, ARowThatLandsBetweenTheParentAndItsUploadIsNotClaimed)
 TEST_F(LeftPartitionTest, MarksOfVersionOneAreComputedAgainOnce) {
   Upload();
   const Json now = OrStop(ParseJson(OrStop(ReadFile(MarksPath())), "marks"));
-  EXPECT_EQ(now["version"], 2);
+  EXPECT_EQ(now["version"], 3);
   Json old = {{"days", Json::object()}, {"version", 1}};
   for (const auto& [day, mark] : now["days"].items()) old["days"][day] = mark["meaning"];
   OrStop(ReplaceFile(MarksPath(), PrettyJson(old)));

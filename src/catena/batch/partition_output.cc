@@ -13,6 +13,9 @@
 namespace catena::batch {
 namespace {
 
+// Marks are one file, so that writing all of them for every day would be quadratic.
+constexpr size_t kFlushShare = 64;
+
 uint64_t BytesOf(const std::string& directory) {
   uint64_t bytes = 0;
   std::error_code ignored;
@@ -22,8 +25,8 @@ uint64_t BytesOf(const std::string& directory) {
   return bytes;
 }
 
-std::string_view Because(plan::Why why) {
-  switch (why) {
+std::string Because(const plan::PlannedDay& planned) {
+  switch (planned.why) {
     case plan::Why::kMissing:
       return "they were missing";
     case plan::Why::kStale:
@@ -32,6 +35,10 @@ std::string_view Because(plan::Why why) {
       return "their left partition changed";
     case plan::Why::kLeftUnknown:
       return "it was not recorded which left partition had made them";
+    case plan::Why::kInputsChanged:
+      return "what they were made from changed: " + plan::PrintNames(planned.changed);
+    case plan::Why::kAsked:
+      return "it was asked for";
   }
   return "";
 }
@@ -43,14 +50,37 @@ Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const
   CATENA_TRY(table::Table table, context.warehouse->Find(step.table));
   auto parquet = ParquetOptionsOf(of.table_properties);
   if (!parquet.ok()) return parquet.error().WithContext(of.name + ".tableProperties");
-  return PartitionOutput(std::move(table), *std::move(parquet), step.meaning, context.progress,
+  PartitionOutput output(std::move(table), *std::move(parquet), step, context.progress,
                          context.kept, report);
+  CATENA_TRY(output.marks_, ReadMarks(output.table_));
+  bool marked = false;
+  for (const plan::PlannedDay& planned : step.compute) {
+    marked = output.marks_.erase(planned.day) > 0 || marked;
+  }
+  if (marked) CATENA_RETURN_IF_ERROR(WriteMarks(output.table_, output.marks_));
+  return output;
 }
 
 Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
+  CATENA_RETURN_IF_ERROR(WriteOne(day, rows, left));
+  return Flush();
+}
+
+Status PartitionOutput::Flush() {
+  if (unwritten_ == 0) return Status();
+  unwritten_ = 0;
+  return WriteMarks(table_, marks_);
+}
+
+Status PartitionOutput::WriteOne(Date day, const types::Batch& rows, const std::string& left) {
   CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows, parquet_));
   const std::lock_guard lock(*mutex_);
-  CATENA_RETURN_IF_ERROR(MarkDay(table_, day, {meaning_, left}));
+  const auto planned = planned_.find(day);
+  plan::DayMark& mark = marks_[day];
+  mark = planned == planned_.end() ? plan::DayMark{meaning_, ""} : planned->second;
+  if (!left.empty()) mark.left = left;
+  ++unwritten_;
+  if (unwritten_ * kFlushShare >= marks_.size()) CATENA_RETURN_IF_ERROR(Flush());
   if (kept_ != nullptr) kept_->Keep(table_.name(), day, rows);
   const uint64_t bytes = BytesOf(table_.directory() + "/ds=" + FormatDate(day));
   report_->computed.push_back(day);
@@ -69,14 +99,14 @@ Status PartitionOutput::WriteDays(const BatchContext& context, const types::Batc
       ParallelFor(days.size(), context.database->options().threads, [&](size_t i) -> Status {
         const DayRows& of_day = days[i];
         CATENA_RETURN_IF_ERROR(
-            Write(of_day.day, CutOut(rows, of_day.begin, of_day.end), of_day.left));
+            WriteOne(of_day.day, CutOut(rows, of_day.begin, of_day.end), of_day.left));
         const std::lock_guard lock(*mutex_);
         done += of_day.end - of_day.begin;
         if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
         return Status();
       }));
   std::sort(report_->computed.begin(), report_->computed.end());
-  return Status();
+  return Flush();
 }
 
 StepReport BeginReport(const plan::Step& step) {
@@ -85,13 +115,12 @@ StepReport BeginReport(const plan::Step& step) {
   report.name = step.name;
   report.table = step.table;
   report.reused = step.reuse;
-  std::map<plan::Why, std::vector<Date>> again;
+  std::map<std::string, std::vector<Date>> again;
   for (const plan::PlannedDay& planned : step.compute) {
-    if (planned.why != plan::Why::kMissing) again[planned.why].push_back(planned.day);
+    if (planned.why != plan::Why::kMissing) again[Because(planned)].push_back(planned.day);
   }
-  for (const auto& [why, days] : again) {
-    report.notes.push_back("computed again, because " + std::string(Because(why)) + ": " +
-                           plan::PrintDays(days));
+  for (const auto& [because, days] : again) {
+    report.notes.push_back("computed again, because " + because + ": " + plan::PrintDays(days));
   }
   if (!step.reuse.empty()) {
     report.notes.push_back("reused as they are: " + plan::PrintDays(step.reuse));

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the rows of a step into days of its table and marks each day with the step's meaning
-// and with what the left partition was.
+// Writes the rows of a step into days of its table and marks each day with what the step says that
+// it is made with and from, and with what the left partition was.
 //
-//   order    a day is written, then marked
+//   order    the step's days lose their marks, then a day is written, then marked. Of many days the
+//            marks go to disk a few at a time: a killed job computes at most a 64th of the table
+//            again
 //   threads  one job at a time: the runner holds the table's lock; days may be written side by side
 
 #pragma once
 
 #include <functional>
+#include <map>
 #include <mutex>
 
 #include "catena/batch/context.h"
@@ -20,7 +23,8 @@ class PartitionOutput {
   // `of`: the conf whose table it is; its table properties say how files are written.
   static Result<PartitionOutput> Open(const BatchContext& context, const plan::Step& step,
                                       const conf::MetaData& of, StepReport* report);
-  // `left`: the print of the left partition, taken before it was read; "" without a left side.
+  // `left`: the print of the left partition, taken before it was read; "" where there is none or
+  // the step has it.
   Status Write(Date day, const types::Batch& rows, const std::string& left);
 
   struct DayRows {
@@ -34,19 +38,25 @@ class PartitionOutput {
                    const std::vector<DayRows>& days);
 
  private:
-  PartitionOutput(table::Table table, sql::ParquetOptions parquet, std::string meaning,
+  PartitionOutput(table::Table table, sql::ParquetOptions parquet, const plan::Step& step,
                   Progress* progress, KeptRows* kept, StepReport* report)
       : table_(std::move(table)),
         parquet_(std::move(parquet)),
-        meaning_(std::move(meaning)),
+        meaning_(step.meaning),
+        planned_(step.marks),
         progress_(progress),
         kept_(kept),
         report_(report),
         mutex_(std::make_unique<std::mutex>()) {}
+  Status WriteOne(Date day, const types::Batch& rows, const std::string& left);
+  Status Flush();
 
   table::Table table_;
   sql::ParquetOptions parquet_;
   std::string meaning_;
+  std::map<Date, plan::DayMark> planned_;
+  std::map<Date, plan::DayMark> marks_;  // Of the table; on disk but for the newest.
+  size_t unwritten_ = 0;                 // So many of marks_.
   Progress* progress_;
   KeptRows* kept_;
   StepReport* report_;

@@ -56,17 +56,37 @@ Result<plan::Inventory> InventoryOf(const BatchContext& context, const conf::Con
   return ReadInventory(context, tables);
 }
 
+std::set<std::string> TablesWritten(const plan::BackfillPlan& plan) {
+  std::set<std::string> tables;
+  for (const plan::Step& step : plan.steps) {
+    if (!step.table.empty() && !step.compute.empty()) tables.insert(step.table);
+  }
+  for (const auto& [table, days] : plan.adopted) tables.insert(table);
+  return tables;
+}
+
+// Before anything runs: what a step computes from these days says that they are what they are.
+Status Adopt(const BatchContext& context, const plan::BackfillPlan& plan) {
+  for (const auto& [name, adopted] : plan.adopted) {
+    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
+    CATENA_TRY(auto marks, ReadMarks(table));
+    for (const auto& [day, mark] : adopted) marks[day] = mark;
+    CATENA_RETURN_IF_ERROR(WriteMarks(table, marks));
+  }
+  return Status();
+}
+
 // The lock of every table that this job writes.
 class JobLocks {
  public:
   // False when the plan writes a table that was not locked before; it is then.
   Result<bool> Cover(const BatchContext& context, const plan::BackfillPlan& plan) {
     bool covered = true;
-    for (const plan::Step& step : plan.steps) {
-      if (step.table.empty() || step.compute.empty() || locks_.contains(step.table)) continue;
-      CATENA_TRY(const table::Table table, context.warehouse->Find(step.table));
+    for (const std::string& name : TablesWritten(plan)) {
+      if (locks_.contains(name)) continue;
+      CATENA_TRY(const table::Table table, context.warehouse->Find(name));
       CATENA_TRY(FileLock lock, table.LockForJob(/*wait=*/false));
-      locks_.emplace(step.table, std::move(lock));
+      locks_.emplace(name, std::move(lock));
       CATENA_RETURN_IF_ERROR(RemoveHalfWrittenMarks(table));
       covered = false;
     }
@@ -108,6 +128,7 @@ std::set<std::string> TablesReadFrom(const plan::BackfillPlan& plan, size_t firs
 
 Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
                 const UploadOptions& options, RunReport* report) {
+  CATENA_RETURN_IF_ERROR(Adopt(given, plan));
   KeptRows kept(given.memory_bytes / kKeptShare);
   BatchContext context = given;
   context.kept = &kept;

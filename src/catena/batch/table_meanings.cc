@@ -12,15 +12,42 @@ namespace {
 
 std::string PathOf(const table::Table& table) { return table.directory() + "/_catena.json"; }
 
+std::string TextOf(const Json& json, const char* name) {
+  const auto at = json.find(name);
+  return at != json.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+plan::InputPrint InputOf(const Json& json) {
+  if (!json.is_object() || json.empty()) return {};
+  const auto first = ParseDate(TextOf(json, "first"));
+  const auto last = ParseDate(TextOf(json, "last"));
+  return {first.ok() ? *first : Date{}, last.ok() ? *last : Date{}, TextOf(json, "print")};
+}
+
 // Empty where the mark can not be read: such a day is computed again.
 plan::DayMark MarkOf(const Json& json) {
-  const auto text = [&](const char* name) {
-    const auto at = json.find(name);
-    return at != json.end() && at->is_string() ? at->get<std::string>() : "";
-  };
   if (json.is_string()) return {json.get<std::string>(), ""};
   if (!json.is_object()) return {};
-  return {text("meaning"), text("left")};
+  plan::DayMark mark{TextOf(json, "meaning"), TextOf(json, "left")};
+  const auto inputs = json.find("inputs");
+  if (inputs == json.end() || !inputs->is_object()) return mark;
+  mark.inputs.emplace();
+  for (const auto& [table, input] : inputs->items()) (*mark.inputs)[table] = InputOf(input);
+  return mark;
+}
+
+Json ToJson(const plan::DayMark& mark) {
+  Json json = {{"left", mark.left}, {"meaning", mark.meaning}};
+  if (!mark.inputs) return json;
+  Json& inputs = json["inputs"] = Json::object();
+  for (const auto& [table, input] : *mark.inputs) {
+    Json& one = inputs[table] = Json::object();
+    if (input.print.empty()) continue;
+    one = {{"first", FormatDate(input.first)},
+           {"last", FormatDate(input.last)},
+           {"print", input.print}};
+  }
+  return json;
 }
 
 }  // namespace
@@ -54,10 +81,8 @@ Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark) {
 
 Status WriteMarks(const table::Table& table, const std::map<Date, plan::DayMark>& marks) {
   Json days = Json::object();
-  for (const auto& [date, one] : marks) {
-    days[FormatDate(date)] = {{"left", one.left}, {"meaning", one.meaning}};
-  }
-  return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 2}}) + "\n");
+  for (const auto& [date, mark] : marks) days[FormatDate(date)] = ToJson(mark);
+  return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 3}}) + "\n");
 }
 
 Status RemoveHalfWrittenMarks(const table::Table& table) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each day of a table that we wrote was computed with and from, beside it in `_catena.json`.
 //
-// A day is marked after it is written, so a day that lost its mark to a crash is computed again,
-// and never the other way round.
-// STORED FORMAT: {"days": {"2026-03-01": {"left": "<PartitionFacts::print>", "meaning":
-// "<conf::MeaningOf>"}}, "version": 2}; `left` is "" in tables of GroupBys. Version 1 had the
-// meaning alone in place of the object; it reads as a day whose left partition is not known.
+// A day is marked after it is written, and loses the mark that it had before it is written again: a
+// day that lost its mark to a crash is computed again, and never the other way round.
+// STORED FORMAT: {"days": {"2026-03-01": {"inputs": {"t.risks": {"first": "2026-02-20", "last":
+// "2026-03-01", "print": "<print>"}}, "left": "<PartitionFacts::print>", "meaning":
+// "<conf::MeaningOf>"}}, "version": 3}; `left` is "" in tables of GroupBys, an input without a day
+// is {}. Version 2 had no `inputs`; such a day is taken as made from today's inputs. Version 1 had
+// the meaning alone in place of the object; it reads as a day whose left partition is not known.
 //
 //   errors   a file that does not parse is kCorruption, with its path
 

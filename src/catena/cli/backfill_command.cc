@@ -17,7 +17,10 @@ Status RunAll(const BatchJob& job, const BatchFlags& given, batch::RunReport* re
   }
   CATENA_TRY(const plan::BackfillPlan plan,
              batch::PlanBackfill(job.context(), job.conf(), job.asked()));
-  for (const plan::DaysAsked& asked : plan::RunsOf(plan, job.asked(), step_days)) {
+  for (plan::DaysAsked asked : plan::RunsOf(plan, job.asked(), step_days)) {
+    for (const batch::StepReport& step : report->steps) {
+      asked.made[step.table].insert(step.computed.begin(), step.computed.end());
+    }
     CATENA_RETURN_IF_ERROR(batch::RunBackfill(job.context(), job.conf(), asked, report));
   }
   return Status();
@@ -30,6 +33,9 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
   }
   if (given.dry_run && given.unset_semantic_hash) {
     return InvalidConf("--unset-semantic-hash changes the tables, --dry-run changes nothing");
+  }
+  if (given.recompute && given.unset_semantic_hash) {
+    return InvalidConf("--unset-semantic-hash keeps the days, --recompute computes them anew");
   }
   CATENA_TRY(BatchJob job, BatchJob::Open(settings, given));
   if ((job.conf().join() != nullptr) != is_join) {
@@ -61,6 +67,8 @@ std::shared_ptr<BatchFlags> DeclareBackfill(Flags* flags) {
                 "Days that a source table lacks have no rows; without it they are refused.");
   flags->Switch("--run-first-hole", &given->run_first_hole,
                 "Chronon's: fill the days before the first that is there. Always so here.");
+  flags->Switch("--recompute", &given->recompute,
+                "Compute the days whatever is there, and those of parent Joins that they read.");
   flags->Switch("--unset-semantic-hash", &given->unset_semantic_hash,
                 "Keep days that another definition made, as if this one had made them.");
   return given;
@@ -74,8 +82,9 @@ Command JoinCommand() {
       "Tables",
       "Compute a Join's table: every left row with its features at its time.",
       "Parent Joins of a chain are materialised first, each in its own table. Days that are "
-      "there already, computed by the same definition from the same left partition, are "
-      "reused, and the report says so. A day appears whole or not at all: a run that was killed "
+      "there already, computed by the same definition from the same partitions of its sources, are "
+      "reused; what was computed again, and what had changed, is in the report. A day appears "
+      "whole or not at all: a run that was killed "
       "is run again and does what is left. While a job runs, another one that would write one "
       "of its tables is refused with exit code 75.",
       "  catena join --conf-path production/joins/fraud/final.v1 --end-date 2026-11-20\n"

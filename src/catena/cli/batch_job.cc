@@ -84,6 +84,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
     }
   }
   job.asked_.allow_holes = given.allow_holes;
+  job.asked_.recompute = given.recompute;
   Settings divided = settings;
   if (!given.memory_limit.empty()) divided.memory_limit = given.memory_limit;
   CATENA_TRY(const uint64_t memory, ParseBytes(divided.memory_limit));

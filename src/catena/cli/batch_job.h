@@ -29,6 +29,7 @@ struct BatchFlags {
   bool dry_run = false;
   bool allow_holes = false;
   bool run_first_hole = false;  // Chronon's; holes are always filled.
+  bool recompute = false;
   bool unset_semantic_hash = false;
 };
 

@@ -6,14 +6,13 @@
 
 #include "catena/conf/output_names.h"
 #include "catena/conf/semantic_hash.h"
-#include "catena/plan/left_print.h"
+#include "catena/plan/reach.h"
 
 namespace catena::plan {
 namespace {
 
 // A tail rounds down by less than a day, and a row may land a day after its event time.
 constexpr int32_t kSlackDays = 2;
-constexpr Date kBeginning{INT32_MIN / 2};
 
 struct Demand {
   Date first;
@@ -21,12 +20,6 @@ struct Demand {
   std::string because;
   bool by_name = false;  // `first` was asked for by name: days before the table's own are missing.
 };
-
-bool Within(Date day, const conf::Query& query) {
-  const auto start = ParseDate(query.start_partition);
-  const auto end = ParseDate(query.end_partition);
-  return (!start.ok() || *start <= day) && (!end.ok() || day <= *end);
-}
 
 std::vector<Date> Cut(const std::vector<Date>& days, Date first, Date last) {
   std::vector<Date> inside;
@@ -52,57 +45,28 @@ std::string TablesText(const std::vector<conf::Source>& sources) {
   return text;
 }
 
-std::map<Date, Why> MissingOrStale(const std::string& table, const std::string& meaning,
-                                   const std::vector<Date>& days, const Inventory& inventory) {
-  std::map<Date, Why> compute;
-  const auto state = inventory.find(table);
-  for (const Date day : days) {
-    if (state == inventory.end() ||
-        !std::binary_search(state->second.days.begin(), state->second.days.end(), day)) {
-      compute[day] = Why::kMissing;
-      continue;
-    }
-    const auto mark = state->second.marks.find(day);
-    if (mark == state->second.marks.end() || mark->second.meaning != meaning) {
-      compute[day] = Why::kStale;
-    }
-  }
-  return compute;
-}
-
-// "" when the table has no such day.
-std::string PrintOf(const std::string& table, Date day, const Inventory& inventory) {
-  const auto state = inventory.find(table);
-  if (state == inventory.end()) return "";
-  const auto print = state->second.prints.find(day);
-  return print == state->second.prints.end() ? "" : print->second;
-}
-
-std::string PrintOfLeft(const conf::Join& join, Date day, const Inventory& inventory) {
-  return LeftPrint(join, [&](const std::string& table) { return PrintOf(table, day, inventory); });
-}
-
 // Walks from what was asked for to its parents; a Join's demand is complete when its turn comes,
 // because all of its children came before.
 class Planner {
  public:
-  Planner(const conf::Conf& conf, const Inventory& inventory, bool allow_holes)
-      : conf_(conf), inventory_(inventory), allow_holes_(allow_holes) {}
+  Planner(const conf::Conf& conf, const DaysAsked& asked, const Inventory& inventory)
+      : conf_(conf), asked_(asked), inventory_(inventory), freshness_(inventory) {}
 
-  Result<BackfillPlan> Backfill(const DaysAsked& asked) {
+  Result<BackfillPlan> Backfill() {
     CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
     if (const conf::Join* join = conf_.join()) {
-      const bool one_day = !asked.start && !join->metadata.historical_backfill;
-      const Date first = asked.start.value_or(one_day ? asked.end : kBeginning);
+      const bool one_day = !asked_.start && !join->metadata.historical_backfill;
+      const Date first = asked_.start.value_or(one_day ? asked_.end : kBeginning);
       demands_[join->metadata.name] =
-          Demand{first, asked.end, "asked for", asked.start.has_value() || one_day};
+          Demand{first, asked_.end, "asked for", asked_.start.has_value() || one_day};
     } else {
-      CATENA_RETURN_IF_ERROR(AddGroupBy(asked));
+      CATENA_RETURN_IF_ERROR(AddGroupBy());
     }
     return Parents(lineage);
   }
 
-  Result<BackfillPlan> Upload(Date end) {
+  Result<BackfillPlan> Upload() {
+    const Date end = asked_.end;
     CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf_));
     auto group_by = std::get<std::shared_ptr<const conf::GroupBy>>(conf_.definition);
     if (group_by->exact_windows) {
@@ -135,9 +99,9 @@ class Planner {
     return step;
   }
 
-  Status AddGroupBy(const DaysAsked& asked) {
+  Status AddGroupBy() {
     auto group_by = std::get<std::shared_ptr<const conf::GroupBy>>(conf_.definition);
-    Step step = StepOf(*group_by, StepKind::kGroupBy, asked.end);
+    Step step = StepOf(*group_by, StepKind::kGroupBy, asked_.end);
     step.group_by = group_by;
     step.table = conf::OutputTable(group_by->metadata);
     std::vector<std::vector<Date>> lists;
@@ -145,19 +109,19 @@ class Planner {
       lists.push_back(DaysOf(source, inventory_));
     }
     const std::vector<Date> days = Merge(lists);
-    Date first = days.empty() ? asked.end : days.front();
+    Date first = days.empty() ? asked_.end : days.front();
     if (const auto own = ParseDate(group_by->backfill_start_date); own.ok()) first = *own;
-    if (!group_by->metadata.historical_backfill) first = asked.end;
-    if (asked.start) first = *asked.start;
+    if (!group_by->metadata.historical_backfill) first = asked_.end;
+    if (asked_.start) first = *asked_.start;
     const std::string tables = TablesText(group_by->sources);
-    CATENA_RETURN_IF_ERROR(RequireDays(days, {first, asked.end}, tables, &step.notes));
-    const std::vector<Date> needed = Cut(days, first, asked.end);
-    Split(needed, MissingOrStale(step.table, step.meaning, needed, inventory_), &step);
+    CATENA_RETURN_IF_ERROR(RequireDays(days, {first, asked_.end}, tables, &step.notes));
+    const std::vector<Date> needed = Cut(days, first, asked_.end);
+    Split(*group_by, needed, &step);
     if (!step.compute.empty()) {
       const Date from = step.compute.front().day;
       CATENA_RETURN_IF_ERROR(
           CheckSources(*group_by, {from, step.compute.back().day}, AskedAt::kDayEnds, &step));
-      DemandSources(*group_by, from, asked.end);
+      DemandSources(*group_by, from, asked_.end);
     }
     last_steps_.push_back(std::move(step));
     return Status();
@@ -173,6 +137,15 @@ class Planner {
     }
     std::reverse(plan.steps.begin(), plan.steps.end());
     for (Step& step : last_steps_) plan.steps.push_back(std::move(step));
+    plan.adopted = freshness_.adopted();
+    for (const auto& [table, marks] : plan.adopted) {
+      std::vector<Date> days;
+      for (const auto& [day, mark] : marks) days.push_back(day);
+      plan.steps.back().notes.push_back(
+          "nobody recorded what right sides these days were made from; they are taken as made from "
+          "today's, --recompute makes them anew: " +
+          table + ": " + PrintDays(days));
+    }
     return plan;
   }
 
@@ -197,7 +170,7 @@ class Planner {
     CATENA_RETURN_IF_ERROR(RequireDays(days, {first, last}, TablesText({join->left}), &step.notes)
                                .WithContext(step.name));
     const std::vector<Date> needed = Cut(days, first, last);
-    Split(needed, DaysToCompute(*join, needed, inventory_), &step);
+    Split(*join, needed, &step);
     if (step.compute.empty()) return step;
     const Date from = step.compute.front().day;
     if (const auto* chain = std::get_if<conf::JoinSource>(&join->left)) {
@@ -287,7 +260,7 @@ class Planner {
       if (!std::binary_search(days.begin(), days.end(), day)) missing.push_back(day);
     }
     if (missing.empty()) return Status();
-    if (allow_holes_) {
+    if (asked_.allow_holes) {
       std::string note = "the table lacks days, which count as days without rows: " + table + ": " +
                          PrintDays(missing);
       if (std::find(notes->begin(), notes->end(), note) == notes->end()) {
@@ -301,26 +274,46 @@ class Planner {
         table + ": " + PrintDays(missing));
   }
 
-  static void Split(const std::vector<Date>& days, const std::map<Date, Why>& compute, Step* step) {
+  // Which of `days` are computed, and which can be reused.
+  template <typename Definition>
+  void Split(const Definition& definition, const std::vector<Date>& days, Step* step) {
+    const auto made = asked_.made.find(step->table);
+    std::map<std::string, std::vector<Date>> gone;
     for (const Date day : days) {
-      const auto why = compute.find(day);
-      if (why == compute.end()) {
-        step->reuse.push_back(day);
-      } else {
-        step->compute.push_back(PlannedDay{day, why->second});
+      const Verdict& verdict = freshness_.Of(definition, day);
+      const bool again =
+          asked_.recompute && (made == asked_.made.end() || !made->second.contains(day));
+      if (verdict.compute || again) {
+        step->compute.push_back({day, verdict.compute.value_or(Why::kAsked)});
+        if (verdict.compute == Why::kInputsChanged) step->compute.back().changed = verdict.changed;
+        step->marks[day] = verdict.expected;
+        continue;
       }
+      step->reuse.push_back(day);
+      for (const std::string& table : verdict.gone) gone[table].push_back(day);
+    }
+    for (const auto& [table, kept] : gone) {
+      step->notes.push_back(
+          "days are kept as they are, because the table no longer has all partitions that they "
+          "were made from; --recompute makes them from those that it has: " +
+          table + ": " + PrintDays(kept));
     }
   }
 
   const conf::Conf& conf_;
+  const DaysAsked asked_;
   const Inventory& inventory_;
-  const bool allow_holes_;
+  Freshness freshness_;
   std::map<std::string, Demand> demands_;  // By name of the Join.
   std::vector<Step> last_steps_;
 };
 
 void AddTables(const conf::Source& source, std::set<std::string>* tables) {
   tables->insert(conf::TableOf(source));
+  const auto* entities = std::get_if<conf::EntitySource>(&source);
+  if (entities != nullptr && !entities->mutation_table.empty()) {
+    tables->insert(entities->mutation_table);
+  }
 }
 
 }  // namespace
@@ -340,81 +333,20 @@ Result<std::vector<std::string>> TablesOf(const conf::Conf& conf) {
   return std::vector<std::string>(tables.begin(), tables.end());
 }
 
-std::optional<Millis> LongestWindow(const conf::GroupBy& group_by) {
-  Millis longest{0};
-  for (const conf::Aggregation& aggregation : group_by.aggregations) {
-    if (aggregation.windows.empty()) return std::nullopt;
-    for (const conf::Window& window : aggregation.windows) {
-      longest = std::max(longest, window.Length());
-    }
-  }
-  return longest;
-}
-
-namespace {
-
-// The newest partition tells of every day before it, since the Query's start or the first
-// partition.
-std::vector<Date> CumulativeDays(const std::vector<Date>& partitions, const conf::Query& query) {
-  if (partitions.empty()) return {};
-  const auto start = ParseDate(query.start_partition);
-  std::vector<Date> days;
-  for (Date day = start.ok() ? *start : partitions.front(); day <= partitions.back();
-       day = day + 1) {
-    days.push_back(day);
-  }
-  return days;
-}
-
-}  // namespace
-
-std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory) {
-  std::vector<Date> days;
-  if (const auto* chain = std::get_if<conf::JoinSource>(&source)) {
-    days = DaysOf(chain->join->left, inventory);
-  } else if (const auto at = inventory.find(conf::TableOf(source)); at != inventory.end()) {
-    days = at->second.days;
-    const auto* events = std::get_if<conf::EventSource>(&source);
-    if (events != nullptr && events->is_cumulative) days = CumulativeDays(days, events->query);
-  }
-  std::erase_if(days, [&](Date day) { return !Within(day, conf::QueryOf(source)); });
-  return days;
-}
-
-std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date>& days,
-                                  const Inventory& inventory) {
-  std::map<Date, Why> of_parent;
-  if (const auto* chain = std::get_if<conf::JoinSource>(&join.left)) {
-    of_parent = DaysToCompute(*chain->join, days, inventory);
-  }
-  const std::string table = conf::OutputTable(join.metadata);
-  std::map<Date, Why> compute = MissingOrStale(table, conf::MeaningOf(join), days, inventory);
-  for (const Date day : days) {
-    if (compute.contains(day)) continue;
-    const std::string& made_from = inventory.at(table).marks.at(day).left;
-    if (made_from.empty()) {
-      compute[day] = Why::kLeftUnknown;
-    } else if (of_parent.contains(day) || made_from != PrintOfLeft(join, day, inventory)) {
-      compute[day] = Why::kLeftChanged;
-    }
-  }
-  return compute;
-}
-
 Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked,
                                   const Inventory& inventory) {
   if (asked.start && asked.end < *asked.start) {
     return InvalidConf("the range is empty: it starts " + FormatDate(*asked.start) + " and ends " +
                        FormatDate(asked.end));
   }
-  return Planner(conf, inventory, asked.allow_holes).Backfill(asked);
+  return Planner(conf, asked, inventory).Backfill();
 }
 
 Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory) {
   if (conf.group_by() == nullptr) {
     return InvalidConf("only a GroupBy is uploaded; this is a Join: " + conf.metadata().name);
   }
-  return Planner(conf, inventory, false).Upload(end);
+  return Planner(conf, {std::nullopt, end}, inventory).Upload();
 }
 
 std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
@@ -428,44 +360,45 @@ std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
   if (!step_days || days.empty()) return {asked};
   std::vector<DaysAsked> runs;
   for (Date start = *days.begin(); start <= *days.rbegin(); start = start + *step_days) {
-    runs.push_back({start, std::min(*days.rbegin(), start + (*step_days - 1)), asked.allow_holes});
+    runs.push_back(asked);
+    runs.back().start = start;
+    runs.back().end = std::min(*days.rbegin(), start + (*step_days - 1));
   }
   return runs;
 }
 
-Status TakeForOwn(const conf::Conf& conf, Inventory* inventory) {
-  CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
-  const auto take = [&](const std::string& table, const std::string& meaning,
-                        const conf::Join* join) {
-    const auto state = inventory->find(table);
-    if (state == inventory->end()) return;
-    for (const Date day : state->second.days) {
-      DayMark& mark = state->second.marks[day];
-      mark.meaning = meaning;
-      if (mark.left.empty() && join != nullptr) mark.left = PrintOfLeft(*join, day, *inventory);
-    }
-  };
-  for (const auto& join : lineage.joins) {
-    take(conf::OutputTable(join->metadata), conf::MeaningOf(*join), join.get());
+namespace {
+
+template <typename Definition>
+void TakeTable(const Definition& definition, bool is_left_a_join, Freshness* freshness,
+               Inventory* inventory) {
+  const auto state = inventory->find(conf::OutputTable(definition.metadata));
+  if (state == inventory->end()) return;
+  for (const Date day : state->second.days) {
+    const Verdict& verdict = freshness->Of(definition, day);
+    if (verdict.compute != Why::kStale && verdict.compute != Why::kLeftUnknown) continue;
+    DayMark& mark = state->second.marks[day];
+    // Prints of parents say what made them, so no inputs of another definition can be compared.
+    const bool knows_left = !mark.left.empty() && (mark.inputs || !is_left_a_join);
+    std::string left = knows_left ? mark.left : verdict.expected.left;
+    mark = verdict.expected;
+    mark.left = std::move(left);
   }
-  if (const conf::GroupBy* group_by = conf.group_by()) {
-    take(conf::OutputTable(group_by->metadata), conf::MeaningOf(*group_by), nullptr);
-  }
-  return Status();
 }
 
-DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at) {
-  const bool at_ends = at == AskedAt::kDayEnds;
-  if (std::holds_alternative<conf::EntitySource>(group_by.sources.front())) {
-    return at_ends ? days : DayRange{days.first - 1, days.last - 1};
+}  // namespace
+
+Status TakeForOwn(const conf::Conf& conf, Inventory* inventory) {
+  CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
+  const Inventory before = *inventory;
+  Freshness freshness(before);
+  for (const auto& join : lineage.joins) {
+    TakeTable(*join, std::holds_alternative<conf::JoinSource>(join->left), &freshness, inventory);
   }
-  DayRange reach{kBeginning, days.last};
-  if (const auto window = LongestWindow(group_by)) {
-    const Timestamp earliest = at_ends ? days.first.End() : days.first.Start();
-    reach.first = Date::Of(earliest - *window) - 1;  // Tails round down by less than a day.
+  if (const conf::GroupBy* group_by = conf.group_by()) {
+    TakeTable(*group_by, false, &freshness, inventory);
   }
-  if (group_by.accuracy == conf::Accuracy::kSnapshot && !at_ends) reach.last = days.last - 1;
-  return reach;
+  return Status();
 }
 
 }  // namespace catena::plan

@@ -21,41 +21,25 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "catena/base/json.h"
 #include "catena/base/time.h"
 #include "catena/conf/conf.h"
+#include "catena/plan/freshness.h"
 
 namespace catena::plan {
-
-// What a day of a table that we wrote was computed with and from.
-struct DayMark {
-  std::string meaning;  // conf::MeaningOf.
-  std::string left;     // Print of the left partition; empty: not known, or a GroupBy's table.
-  bool operator==(const DayMark&) const = default;
-};
-
-// What one table holds. A print stands for the files of a day: other files, another print.
-struct TableState {
-  std::vector<Date> days;                   // Sorted.
-  std::map<Date, DayMark> marks = {};       // Days of tables that we did not write are absent.
-  std::map<Date, std::string> prints = {};  // Of every day.
-};
-using Inventory = std::map<std::string, TableState>;
 
 // Every table whose state a plan for `conf` looks at: sources and outputs, each once.
 Result<std::vector<std::string>> TablesOf(const conf::Conf& conf);
 
 enum class StepKind : uint8_t { kJoin, kGroupBy, kUpload, kStagingQuery, kLabels };
-// kStale: there, but computed by another definition; kLeftChanged: from a left partition that was
-// other files then; kLeftUnknown: nobody recorded which. Right sides that changed are not noticed.
-enum class Why : uint8_t { kMissing, kStale, kLeftChanged, kLeftUnknown };
-
 struct PlannedDay {
   Date day;
   Why why = Why::kMissing;
+  std::vector<std::string> changed = {};  // Of kInputsChanged: the tables.
   bool operator==(const PlannedDay&) const = default;
 };
 
@@ -77,6 +61,7 @@ struct Step {
   Date through;  // Right sides are read up to this day.
   std::vector<PlannedDay> compute;
   std::vector<Date> reuse;
+  std::map<Date, DayMark> marks;   // Of the days that are computed.
   std::string because;             // "asked for", "JoinSource of <name>".
   std::vector<std::string> notes;  // Sentences: what the tables lack and the plan puts up with.
   std::optional<StepEstimate> estimate;  // Absent unless asked for (batch/preview/plan_estimate.h).
@@ -84,6 +69,8 @@ struct Step {
 
 struct BackfillPlan {
   std::vector<Step> steps;
+  // By table: days that are taken as made from today's inputs, because nobody recorded theirs.
+  std::map<std::string, std::map<Date, DayMark>> adopted = {};
 };
 
 // `start` absent: the conf's own start, else the first day its left or source tables have.
@@ -91,6 +78,9 @@ struct DaysAsked {
   std::optional<Date> start;
   Date end;
   bool allow_holes = false;  // Days that tables lack have no rows; each is noted.
+  // Days are computed whatever is there, those of parents too, but for those that this job made.
+  bool recompute = false;
+  std::map<std::string, std::set<Date>> made = {};  // By table.
 };
 
 // A Join's table, or a GroupBy's daily SNAPSHOT table.
@@ -105,36 +95,18 @@ std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
                               std::optional<int32_t> step_days);
 
 // Takes every day of the tables that `conf` writes for made by the definition of today, from the
-// left partitions of today where that was not recorded (Chronon's unset-semantic-hash).
+// right sides of today, and from the left partitions of today where that was not recorded
+// (Chronon's unset-semantic-hash).
 Status TakeForOwn(const conf::Conf& conf, Inventory* inventory);
-
-// The days of source tables that values of the days [first, last] look at, when asked at times
-// within those days or at their ends.
-enum class AskedAt : uint8_t { kTimes, kDayEnds };
-struct DayRange {
-  Date first;
-  Date last;
-};
-DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at);
-
-// How far back windows reach; absent when any output is unwindowed. Zero without aggregations.
-std::optional<Millis> LongestWindow(const conf::GroupBy& group_by);
-
-// Days of the rows that a source can give: its table's days within the Query's own start and end;
-// of a JoinSource, the days of its Join's left side. Sorted.
-std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory);
-
-// Which of `days` a Join's table lacks or holds stale; the others can be reused. A day whose left
-// is a Join is stale with its parent's.
-std::map<Date, Why> DaysToCompute(const conf::Join& join, const std::vector<Date>& days,
-                                  const Inventory& inventory);
 
 // "2026-03-01..2026-03-04, 2026-03-07": at most `runs_max` runs, then how many more days.
 std::string PrintDays(const std::vector<Date>& days, size_t runs_max = 8);
 
 std::string_view StepKindName(StepKind kind);  // "join", "group_by", "upload", ...
-// "missing", "stale", "left_changed", "left_unknown".
+// "missing", "stale", "left_changed", "left_unknown", "inputs_changed", "asked".
 std::string_view WhyName(Why why);
+// "a, b" of names.
+std::string PrintNames(const std::vector<std::string>& names);
 // "812 bytes", "1.2 KB", "3.4 GB": powers of 1000, rounded down.
 std::string PrintBytes(uint64_t bytes);
 std::string PrintPlan(const BackfillPlan& plan);

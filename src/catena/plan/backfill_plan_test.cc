@@ -118,7 +118,6 @@ TEST(BackfillPlanTest, ADayWhoseLeftPartitionIsOtherFilesIsStaleAndNoOther) {
   EXPECT_TRUE(plan->steps[0].compute.empty()) << PrintPlan(*plan);
 
   inventory["t.tx"].prints[Day("2026-03-08")] = "rewritten";
-  inventory["t.scores"].prints[Day("2026-03-07")] = "right sides are not looked at";
   inventory["t.t_parent"].marks[Day("2026-03-04")].left = "";
   plan = PlanUpload(conf, Day("2026-03-10"), inventory);
   ASSERT_TRUE(plan.ok()) << plan.error().message;
@@ -141,13 +140,22 @@ TEST(BackfillPlanTest, ALeftThatIsAJoinIsStaleWithItsParent) {
   Inventory inventory = Sources();
   inventory["t.t_parent"] = Made(days, conf::MeaningOf(*parent));
   inventory["t.t_child"] = Made(days, conf::MeaningOf(child));
-  EXPECT_TRUE(DaysToCompute(child, days, inventory).empty());
+  const auto computed = [&] {
+    Freshness freshness(inventory);
+    std::map<Date, Why> days_to_compute;
+    for (const Date day : days) {
+      const auto why = freshness.Of(child, day).compute;
+      if (why) days_to_compute[day] = *why;
+    }
+    return days_to_compute;
+  };
+  EXPECT_TRUE(computed().empty());
   // The parent will be made again, or already was.
   inventory["t.tx"].prints[Day("2026-03-08")] = "rewritten";
   inventory["t.t_parent"].prints[Day("2026-03-10")] = "made again";
-  EXPECT_EQ(DaysToCompute(child, days, inventory),
-            (std::map<Date, Why>{{Day("2026-03-08"), Why::kLeftChanged},
-                                 {Day("2026-03-10"), Why::kLeftChanged}}));
+  EXPECT_EQ(computed(), (std::map<Date, Why>{{Day("2026-03-08"), Why::kLeftChanged},
+                                             {Day("2026-03-09"), Why::kInputsChanged},
+                                             {Day("2026-03-10"), Why::kLeftChanged}}));
 }
 
 TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {

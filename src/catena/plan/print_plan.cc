@@ -18,23 +18,42 @@ std::string PrintDays(const std::vector<Date>& days, size_t runs_max) {
   return text.empty() ? "none" : text;
 }
 
+std::string PrintNames(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
 std::string_view StepKindName(StepKind kind) {
   constexpr std::string_view kNames[] = {"join", "group_by", "upload", "staging_query", "labels"};
   return kNames[static_cast<size_t>(kind)];
 }
 
 std::string_view WhyName(Why why) {
-  constexpr std::string_view kNames[] = {"missing", "stale", "left_changed", "left_unknown"};
+  constexpr std::string_view kNames[] = {"missing",      "stale",          "left_changed",
+                                         "left_unknown", "inputs_changed", "asked"};
   return kNames[static_cast<size_t>(why)];
 }
 
 namespace {
 
-std::string_view Reason(Why why) {
-  constexpr std::string_view kReasons[] = {"missing", "stale: another definition",
+std::string Reason(const PlannedDay& planned) {
+  constexpr std::string_view kReasons[] = {"missing",
+                                           "stale: another definition",
                                            "stale: left partition changed",
-                                           "stale: left partition not recorded"};
-  return kReasons[static_cast<size_t>(why)];
+                                           "stale: left partition not recorded",
+                                           "stale: changed: ",
+                                           "asked for again"};
+  return std::string(kReasons[static_cast<size_t>(planned.why)]) + PrintNames(planned.changed);
+}
+
+// Missing days first.
+std::map<std::pair<Why, std::string>, std::vector<Date>> DaysByReason(const Step& step) {
+  std::map<std::pair<Why, std::string>, std::vector<Date>> days;
+  for (const PlannedDay& planned : step.compute) {
+    days[{planned.why, Reason(planned)}].push_back(planned.day);
+  }
+  return days;
 }
 
 std::string PrintEstimate(const StepEstimate& estimate) {
@@ -64,15 +83,10 @@ std::string PrintPlan(const BackfillPlan& plan) {
     text += std::to_string(i + 1) + ". " + std::string(StepKindName(step.kind)) + " " + step.name;
     if (!step.table.empty()) text += " -> " + step.table;
     text += " (" + step.because + ")\n";
-    for (const Why why : {Why::kMissing, Why::kStale, Why::kLeftChanged, Why::kLeftUnknown}) {
-      std::vector<Date> days;
-      for (const PlannedDay& planned : step.compute) {
-        if (planned.why == why) days.push_back(planned.day);
-      }
-      if (days.empty()) continue;
+    for (const auto& [reason, days] : DaysByReason(step)) {
       text += step.kind == StepKind::kUpload
                   ? "   upload events through " + PrintDays(days) + "\n"
-                  : "   compute " + PrintDays(days) + " (" + std::string(Reason(why)) + ")\n";
+                  : "   compute " + PrintDays(days) + " (" + reason.second + ")\n";
     }
     if (!step.reuse.empty()) text += "   reuse   " + PrintDays(step.reuse) + "\n";
     if (step.estimate && !step.compute.empty()) text += PrintEstimate(*step.estimate);
@@ -86,8 +100,9 @@ Json PlanToJson(const BackfillPlan& plan) {
   for (const Step& step : plan.steps) {
     Json compute = Json::array();
     for (const PlannedDay& planned : step.compute) {
-      compute.push_back(
-          {{"ds", FormatDate(planned.day)}, {"why", std::string(WhyName(planned.why))}});
+      compute.push_back({{"ds", FormatDate(planned.day)},
+                         {"why", std::string(WhyName(planned.why))},
+                         {"changed", planned.changed}});
     }
     Json reuse = Json::array();
     for (const Date day : step.reuse) reuse.push_back(FormatDate(day));

@@ -224,10 +224,12 @@ TEST_F(LabelJoinTest, OnlyWhatChangedIsComputedAgain) {
   Write("t.checkouts", "2026-03-02", kCheckouts, {{1, 8, At("2026-03-02", 12)}});
   const auto plan =
       OrStop(PlanLabelJoin(context_, Join(Users(), 3, 1), {std::nullopt, Day("2026-03-03")}));
+  // The features of 03-03 look at the checkouts of the day before.
   EXPECT_THAT(plan.steps.back().compute,
-              ElementsAre(plan::PlannedDay{Day("2026-03-02"), plan::Why::kLeftChanged}));
+              ElementsAre(plan::PlannedDay{Day("2026-03-02"), plan::Why::kLeftChanged},
+                          plan::PlannedDay{Day("2026-03-03"), plan::Why::kLeftChanged}));
   EXPECT_THAT(Labeled(Join(Users(), 3, 1), "2026-03-03").steps.back().computed,
-              ElementsAre(Day("2026-03-02")));
+              ElementsAre(Day("2026-03-02"), Day("2026-03-03")));
   // Other labels, and the features stay as they are.
   const RunReport other = Labeled(Join(Users(R"(, "prefix": "p")"), 3, 1), "2026-03-03");
   EXPECT_TRUE(other.steps.front().computed.empty());
