@@ -9,30 +9,28 @@ Error Undecodable(std::string_view why) {
                     std::string(why));
 }
 
-}  // namespace
-
-void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>& only,
-                  std::string* out) {
+void EncodeBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>* only,
+                std::string* out) {
   const auto bases = rows.aggregations();
   const size_t bits = out->size();
   out->append((bases.size() + 7) / 8, '\0');
   for (size_t i = 0; i < bases.size(); ++i) {
     const std::byte* slot = ir + bases[i].offset;
-    if (!only[i] || bases[i].kernel->IsEmpty(slot)) continue;
+    if ((only != nullptr && !(*only)[i]) || bases[i].kernel->IsEmpty(slot)) continue;
     (*out)[bits + i / 8] = static_cast<char>((*out)[bits + i / 8] | 1 << (i % 8));
     bases[i].kernel->Encode(slot, out);
   }
 }
 
-Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>& only,
-                    std::byte* ir) {
+Status DecodeBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>* only,
+                  std::byte* ir) {
   rows.Reset(ir);
   const auto bases = rows.aggregations();
   const std::string_view bits = reader->Take((bases.size() + 7) / 8);
   if (!reader->ok()) return Undecodable("it ends within the list of what is filled");
   for (size_t i = 0; i < bits.size() * 8; ++i) {
     if ((static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) == 0) continue;
-    if (i >= bases.size() || !only[i]) {
+    if (i >= bases.size() || (only != nullptr && !(*only)[i])) {
       return Undecodable("it has an aggregation that the GroupBy has not");
     }
     CATENA_RETURN_IF_ERROR(bases[i].kernel->Decode(reader, ir + bases[i].offset));
@@ -40,9 +38,21 @@ Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, const std::ve
   return Status();
 }
 
+}  // namespace
+
+void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>& only,
+                  std::string* out) {
+  EncodeBody(rows, ir, &only, out);
+}
+
+Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>& only,
+                    std::byte* ir) {
+  return DecodeBody(rows, reader, &only, ir);
+}
+
 void EncodeIr(const RowAggregator& rows, const std::byte* ir, std::string* out) {
   out->push_back(static_cast<char>(kIrVersion));
-  EncodeIrBody(rows, ir, std::vector<bool>(rows.aggregations().size(), true), out);
+  EncodeBody(rows, ir, nullptr, out);
 }
 
 Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir) {
@@ -51,7 +61,7 @@ Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir) {
   if (version != kIrVersion) {
     return Undecodable("its version is unknown to this build: " + std::to_string(version));
   }
-  return DecodeIrBody(rows, reader, std::vector<bool>(rows.aggregations().size(), true), ir);
+  return DecodeBody(rows, reader, nullptr, ir);
 }
 
 Status DecodeIr(const RowAggregator& rows, std::string_view bytes, std::byte* ir) {

@@ -167,7 +167,9 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
           EncodeKeys(keys, parts[p].key_columns, run.reader->serving_info().keys, &run.keys));
       run.plans.reserve(rows);
       for (size_t row = 0; row < rows; ++row) {
-        run.plans.push_back(run.reader->Plan(run.view, run.keys[row], as_of[row], &requests));
+        const GroupByReader::RowPlan* before = row == 0 ? nullptr : &run.plans.back();
+        run.plans.push_back(
+            run.reader->Plan(run.view, run.keys[row], as_of[row], before, &requests));
       }
       return Status();
     };
@@ -186,11 +188,10 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
       columns.push_back(std::make_shared<types::Column>(field.type, rows));
       into.push_back(columns.back().get());
     }
-    for (size_t row = 0; row < rows && !part.error; ++row) {
-      GroupByReader::RowPlan& plan = running[p].plans[row];
-      const Status status = running[p].reader->Finish(&plan, values, into);
+    if (!part.error) {
+      const Status status = running[p].reader->Finish(running[p].plans, values, into);
       if (!status.ok()) part.error = status.error();
-      part.rows[row] = plan.answer;
+      for (size_t row = 0; row < rows; ++row) part.rows[row] = running[p].plans[row].answer;
     }
     if (part.error) continue;
     types::Batch features;

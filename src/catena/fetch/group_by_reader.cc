@@ -156,7 +156,7 @@ void GroupByReader::PlanSnapshot(const View& view, std::string_view key,
   requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
 }
 
-void GroupByReader::PlanTemporal(const View& view, std::string_view key,
+void GroupByReader::PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
                                  std::vector<kv::GetRequest>* requests, RowPlan* plan) const {
   const Timestamp as_of = plan->as_of;
   if (view.retention) {
@@ -189,15 +189,19 @@ void GroupByReader::PlanTemporal(const View& view, std::string_view key,
     requests->push_back(
         {tile_datasets_[static_cast<size_t>(Layer::kDay)], key, Timestamp::min(), day, 1});
   }
-  plan->windows.emplace(*windowed_, as_of, start);
-  for (const aggregate::TileRange& range : plan->windows->needed_tiles()) {
+  plan->cover = before != nullptr && before->cover != nullptr &&
+                        before->cover->Serves(*windowed_, as_of, start)
+                    ? before->cover
+                    : std::make_shared<const aggregate::OnlineCover>(*windowed_, as_of, start);
+  for (const aggregate::TileRange& range : plan->cover->needed_tiles()) {
     requests->push_back(
         {tile_datasets_[static_cast<size_t>(range.layer)], key, range.begin, range.end});
   }
-  requests->push_back({raw_dataset_, key, plan->windows->raw_begin(), as_of});
+  requests->push_back({raw_dataset_, key, plan->cover->raw_begin(), as_of});
 }
 
 GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view key, Timestamp as_of,
+                                           const RowPlan* before,
                                            std::vector<kv::GetRequest>* requests) const {
   RowPlan plan;
   plan.as_of = as_of;
@@ -210,7 +214,7 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
   } else if (group_by_->accuracy == conf::Accuracy::kSnapshot) {
     PlanSnapshot(view, key, requests, &plan);
   } else {
-    PlanTemporal(view, key, requests, &plan);
+    PlanTemporal(view, key, before, requests, &plan);
   }
   return plan;
 }
@@ -228,16 +232,17 @@ Status GroupByReader::FinishSnapshot(const std::vector<kv::TimedValue>& values,
   return Status();
 }
 
-Status GroupByReader::AddUpload(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
+Status GroupByReader::AddUpload(const std::vector<kv::TimedValue>& values,
+                                OnlineWindows* windows) const {
   if (values.empty()) return Status();
   CATENA_TRY(auto upload, aggregate::UploadIr::Decode(*windowed_, values.back().value));
-  plan->windows->AddUpload(upload);
+  windows->AddUpload(upload);
   return Status();
 }
 
 // Events that the upload's table had not held: their day had ended when they were appended.
-Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
-  const Generation& generation = *plan->generation;
+Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values,
+                              const Generation& generation, OnlineWindows* windows) const {
   for (const kv::TimedValue& value : values) {
     CATENA_TRY(LateRow late, DecodeLateRow(value.value));
     const auto partition = static_cast<int32_t>(value.sequence >> 48);
@@ -252,8 +257,8 @@ Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values, RowPlan
     const uint32_t first = 0;
     windowed_->rows().UpdateOne(row.Build(), {&late.event_time, 1}, {&value.sequence, 1},
                                 {&first, 1}, ir.data());
-    plan->windows->AddCorrection(FloorTo(FromMillis(late.event_time), kFiveMinutes), ir.data(),
-                                 late.incomplete ? 1 : 0);
+    windows->AddCorrection(FloorTo(FromMillis(late.event_time), kFiveMinutes), ir.data(),
+                           late.incomplete ? 1 : 0);
   }
   return Status();
 }
@@ -262,84 +267,108 @@ Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values, RowPlan
 // the query's own day has none yet.
 Status GroupByReader::AddPrefix(const std::vector<kv::TimedValue>& prefix,
                                 const std::vector<kv::TimedValue>& newest_day,
-                                RowPlan* plan) const {
+                                OnlineWindows* windows) const {
   if (prefix.empty()) return Status();
   const auto add = [&](const kv::TimedValue& value) -> Status {
     uint64_t incomplete = 0;
     std::string_view bytes;
     CATENA_RETURN_IF_ERROR(DecodeTile(value.value, &incomplete, &bytes));
     CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes));
-    plan->windows->AddPrefix(ir.data(), incomplete);
+    windows->AddPrefix(ir.data(), incomplete);
     return Status();
   };
   CATENA_RETURN_IF_ERROR(add(prefix.back()));
-  if (prefix.back().time == FloorTo(plan->as_of, kDay) || newest_day.empty()) return Status();
+  if (prefix.back().time == FloorTo(windows->query(), kDay) || newest_day.empty()) return Status();
   return add(newest_day.back());
 }
 
-Status GroupByReader::AddRaw(const std::vector<kv::TimedValue>& values, RowPlan* plan) const {
-  if (values.empty()) return Status();
-  types::BatchBuilder rows(info_.inputs, values.size());
-  std::vector<int64_t> times;
-  std::vector<uint64_t> orders;
-  uint64_t incomplete = 0;
-  for (const kv::TimedValue& value : values) {
-    bool flag = false;
-    std::string_view row;
-    CATENA_RETURN_IF_ERROR(DecodeRawRow(value.value, &flag, &row));
-    CATENA_RETURN_IF_ERROR(row_codec_->DecodeInto(row, &rows));
-    times.push_back(ToMillis(value.time));
-    orders.push_back(value.sequence);
-    incomplete += flag ? 1 : 0;
-  }
-  plan->windows->AddRows(rows.Build(), times, orders, incomplete);
-  return Status();
+// The last one of a plan.
+size_t GroupByReader::RawRequestOf(const RowPlan& plan) const {
+  const size_t before = plan.generation != nullptr || plan.with_prefix ? 2 : 0;
+  return plan.request_begin + before + plan.cover->needed_tiles().size();
 }
 
-Status GroupByReader::Finish(RowPlan* plan,
-                             std::span<const Result<std::vector<kv::TimedValue>>> answers,
-                             std::span<types::Column* const> columns) const {
-  if (plan->nothing) {
-    for (types::Column* column : columns) column->AppendNull();
-    return Status();
-  }
-  size_t at = plan->request_begin;
-  const auto next = [&]() -> const Result<std::vector<kv::TimedValue>>& { return answers[at++]; };
-  if (plan->snapshot) {
-    const auto& values = next();
+Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan> plans,
+                                                        Answers answers) const {
+  RawRows raw;
+  types::BatchBuilder rows(info_.inputs);
+  raw.of_plan.resize(plans.size());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    RawRows::Range& range = raw.of_plan[i];
+    range.begin = range.end = static_cast<uint32_t>(raw.times.size());
+    if (plans[i].cover == nullptr) continue;
+    const auto& values = answers[RawRequestOf(plans[i])];
     if (!values.ok()) return values.error();
-    return FinishSnapshot(*values, columns);
+    for (const kv::TimedValue& value : *values) {
+      bool flag = false;
+      std::string_view row;
+      CATENA_RETURN_IF_ERROR(DecodeRawRow(value.value, &flag, &row));
+      CATENA_RETURN_IF_ERROR(row_codec_->DecodeInto(row, &rows));
+      raw.times.push_back(ToMillis(value.time));
+      raw.orders.push_back(value.sequence);
+      range.incomplete += flag ? 1 : 0;
+    }
+    range.end = static_cast<uint32_t>(raw.times.size());
   }
+  raw.rows = rows.Build();
+  return raw;
+}
+
+Status GroupByReader::FinishOne(RowPlan* plan, Answers answers, const RawRows& raw,
+                                const RawRows::Range& range, aggregate::IR* scratch,
+                                std::span<types::Column* const> columns) const {
+  OnlineWindows windows(*windowed_, plan->as_of, plan->cover);
+  size_t at = plan->request_begin;
   if (plan->generation != nullptr || plan->with_prefix) {
-    const auto& first = next();
-    const auto& second = next();
+    const auto& first = answers[at++];
+    const auto& second = answers[at++];
     if (!first.ok()) return first.error();
     if (!second.ok()) return second.error();
     if (plan->with_prefix) {
-      CATENA_RETURN_IF_ERROR(AddPrefix(*first, *second, plan));
+      CATENA_RETURN_IF_ERROR(AddPrefix(*first, *second, &windows));
     } else {
-      CATENA_RETURN_IF_ERROR(AddUpload(*first, plan));
-      CATENA_RETURN_IF_ERROR(AddLate(*second, plan));
+      CATENA_RETURN_IF_ERROR(AddUpload(*first, &windows));
+      CATENA_RETURN_IF_ERROR(AddLate(*second, *plan->generation, &windows));
     }
   }
-  aggregate::IR scratch(windowed_->rows());
-  for (const aggregate::TileRange& range : plan->windows->needed_tiles()) {
-    const auto& tiles = next();
+  for (const aggregate::TileRange& tile_range : windows.needed_tiles()) {
+    const auto& tiles = answers[at++];
     if (!tiles.ok()) return tiles.error();
     for (const kv::TimedValue& tile : *tiles) {
       uint64_t incomplete = 0;
       std::string_view bytes;
       CATENA_RETURN_IF_ERROR(DecodeTile(tile.value, &incomplete, &bytes));
-      CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_->rows(), bytes, scratch.data()));
-      plan->windows->AddTile(range.layer, tile.time, scratch.data(), incomplete);
+      CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_->rows(), bytes, scratch->data()));
+      windows.AddTile(tile_range.layer, tile.time, scratch->data(), incomplete);
     }
   }
-  const auto& raw = next();
-  if (!raw.ok()) return raw.error();
-  CATENA_RETURN_IF_ERROR(AddRaw(*raw, plan));
-  plan->windows->AppendTo(columns);
-  if (plan->windows->incomplete() > 0 && plan->answer.incomplete == Incomplete::kNone) {
+  windows.AddRowRange(raw.rows, raw.times, raw.orders, range.begin, range.end, range.incomplete);
+  windows.AppendTo(columns);
+  if (windows.incomplete() > 0 && plan->answer.incomplete == Incomplete::kNone) {
     plan->answer.incomplete = Incomplete::kUpstream;
+  }
+  return Status();
+}
+
+Status GroupByReader::Finish(std::span<RowPlan> plans, Answers answers,
+                             std::span<types::Column* const> columns) const {
+  RawRows raw;
+  std::optional<aggregate::IR> scratch;
+  if (windowed_) {
+    CATENA_TRY(raw, DecodeRaw(plans, answers));
+    scratch.emplace(windowed_->rows());
+  }
+  for (size_t i = 0; i < plans.size(); ++i) {
+    RowPlan& plan = plans[i];
+    if (plan.nothing) {
+      for (types::Column* column : columns) column->AppendNull();
+    } else if (plan.snapshot) {
+      const auto& values = answers[plan.request_begin];
+      if (!values.ok()) return values.error();
+      CATENA_RETURN_IF_ERROR(FinishSnapshot(*values, columns));
+    } else {
+      CATENA_RETURN_IF_ERROR(FinishOne(&plan, answers, raw, raw.of_plan[i], &*scratch, columns));
+    }
   }
   return Status();
 }

@@ -81,32 +81,52 @@ class GroupByReader {
     bool nothing = false;  // No key, or out of retention: a row of nulls.
     bool snapshot = false;
     bool with_prefix = false;
-    std::optional<aggregate::OnlineWindows> windows;
+    std::shared_ptr<const aggregate::OnlineCover> cover;
     size_t request_begin = 0;  // In the caller's request list.
   };
-  // An empty key (a null part) plans a row of nulls.
-  RowPlan Plan(const View& view, std::string_view key, Timestamp as_of,
+  // An empty key (a null part) plans a row of nulls. `before` is the plan of another row, null when
+  // there is none: rows of one moment share what they need.
+  RowPlan Plan(const View& view, std::string_view key, Timestamp as_of, const RowPlan* before,
                std::vector<kv::GetRequest>* requests) const;
   // `answers` line up with the request list that Plan filled.
-  Status Finish(RowPlan* plan, std::span<const Result<std::vector<kv::TimedValue>>> answers,
+  using Answers = std::span<const Result<std::vector<kv::TimedValue>>>;
+  Status Finish(std::span<RowPlan> plans, Answers answers,
                 std::span<types::Column* const> columns) const;
 
  private:
+  // The raw rows of all plans, decoded together.
+  struct RawRows {
+    struct Range {
+      uint32_t begin = 0;
+      uint32_t end = 0;
+      uint64_t incomplete = 0;
+    };
+    types::Batch rows;
+    std::vector<int64_t> times;
+    std::vector<uint64_t> orders;
+    std::vector<Range> of_plan;
+  };
   GroupByReader() = default;
+  Result<RawRows> DecodeRaw(std::span<const RowPlan> plans, Answers answers) const;
+  size_t RawRequestOf(const RowPlan& plan) const;
+  Status FinishOne(RowPlan* plan, Answers answers, const RawRows& raw, const RawRows::Range& range,
+                   aggregate::IR* scratch, std::span<types::Column* const> columns) const;
   void PlanSnapshot(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
                     RowPlan* plan) const;
-  void PlanTemporal(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
-                    RowPlan* plan) const;
+  void PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
+                    std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
   // The upload to build on, or null, and what is then missing.
   Incomplete PickGeneration(const View& view, Timestamp as_of, const Generation** generation) const;
   bool StreamReaches(const View& view, Timestamp as_of) const;
   Status FinishSnapshot(const std::vector<kv::TimedValue>& values,
                         std::span<types::Column* const> columns) const;
-  Status AddUpload(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
-  Status AddLate(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
+  Status AddUpload(const std::vector<kv::TimedValue>& values,
+                   aggregate::OnlineWindows* windows) const;
+  Status AddLate(const std::vector<kv::TimedValue>& values, const Generation& generation,
+                 aggregate::OnlineWindows* windows) const;
   Status AddPrefix(const std::vector<kv::TimedValue>& prefix,
-                   const std::vector<kv::TimedValue>& newest_day, RowPlan* plan) const;
-  Status AddRaw(const std::vector<kv::TimedValue>& values, RowPlan* plan) const;
+                   const std::vector<kv::TimedValue>& newest_day,
+                   aggregate::OnlineWindows* windows) const;
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   ServingInfo info_;

@@ -78,6 +78,15 @@ class Front {
   virtual Status Commit() = 0;
 };
 
+// A Put whose bytes are another's.
+struct PutView {
+  std::string_view dataset;
+  std::string_view key;
+  Timestamp time;
+  uint64_t sequence = 0;
+  std::string_view value;
+};
+
 class KVStore {
  public:
   virtual ~KVStore() = default;
@@ -98,6 +107,18 @@ class KVStore {
   // write survives a crash of the machine; otherwise it survives a crash of the process at once
   // and of the machine within a second.
   virtual Status Apply(const WriteBatch& batch, bool durable = false) = 0;
+  // The same of very many puts; a store may take them without copies of its own.
+  virtual Status ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
+    WriteBatch batch;
+    batch.puts.reserve(puts.size());
+    for (const PutView& put : puts) {
+      batch.puts.push_back({std::string(put.dataset),
+                            std::string(put.key),
+                            {put.time, put.sequence, std::string(put.value)}});
+    }
+    batch.marks.assign(marks.begin(), marks.end());
+    return Apply(batch);
+  }
 
   // Values of the dataset older than `horizon` may be forgotten from now on, at leisure. Never
   // moves backwards. Not persisted: whoever owns the rule says it again after a restart.

@@ -39,6 +39,7 @@ class RocksDBStore : public KVStore {
     return reads_.ListMarks(dataset, prefix);
   }
   Status Apply(const WriteBatch& batch, bool durable) override;
+  Status ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) override;
   Status SetHorizon(std::string_view dataset, Timestamp horizon) override;
   Status Scan(std::string_view dataset,
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
@@ -91,12 +92,15 @@ class RocksDBStore::BatchWriter {
     return *id;
   }
 
-  Status Add(const Put& put) {
+  Status Add(const PutView& put) {
     CATENA_TRY(const DatasetId id, IdOf(put.dataset));
     key_.clear();
     AppendValuePrefix(&key_, id, put.key);
-    AppendInstant(&key_, put.value.time, put.value.sequence);
-    return Store(key_, put.value.value);
+    AppendInstant(&key_, put.time, put.sequence);
+    return Store(key_, put.value);
+  }
+  Status Add(const Put& put) {
+    return Add(PutView{put.dataset, put.key, put.value.time, put.value.sequence, put.value.value});
   }
   Status Add(const Mark& mark) {
     CATENA_TRY(const DatasetId id, IdOf(mark.dataset));
@@ -120,8 +124,9 @@ class RocksDBStore::BatchWriter {
     return id;
   }
 
-  Status Store(const std::string& key, const std::string& value) {
-    const rocksdb::Status status = writes_.Put(key, value);
+  Status Store(std::string_view key, std::string_view value) {
+    const rocksdb::Status status = writes_.Put(rocksdb::Slice(key.data(), key.size()),
+                                               rocksdb::Slice(value.data(), value.size()));
     return status.ok() ? Status() : RocksDBError(status, "cannot write to the store");
   }
 
@@ -153,6 +158,13 @@ Status RocksDBStore::Apply(const WriteBatch& batch, bool durable) {
   for (const Put& put : batch.puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
   for (const Mark& mark : batch.marks) CATENA_RETURN_IF_ERROR(writer.Add(mark));
   return Write(writer.writes(), durable);
+}
+
+Status RocksDBStore::ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
+  BatchWriter writer(this);
+  for (const PutView& put : puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
+  for (const Mark& mark : marks) CATENA_RETURN_IF_ERROR(writer.Add(mark));
+  return Write(writer.writes(), /*durable=*/false);
 }
 
 Status RocksDBStore::Write(rocksdb::WriteBatch* writes, bool durable) {

@@ -20,7 +20,7 @@
 namespace catena::streaming {
 namespace {
 
-constexpr int kKills = 20;
+constexpr int kKills = 16;
 constexpr int64_t kRecords = 60'000;
 constexpr int64_t kUsers = 7;
 constexpr int kPartitions = 3;
@@ -37,7 +37,7 @@ constexpr char kConf[] = R"json({
   "catena": {"schemas": {"t.tx": [["user", "LONG"], ["amount", "LONG"], ["note", "STRING"],
                                  ["ts", "LONG"]]}}})json";
 // So long that a megabyte of state is written many times.
-const std::string kNote(300, 'n');
+const std::string kNote(800, 'n');
 
 struct ScratchFolder {
   ScratchFolder() { std::filesystem::create_directory(path); }

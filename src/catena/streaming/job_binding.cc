@@ -13,7 +13,7 @@ namespace {
 
 class Binder {
  public:
-  Binder(const StreamJobOptions& options, const SchemaLookup& tables, kv::KVStore* store,
+  Binder(const StreamJobOptions& options, const SchemaLookup& tables, kv::CachedStore* store,
          sql::Database* database, const Clock* clock, BoundJob* bound)
       : options_(options),
         resolver_(database, tables),
@@ -36,7 +36,7 @@ class Binder {
 
   const StreamJobOptions& options_;
   fetch::SchemaResolver resolver_;
-  kv::KVStore* store_;
+  kv::CachedStore* store_;
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
@@ -77,7 +77,7 @@ Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
   if (stored || options_.stream.debug) return Status();
   kv::WriteBatch batch;
   batch.marks.push_back(fetch::ServingInfoMark(name, info));
-  return store_->Apply(batch);
+  return store_->Apply(batch, /*durable=*/false);
 }
 
 Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,

@@ -22,7 +22,7 @@
 #include "catena/kv/cache/cached_store.h"
 #include "catena/plan/streaming_plan.h"
 #include "catena/streaming/chain_stats.h"
-#include "catena/streaming/group_by_fold.h"
+#include "catena/streaming/fold/group_by_fold.h"
 #include "catena/streaming/job.h"
 #include "catena/streaming/progress.h"
 #include "catena/streaming/worker.h"

@@ -18,6 +18,7 @@
 
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,17 +35,44 @@ struct OnlineStart {
   Timestamp windowed = kBeginning;
   // The unwindowed output: events before it are in the upload or in the key's prefix.
   Timestamp unwindowed = kBeginning;
+  bool operator==(const OnlineStart&) const = default;
+};
+
+// Which tiles and raw rows the windows of a query are made of: the same for all queries of five
+// minutes, whatever the key.
+class OnlineCover {
+ public:
+  OnlineCover(const WindowedAggregator& windowed, Timestamp query, OnlineStart start);
+
+  bool Serves(const WindowedAggregator& windowed, Timestamp query, OnlineStart start) const;
+  const OnlineStart& start() const { return start_; }
+  // Every tile that some window wants, largest layers first; one scan or multi-get.
+  const std::vector<TileRange>& needed_tiles() const { return needed_tiles_; }
+  // Raw rows are wanted in [raw_begin(), query).
+  Timestamp raw_begin() const { return raw_begin_; }
+  bool Wants(size_t window, Layer layer, Timestamp start) const;
+  Timestamp tail(size_t window) const { return tails_[window]; }
+
+ private:
+  OnlineStart start_;
+  Timestamp raw_begin_;
+  std::vector<Timestamp> tails_;                // By window.
+  std::vector<std::vector<TileRange>> covers_;  // By window.
+  std::vector<TileRange> needed_tiles_;
 };
 
 class OnlineWindows {
  public:
-  OnlineWindows(const WindowedAggregator& windowed, Timestamp query, OnlineStart start = {});
+  OnlineWindows(const WindowedAggregator& windowed, Timestamp query, OnlineStart start = {})
+      : OnlineWindows(windowed, query,
+                      std::make_shared<const OnlineCover>(windowed, query, start)) {}
+  // `cover` serves the query.
+  OnlineWindows(const WindowedAggregator& windowed, Timestamp query,
+                std::shared_ptr<const OnlineCover> cover);
 
   Timestamp query() const { return query_; }
-  // Every tile that some window wants, largest layers first; one scan or multi-get.
-  const std::vector<TileRange>& needed_tiles() const { return needed_tiles_; }
-  // Raw rows are wanted in [raw_begin(), query()).
-  Timestamp raw_begin() const { return raw_begin_; }
+  const std::vector<TileRange>& needed_tiles() const { return cover_->needed_tiles(); }
+  Timestamp raw_begin() const { return cover_->raw_begin(); }
 
   // `upload.batch_end()` is at or before the query. Windows take it only when start.windowed is its
   // batch end, the unwindowed output only when start.unwindowed is (and no prefix stands for it).
@@ -61,6 +89,10 @@ class OnlineWindows {
   // raw rows is added when at least one of them is inside.
   void AddRows(const types::Batch& batch, std::span<const int64_t> event_times,
                std::span<const uint64_t> source_orders, uint64_t incomplete);
+  // Rows [begin, end), all of them in [raw_begin(), query()).
+  void AddRowRange(const types::Batch& batch, std::span<const int64_t> event_times,
+                   std::span<const uint64_t> source_orders, uint32_t begin, uint32_t end,
+                   uint64_t incomplete);
 
   // Sum of the incomplete counts of what landed; 0: everything that was added is whole.
   uint64_t incomplete() const { return incomplete_; }
@@ -71,15 +103,12 @@ class OnlineWindows {
   void AppendTo(types::BatchBuilder* builder) const;
 
  private:
-  Timestamp TailOf(size_t window) const;
+  void AddHead(std::byte* head, uint64_t incomplete);
 
   WindowedAggregator windowed_;
   Timestamp query_;
-  OnlineStart start_;
-  Timestamp raw_begin_;
-  IrPool irs_;                                  // By window.
-  std::vector<std::vector<TileRange>> covers_;  // By window.
-  std::vector<TileRange> needed_tiles_;
+  std::shared_ptr<const OnlineCover> cover_;
+  IrPool irs_;  // By window; behind them one for the raw head.
   uint64_t incomplete_ = 0;
 };
 

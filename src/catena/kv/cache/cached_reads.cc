@@ -181,6 +181,52 @@ CachedStore::Answers CachedStore::Read(std::span<const GetRequest> requests, boo
   }
 }
 
+Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) {
+  std::vector<size_t> absent;  // Places that memory does not know.
+  {
+    const std::shared_lock lock(mutex_);
+    std::optional<std::string_view> key;
+    const Entry* entry = nullptr;
+    for (size_t i = 0; i < places.size(); ++i) {
+      const Place& place = places[i];
+      if (place.key != key) {
+        key = place.key;
+        const auto at = entries_.find(place.key);
+        entry = at == entries_.end() ? nullptr : &at->second;
+        if (entry != nullptr) entry->used.store(true, std::memory_order_relaxed);
+      }
+      const Slot* slot = entry != nullptr ? FindSlot(*entry, place.dataset) : nullptr;
+      if (slot == nullptr || slot->from > place.time) {
+        absent.push_back(i);
+        continue;
+      }
+      // Mostly the newest.
+      auto at = slot->values.end();
+      while (at != slot->values.begin() && std::prev(at)->time >= place.time) --at;
+      const bool is_there = at != slot->values.end() && at->time == place.time;
+      const std::string_view bytes = is_there ? at->value : std::string_view();
+      const bool is_newest = at == slot->values.end() || (is_there && at + 1 == slot->values.end());
+      CATENA_RETURN_IF_ERROR(visit(i, is_there ? &bytes : nullptr, is_newest));
+    }
+  }
+  if (absent.empty()) return Status();
+  std::vector<GetRequest> requests;
+  requests.reserve(absent.size());
+  for (const size_t i : absent) {
+    requests.push_back({NameOf(places[i].dataset), places[i].key, places[i].time});
+  }
+  const Answers answers = MultiGet(requests);
+  for (size_t i = 0; i < absent.size(); ++i) {
+    if (!answers[i].ok()) return answers[i].error();
+    const std::vector<TimedValue>& values = *answers[i];
+    const bool is_there = !values.empty() && values[0].time == places[absent[i]].time;
+    const std::string_view bytes = is_there ? values[0].value : std::string_view();
+    CATENA_RETURN_IF_ERROR(
+        visit(absent[i], is_there ? &bytes : nullptr, values.size() == (is_there ? 1 : 0)));
+  }
+  return Status();
+}
+
 // Beside what is held of the key and not behind yet.
 void CachedStore::Insert(DatasetNumber dataset, const GetRequest& loaded,
                          std::vector<TimedValue> values) {

@@ -19,6 +19,14 @@ constexpr size_t kHoldShare = 2;
 constexpr size_t kEntriesCopiedAtOnce = 256;
 constexpr size_t kBucketsSweptAtOnce = 4096;
 
+uint64_t HeadOf(std::string_view key) {
+  uint64_t head = 0;
+  for (size_t i = 0; i < sizeof(head); ++i) {
+    head = head << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
+  }
+  return head;
+}
+
 }  // namespace
 
 CachedStore::CachedStore(KVStore* store, size_t bytes_max)
@@ -183,9 +191,19 @@ void CachedStore::CopyOut(Entry* entry) {
   if (entry->copied == committing_) return;
   entry->copied = committing_;
   for (const Slot& slot : entry->slots) {
+    CopiedValues& copied = copied_[slot.dataset];
+    size_t key_at = SIZE_MAX;
     for (const Value& value : slot.values) {
       if (value.epoch != committing_) continue;
-      copied_[slot.dataset].push_back({names_[slot.dataset], *entry->key, value});
+      if (key_at == SIZE_MAX) {
+        key_at = copied.bytes.size();
+        copied.bytes.append(*entry->key);
+      }
+      copied.values.push_back({HeadOf(*entry->key), key_at,
+                               static_cast<uint32_t>(entry->key->size()), copied.bytes.size(),
+                               static_cast<uint32_t>(value.value.size()), value.time,
+                               value.sequence});
+      copied.bytes.append(value.value);
     }
   }
 }
@@ -201,23 +219,33 @@ bool CachedStore::BeginCommit(std::vector<Mark>* marks) {
   return true;
 }
 
+CachedStore::Copied CachedStore::TakeCopied(std::vector<Mark> marks) {
+  Copied copied{{names_.begin(), names_.end()}, std::move(copied_), std::move(marks)};
+  copied_.clear();
+  copied_.resize(names_.size());
+  return copied;
+}
+
 // In the order in which a store keeps them: neighbours are cheaper to insert.
-WriteBatch CachedStore::Copied(std::vector<Mark> marks) {
-  WriteBatch batch;
-  batch.marks = std::move(marks);
-  std::vector<uint32_t> order;
-  for (std::vector<Put>& puts : copied_) {
-    order.resize(puts.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::sort(order.begin(), order.end(), [&puts](uint32_t a, uint32_t b) {
-      const int by_key = puts[a].key.compare(puts[b].key);
-      return by_key != 0 ? by_key < 0 : IsEarlier(puts[a].value, puts[b].value);
+Status CachedStore::Store(Copied copied) const {
+  std::vector<PutView> puts;
+  for (size_t dataset = 0; dataset < copied.values.size(); ++dataset) {
+    const std::string_view bytes = copied.values[dataset].bytes;
+    std::vector<CopiedValues::Each>& values = copied.values[dataset].values;
+    const auto key_of = [bytes](const CopiedValues::Each& each) {
+      return bytes.substr(each.key_at, each.key_bytes);
+    };
+    std::sort(values.begin(), values.end(), [&](const auto& a, const auto& b) {
+      if (a.key_head != b.key_head) return a.key_head < b.key_head;
+      if (a.key_at != b.key_at) return key_of(a) < key_of(b);
+      return std::tie(a.time, a.sequence) < std::tie(b.time, b.sequence);
     });
-    batch.puts.reserve(batch.puts.size() + puts.size());
-    for (const uint32_t i : order) batch.puts.push_back(std::move(puts[i]));
-    puts = {};
+    for (const CopiedValues::Each& each : values) {
+      puts.push_back({copied.datasets[dataset], key_of(each), each.time, each.sequence,
+                      bytes.substr(each.value_at, each.value_bytes)});
+    }
   }
-  return batch;
+  return store_->ApplyViews(puts, copied.marks);
 }
 
 Status CachedStore::EndCommit(const Status& stored) {
@@ -251,8 +279,12 @@ Status CachedStore::Commit() {
     const size_t end = std::min(entries, begin + kEntriesCopiedAtOnce);
     for (size_t i = begin; i < end; ++i) CopyOut(in_commit_[i]);
   }
-  // From here on nobody else touches what is copied.
-  const Status stored = store_->Apply(Copied(std::move(marks)));
+  Copied copied;
+  {
+    const std::unique_lock lock(mutex_);
+    copied = TakeCopied(std::move(marks));
+  }
+  const Status stored = Store(std::move(copied));
   const std::unique_lock lock(mutex_);
   return EndCommit(stored);
 }

@@ -25,6 +25,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <map>
 #include <shared_mutex>
 #include <stop_token>
@@ -56,6 +57,17 @@ class CachedStore : public KVStore {
   DatasetNumber NumberOf(std::string_view dataset);
   // As Apply, of datasets by number: readable when it returns, stored by the next Commit.
   Status Hold(std::vector<HeldPut> puts, std::vector<Mark> marks);
+  // One value of a key, asked for by its time.
+  struct Place {
+    DatasetNumber dataset = 0;
+    std::string_view key;
+    Timestamp time;
+  };
+  // Calls `visit` for each place with its value of sequence 0, null when there is none, and whether
+  // no later value of the key and dataset exists. For the writer of these datasets alone: the
+  // places are not read as of one moment. Places of one key should stand together.
+  using Visit = std::function<Status(size_t place, const std::string_view* value, bool is_newest)>;
+  Status ReadEach(std::span<const Place> places, const Visit& visit);
   // Stores what is held now. Waits for a commit that is under way.
   Status Commit();
   // Drops what is held, and holds nothing back any more; others read the store behind again.
@@ -114,6 +126,20 @@ class CachedStore : public KVStore {
     std::string value;
     Epoch epoch = 0;
   };
+  // Of one dataset; the bytes of all stand one after the other.
+  struct CopiedValues {
+    struct Each {
+      uint64_t key_head = 0;  // Its first bytes, as a number that sorts as they do.
+      size_t key_at = 0;
+      uint32_t key_bytes = 0;
+      size_t value_at = 0;
+      uint32_t value_bytes = 0;
+      Timestamp time;
+      uint64_t sequence = 0;
+    };
+    std::vector<Each> values;
+    std::string bytes;
+  };
   struct Reading;  // One call of Read.
   struct ForOthers : Front {
     explicit ForOthers(CachedStore* cached) : cached(cached) {}
@@ -132,6 +158,10 @@ class CachedStore : public KVStore {
     CachedStore* cached;
   };
 
+  std::string_view NameOf(DatasetNumber dataset) const {
+    const std::shared_lock lock(mutex_);
+    return names_[dataset];  // Names stay where they are.
+  }
   Answers Read(std::span<const GetRequest> requests, bool keep);
   bool Answer(Reading* reading) const;
   void AskBehind(Reading* reading) const;
@@ -159,7 +189,14 @@ class CachedStore : public KVStore {
   void Grow(Entry* entry, size_t from, size_t to);
   void CopyOut(Entry* entry);
   bool BeginCommit(std::vector<Mark>* marks);
-  WriteBatch Copied(std::vector<Mark> marks);
+  // All that a commit writes, taken out to be written without the lock.
+  struct Copied {
+    std::vector<std::string> datasets;
+    std::vector<CopiedValues> values;  // By dataset.
+    std::vector<Mark> marks;
+  };
+  Copied TakeCopied(std::vector<Mark> marks);
+  Status Store(Copied copied) const;
   Status EndCommit(const Status& stored);
   void CommitWhenMany(const std::stop_token& stop);
   bool IsStored(Epoch epoch) const { return epoch <= stored_; }
@@ -177,7 +214,7 @@ class CachedStore : public KVStore {
   mutable std::shared_mutex mutex_;      // Guards all below.
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
-  std::vector<std::string> names_;                             // By number.
+  std::deque<std::string> names_;                              // By number.
   Entries entries_;
   size_t bytes_ = 0;
   size_t bucket_ = 0;            // Where the next sweep goes on.
@@ -190,7 +227,7 @@ class CachedStore : public KVStore {
   Epoch committing_ = 0;           // The epoch that is being committed; 0: none.
   std::vector<Entry*> in_commit_;  // What was written in it.
   size_t committing_bytes_ = 0;
-  std::vector<std::vector<Put>> copied_;  // By dataset number: what is being committed.
+  std::vector<CopiedValues> copied_;  // By dataset number: what is being committed.
   Status failure_;
   std::jthread committer_;
 };

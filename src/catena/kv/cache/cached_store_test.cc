@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
+#include "catena/base/random.h"
 #include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/memory_store.h"
 #include "catena/kv/stores_under_test.h"
@@ -184,6 +187,50 @@ TEST_F(HeldBackTest, AfterAFailedCommitNothingIsTakenUntilResume) {
   ASSERT_TRUE(cached_->Apply(PutAndMark("k", 11, "b"), false).ok());
   ASSERT_TRUE(store_.Sync().ok());
   EXPECT_EQ(Newest(behind_, "k"), "b");
+}
+
+// What ReadEach visits is what MultiGet answers of the twin, from memory, held or behind.
+TEST(ReadEachTest, VisitsWhatTheTwinHolds) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  FrontedStore store(std::make_unique<MemoryKVStore>());
+  CachedStore cached(&store, 20'000);
+  MemoryKVStore twin;
+  const CachedStore::DatasetNumber datasets[] = {cached.NumberOf("D0"), cached.NumberOf("D1")};
+  for (int round = 0; round < 2000; ++round) {
+    WriteBatch batch;
+    std::vector<std::string> keys;
+    for (int i = 0; i < 8; ++i) keys.push_back(std::to_string(random.Below(60)));
+    for (const std::string& key : keys) {
+      batch.puts.push_back({"D" + std::to_string(random.Below(2)),
+                            key,
+                            {FromMillis(random.Between(0, 9)), 0, std::to_string(round)}});
+    }
+    ASSERT_TRUE(twin.Apply(batch).ok());
+    ASSERT_TRUE(cached.Apply(batch, /*durable=*/false).ok());
+    if (random.OneIn(30)) {
+      ASSERT_TRUE(cached.Commit().ok());
+    }
+    std::vector<CachedStore::Place> places;
+    for (const std::string& key : keys) {
+      places.push_back({datasets[random.Below(2)], key, FromMillis(random.Between(0, 9))});
+    }
+    size_t visited = 0;
+    const auto visit = [&](size_t i, const std::string_view* value, bool is_newest) {
+      ++visited;
+      const GetRequest request{places[i].dataset == datasets[0] ? "D0" : "D1", places[i].key,
+                               places[i].time};
+      const auto values = twin.MultiGet({&request, 1})[0].value();
+      const bool is_there = !values.empty() && values[0].time == places[i].time;
+      EXPECT_EQ(value != nullptr ? std::string(*value) : "none",
+                is_there ? values[0].value : "none");
+      EXPECT_EQ(is_newest, values.size() == (is_there ? 1u : 0u));
+      return Status();
+    };
+    ASSERT_TRUE(cached.ReadEach(places, visit).ok());
+    ASSERT_EQ(visited, places.size());
+  }
 }
 
 TEST(HeldBackProcessTest, ReadersThroughTheOwnerSeeWhatItHolds) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/streaming/prefix_fold.h"
+#include "catena/streaming/fold/prefix_fold.h"
 
 #include <map>
 

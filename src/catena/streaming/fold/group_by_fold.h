@@ -29,7 +29,8 @@
 #include "catena/aggregate/ir.h"
 #include "catena/aggregate/window/cover.h"
 #include "catena/fetch/online_state.h"
-#include "catena/kv/kv_store.h"
+#include "catena/kv/cache/cached_store.h"
+#include "catena/streaming/fold/rows_by_key.h"
 #include "catena/streaming/stream_options.h"
 #include "catena/types/row_codec.h"
 
@@ -50,7 +51,7 @@ class GroupByFold {
   static Result<std::unique_ptr<GroupByFold>> Open(std::shared_ptr<const conf::GroupBy> group_by,
                                                    const types::Schema& rows,
                                                    const StreamOptions& options,
-                                                   kv::KVStore* store);
+                                                   kv::CachedStore* store);
 
   const conf::GroupBy& group_by() const { return *group_by_; }
   const std::string& name() const { return group_by_->metadata.name; }
@@ -76,7 +77,8 @@ class GroupByFold {
   Result<uint64_t> StateBytes() const;
 
  private:
-  // The tiles of one layer that a call touches: one IR a tile, loaded, merged, written.
+  // The tiles of one layer that a call touches: one IR a tile, loaded, merged, written. Those of
+  // one key stand together.
   struct TileSet {
     struct Tile {
       uint32_t key = 0;
@@ -84,38 +86,48 @@ class GroupByFold {
       std::byte* ir = nullptr;
       uint64_t incomplete = 0;
     };
-    std::vector<Tile> tiles;            // Sorted by (key, start).
-    std::vector<uint32_t> tile_of_row;  // By position in Work::rows.
+    aggregate::Layer layer = aggregate::Layer::kDay;
+    std::vector<Tile> tiles;
+    std::vector<uint32_t> tile_of_row;  // By position in RowsByKey::rows.
   };
-  // One call's scratch.
+  // One call's scratch, kept for its memory.
   struct Work {
     const FoldRows* input = nullptr;
-    std::vector<uint32_t> rows;        // Rows that are folded.
-    std::vector<uint32_t> key_of_row;  // By position in `rows`.
-    std::vector<std::string> keys;     // Encoded, distinct.
-    kv::WriteBatch batch;
+    RowsByKey rows;
+    std::vector<TileSet> sets;          // By layer, as in layers_.
+    std::vector<uint8_t> needs_prefix;  // By key: of some day that it touches, or a later one.
+    std::vector<kv::CachedStore::HeldPut> puts;
+    kv::WriteBatch prefixes;
   };
 
   GroupByFold(std::shared_ptr<const conf::GroupBy> group_by, aggregate::WindowedAggregator windowed,
-              const StreamOptions& options, kv::KVStore* store);
+              const StreamOptions& options, kv::CachedStore* store);
   void SelectRows(Work* work, fetch::Checkpoint* next) const;
-  Status FoldTiles(aggregate::Layer layer, Work* work, TileSet* set);
-  Status LoadTiles(aggregate::Layer layer, const Work& work, TileSet* set);
-  void WriteRows(Work* work) const;
-  Status FoldPrefixes(const TileSet& days, Work* work);
+  void FindTiles(const Work& work, TileSet* set) const;
+  Status LoadTiles(Work* work);
+  void UpdateTiles(const Work& work, TileSet* set) const;
+  Status FoldPrefixes(Work* work);
+  bool KeepsPrefixes() const;
+  void PutTiles(const TileSet& set, size_t key, size_t* next, Work* work) const;
+  void PutRows(size_t key, Work* work) const;
+  Status Store(int32_t partition, const fetch::Checkpoint& next, std::vector<kv::Put> dead_letters,
+               Work* work);
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   aggregate::WindowedAggregator windowed_;
   StreamOptions options_;
-  kv::KVStore* store_;
+  kv::CachedStore* store_;
   types::RowCodec row_codec_;
   std::vector<size_t> key_columns_;    // In the rows' schema.
   std::vector<size_t> input_columns_;  // Of the raw row, in the rows' schema.
   std::vector<aggregate::Layer> layers_;
+  std::vector<kv::CachedStore::DatasetNumber> tile_datasets_;  // As layers_.
+  kv::CachedStore::DatasetNumber raw_dataset_, late_dataset_, prefix_dataset_;
   Millis reach_;  // Older than this at append: no window can want it any more.
 
   mutable std::mutex mutex_;
-  std::vector<aggregate::IrPool> pools_;  // By layer.
+  aggregate::IrPool pool_;  // Of the tiles of one call.
+  Work work_;
   std::map<int32_t, fetch::Checkpoint> checkpoints_;
   fetch::Retention retention_;
   std::atomic<uint64_t> tile_updates_{0};
