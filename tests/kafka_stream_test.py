@@ -13,6 +13,7 @@ from integration_test import (HOUR, JOIN_PATH, MINUTE, asked_of, backfilled, ran
 from servers import RedisServer
 
 SEED = 20261126
+STALLED = "Chain stalled: what it needs does not answer"
 STREAM = ("group-by-streaming", "--conf-path", conf_path(FINAL), "--gate", "watermark",
           "--lag-millis", "120000")
 
@@ -44,6 +45,10 @@ def produce(repository: FeatureRepository, rows: list[dict]) -> None:
 
 def folded(repository: FeatureRepository) -> dict[str, int]:
     return {name: chain["counts"]["folded"] for name, chain in repository.health().items()}
+
+
+def alerts(repository: FeatureRepository) -> list[str]:
+    return [alert["text"] for alert in repository.health()[CHAINED]["alerts"]]
 
 
 def expected_counts(rows: list[dict]) -> dict[str, int]:
@@ -110,8 +115,12 @@ def test_a_broker_that_dies_stalls_the_stream_and_loses_nothing(repository, kafk
         lines = len(repository.log("stream").splitlines())
         kafka_broker.kill()
         wait_until_said(repository, process, lines, " stalled ", kafka_broker.address)
+        repository.wait_until(lambda: STALLED in alerts(repository), "an alert says so", process,
+                              "stream")
         kafka_broker.start()
         wait_until_said(repository, process, lines, " resumed ")
+        repository.wait_until(lambda: STALLED not in alerts(repository), "it is over", process,
+                              "stream")
     produce(repository, after)
     wait_until_folded(repository, process, before + after)
     assert repository.terminate(process)[0] == 128 + 15

@@ -44,6 +44,8 @@ constexpr Described kTable[] = {
     {"catena_http_requests_total", Type::kCounter, "HTTP requests by route and code."},
     {"catena_chain_metric", Type::kGauge,
      "The eight of `catena monitor` by their names, in its units: milliseconds, 1/s, bytes."},
+    {"catena_stream_stalled", Type::kGauge,
+     "1 while the stream waits for a store or a topic that does not answer, else 0."},
     {"catena_alert", Type::kGauge, "1 while the alert of that text fires for the GroupBy, else 0."},
 };
 

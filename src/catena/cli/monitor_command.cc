@@ -59,7 +59,9 @@ Command MonitorCommand() {
           "Reads the reports that the streaming job leaves in the store, and measures the lag from "
           "the topic itself, so it is right also when the job is stopped or dead. Alerts: \"Chain "
           "broken: GroupBy falling behind\" (groupby.input.lag over 60,000 ms), \"Chain slow: High "
-          "end-to-end latency\" (chain.total.latency over 30,000 ms); `monitor:` of catena.yaml "
+          "end-to-end latency\" (chain.total.latency over 30,000 ms), \"Chain stalled: what it "
+          "needs does "
+          "not answer\" (a second after the job said so); `monitor:` of catena.yaml "
           "sets other thresholds.",
           "  catena monitor\n  catena monitor --json\n  catena monitor --watch\n",
           [](Flags* flags, const CommonFlags* common) -> Run {

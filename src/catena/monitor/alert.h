@@ -27,6 +27,8 @@ struct AlertRule {
 
 inline constexpr std::string_view kBehindText = "Chain broken: GroupBy falling behind";
 inline constexpr std::string_view kSlowText = "Chain slow: High end-to-end latency";
+// Ours beside the seed's two.
+inline constexpr std::string_view kStalledText = "Chain stalled: what it needs does not answer";
 inline constexpr double kClearRatio = 0.9;
 
 struct Alert {

@@ -61,10 +61,17 @@ ChainHealth ChainMonitor::HealthOf(streaming::ChainReport report, Timestamp now)
   const AlertRule rules[] = {
       {"groupby.input.lag", kBehindText, options_.lag_alert_millis},
       {"chain.total.latency", kSlowText, options_.latency_alert_millis},
+      {"stream.stalled", kStalledText, static_cast<double>(options_.stall_after.count())},
   };
+  // A job that no longer reports is not known to wait for anything.
+  const bool stalled = !health.stale && !health.report.stalled.empty();
+  const double stalled_millis =
+      stalled ? static_cast<double>((now - health.report.stalled_since).count()) : 0;
+  if (stalled && health.problem.empty()) health.problem = "stalled: " + health.report.stalled;
   std::vector<AlertState>& states = alerts_[health.report.group_by];
   states.resize(std::size(rules));
-  const double values[] = {health.report.groupby_input_lag, health.report.chain_total_latency};
+  const double values[] = {health.report.groupby_input_lag, health.report.chain_total_latency,
+                           stalled_millis};
   for (size_t i = 0; i < std::size(rules); ++i) {
     auto alert =
         states[i].Update(rules[i], health.report.group_by, values[i], now, options_.log_alerts);
@@ -74,12 +81,14 @@ ChainHealth ChainMonitor::HealthOf(streaming::ChainReport report, Timestamp now)
 }
 
 Result<std::vector<ChainHealth>> ChainMonitor::Check() {
+  // Of when the reports were read: a topic that does not answer takes its time to say so.
+  const Timestamp now = clock_->Now();
   CATENA_TRY(auto reports, streaming::ReadReports(store_));
   std::sort(reports.begin(), reports.end(),
             [](const auto& a, const auto& b) { return a.group_by < b.group_by; });
   const std::lock_guard lock(mutex_);
   std::vector<ChainHealth> chains;
-  for (auto& report : reports) chains.push_back(HealthOf(std::move(report), clock_->Now()));
+  for (auto& report : reports) chains.push_back(HealthOf(std::move(report), now));
   return chains;
 }
 
@@ -92,7 +101,7 @@ void ChainMonitor::Publish(const std::vector<ChainHealth>& chains) {
       metrics.Set("catena_chain_metric", {{"group_by", name}, {"metric", metric}},
                   value.get<double>());
     }
-    for (const std::string_view text : {kBehindText, kSlowText}) {
+    for (const std::string_view text : {kBehindText, kSlowText, kStalledText}) {
       const bool fires = std::any_of(chain.alerts.begin(), chain.alerts.end(),
                                      [&](const Alert& alert) { return alert.text == text; });
       metrics.Set("catena_alert", {{"group_by", name}, {"alert", std::string(text)}},

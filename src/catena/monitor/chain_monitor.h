@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ChainMonitor: the seed's eight metrics and two alerts of every chain and simple stream, now.
+// ChainMonitor: the seed's eight metrics and two alerts of every chain and simple stream, now;
+// and a third alert, of a job that says that it waits for its store or a topic.
 //
 // The job writes a report a second into the store; the monitor reads it and adds what a job that
 // does not answer cannot tell: how far the state is behind the topic (topic_lag.h).
@@ -46,7 +47,7 @@ struct ChainHealth {
   int64_t records_waiting = 0;
   Timestamp watermark = Timestamp::min();
   std::vector<Alert> alerts;  // Those that fire.
-  std::string problem;        // Why the lag could not be measured; empty when it was.
+  std::string problem;        // Why the lag could not be measured, or what the job waits for.
 };
 
 class ChainMonitor {

@@ -69,6 +69,35 @@ using Names = std::vector<std::string>;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+TEST_F(ChainMonitorTest, AJobThatSaysThatItWaitsIsAnAlertForAsLongAsItSaysSo) {
+  Append(1);
+  Fold(1);
+  streaming::ChainReport report;
+  report.group_by = kGroupBy;
+  report.topic = topic_;
+  report.written_at = report.stalled_since = clock_.Now();
+  report.stalled = "no broker answers";
+  const auto write = [&] {
+    report.written_at = clock_.Now();
+    ASSERT_TRUE(store_->Apply({{}, {streaming::ReportMark(report)}}).ok());
+  };
+  write();
+  EXPECT_EQ(Texts(Check()), Names{});
+  clock_.Advance(seconds{2});
+  write();
+  const ChainHealth chain = Check();
+  EXPECT_EQ(Texts(chain), Names{std::string(kStalledText)});
+  EXPECT_EQ(chain.alerts[0].value, 2000);
+  EXPECT_EQ(chain.problem, "stalled: no broker answers");
+  clock_.Advance(seconds{60});  // It died meanwhile.
+  EXPECT_EQ(Texts(Check()), Names{});
+  write();
+  EXPECT_EQ(Texts(Check()), Names{std::string(kStalledText)});
+  report.stalled = "";
+  write();
+  EXPECT_EQ(Texts(Check()), Names{});
+}
+
 TEST_F(ChainMonitorTest, ShowsWhatTheJobReports) {
   Append(2);
   Fold(2);

@@ -30,7 +30,9 @@ Json ReportToJson(const ChainReport& report) {
           {"metrics", report.Metrics()},
           {"null_rates", report.null_rates},
           {"chain.total.latency.p50", report.chain_total_latency_p50},
-          {"counts", report.counts}};
+          {"counts", report.counts},
+          {"stalled", report.stalled},
+          {"stalled_since", ToMillis(report.stalled_since)}};
 }
 
 Result<ChainReport> ReportFromJson(const Json& json) {
@@ -53,6 +55,8 @@ Result<ChainReport> ReportFromJson(const Json& json) {
     report.chain_total_latency_p50 = json.at("chain.total.latency.p50").get<double>();
     report.null_rates = json.at("null_rates").get<std::map<std::string, double>>();
     report.counts = json.at("counts").get<std::map<std::string, int64_t>>();
+    report.stalled = json.value("stalled", "");  // Not of reports from before it was told.
+    report.stalled_since = FromMillis(json.value("stalled_since", int64_t{0}));
     return report;
   } catch (const std::exception& error) {
     return Corruption(std::string("stored chain report does not decode: ") + error.what());

@@ -39,6 +39,9 @@ struct ChainReport {
   std::map<std::string, double> null_rates;  // By column.
   double chain_total_latency_p50 = 0;
   std::map<std::string, int64_t> counts;  // Checkpoint counts, summed over partitions.
+  // What the job waits for, which does not answer, and since when; empty while it works.
+  std::string stalled;
+  Timestamp stalled_since;
 
   // {"join.input.rate": ..., ...}: the eight by their names.
   Json Metrics() const;

@@ -50,6 +50,7 @@ struct StreamJob::State {
   }
   Status Bind();
   Status BindAgain(std::stop_token stop, Error error);
+  void TellStalled(const Error& error, Timestamp since);
   ChainReport ReportOf(const BoundGroupBy& group_by, Timestamp now) const;
   Status MoveRetention(const BoundGroupBy& group_by);
   Status Maintain();
@@ -95,15 +96,35 @@ Status StreamJob::State::Bind() {
   return Status();
 }
 
+// To who watches, where the store can be told: it may be what does not answer.
+void StreamJob::State::TellStalled(const Error& error, Timestamp since) {
+  Metrics::Global().Set("catena_stream_stalled", {}, 1);
+  if (options.stream.debug) return;
+  kv::WriteBatch batch;
+  for (const auto& [name, group_by] : bound->group_bys) {
+    ChainReport report = ReportOf(group_by, clock->Now());
+    report.stalled = error.message;
+    report.stalled_since = since;
+    batch.marks.push_back(ReportMark(report));
+  }
+  static_cast<void>(store->Apply(batch));
+}
+
 // What a dependency that went away has of the last writes is not known here, so nothing in memory
 // is carried over: the job begins again where the store says that it is, as after a crash.
 Status StreamJob::State::BindAgain(std::stop_token stop, Error error) {
   const Timestamp began = clock->Now();
   CATENA_LOG_WARN("stalled", "waiting, to go on where the state is: {}", error.message);
   Timestamp told = began;
+  Timestamp reported = began - kReportInterval;
   while (!stop.stop_requested()) {
+    if (clock->Now() - reported >= kReportInterval) {
+      TellStalled(error, began);
+      reported = clock->Now();
+    }
     const Status again = Bind();
     if (again.ok()) {
+      Metrics::Global().Set("catena_stream_stalled", {}, 0);
       CATENA_LOG_INFO("resumed", "after_ms={}", (clock->Now() - began).count());
       return Status();
     }

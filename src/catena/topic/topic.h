@@ -39,6 +39,8 @@ struct Record {
   std::string value;
 };
 
+inline constexpr size_t kPollBytesMax = size_t{4} << 20;
+
 class TopicReader {
  public:
   virtual ~TopicReader() = default;
@@ -48,8 +50,9 @@ class TopicReader {
   // partition starts at its earliest record. kNotFound, with what there is, when `offset` lies
   // before BeginOffset (the topic was trimmed) or behind EndOffset (the topic lost records).
   virtual Status Seek(TopicPartition partition, Offset offset) = 0;
-  // Appends to `into` up to `records_max` records of `partition`, not waiting for what is not there
-  // yet; none at its end only. kNotFound when the topic was trimmed past them meanwhile.
+  // Appends to `into` up to `records_max` records of `partition`, and no more once those hold
+  // kPollBytesMax, not waiting for what is not there yet; none at its end only. kNotFound when the
+  // topic was trimmed past them meanwhile.
   virtual Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) = 0;
   // The same of those that have arrived already: from another machine some may still be on their
   // way, and none says nothing about the end. For loops that ask for the ends themselves.
@@ -57,6 +60,9 @@ class TopicReader {
                              std::vector<Record>* into) {
     return Poll(partition, records_max, into);
   }
+  // From where on `partition` is polled next, once it was sought or polled: behind the last record,
+  // and behind offsets that hold none (where a transaction ended), as far as is known.
+  virtual Offset Position(TopicPartition partition) const = 0;
   // The offset that the next appended record will get. Cheap enough for every micro-batch.
   virtual Result<Offset> EndOffset(TopicPartition partition) = 0;
   // That of every partition, in one look-up.

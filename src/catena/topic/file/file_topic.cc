@@ -90,12 +90,15 @@ class FilePartition {
   // Whether this partition was ever polled or sought: whether its growth concerns the reader.
   bool is_read() const { return is_read_; }
 
+  Offset position() const { return poll_.offset(); }
   Status Poll(size_t records_max, std::vector<Record>* into) {
     is_read_ = true;
     CATENA_RETURN_IF_ERROR(Start());
-    for (size_t i = 0; i < records_max; ++i) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < records_max && bytes < kPollBytesMax; ++i) {
       CATENA_TRY(const Frame* frame, poll_.Peek());
       if (frame == nullptr) break;
+      bytes += frame->bytes;
       Record& record = into->emplace_back();
       record.partition = place_.partition;
       record.offset = poll_.offset();
@@ -179,6 +182,9 @@ class FileTopicReader : public TopicReader {
   }
   Status Poll(TopicPartition partition, size_t records_max, std::vector<Record>* into) override {
     return At(partition).Poll(records_max, into);
+  }
+  Offset Position(TopicPartition partition) const override {
+    return partitions_[static_cast<size_t>(partition)]->position();
   }
   Result<Offset> EndOffset(TopicPartition partition) override { return At(partition).End(); }
   Result<Offset> BeginOffset(TopicPartition partition) override { return At(partition).Begin(); }
