@@ -2,47 +2,35 @@
 #include "catena/batch/sources/mutations.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
-#include <tuple>
-#include <unordered_map>
 
 #include "catena/base/log.h"
 #include "catena/batch/rows/answers.h"
-#include "catena/sql/quote.h"
+#include "catena/fetch/entities/lives.h"
+#include "catena/fetch/entities/mutation_query.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::batch {
 namespace {
 
-constexpr char kMutationTime[] = "mutation_ts";
-constexpr char kReversal[] = "is_before";
+using fetch::Mutation;
+
 // Behind every row of a snapshot of the same time, whatever its source order.
 constexpr uint64_t kMutationOrder = uint64_t{1} << 59;
 constexpr uint64_t kFoldedRowsMax = uint64_t{1} << 28;
 
-conf::Expression ColumnExpression(const std::string& name) { return {name, sql::QuoteName(name)}; }
-
 // The mutation table as a source of its own, whose rows carry mutation time and reversal.
 Result<conf::Source> MutationSource(const BatchContext& context,
                                     const conf::EntitySource& entities) {
+  CATENA_TRY(const table::Table table, context.warehouse->Find(entities.mutation_table));
+  types::Schema columns;
+  if (!entities.query.has_selects) {
+    CATENA_TRY(columns, table.SchemaOf());
+  }
   conf::EntitySource mutations = entities;
   mutations.snapshot_table = entities.mutation_table;
-  conf::Query& query = mutations.query;
-  if (!query.has_selects) {
-    CATENA_TRY(const table::Table table, context.warehouse->Find(entities.mutation_table));
-    CATENA_TRY(const types::Schema columns, table.SchemaOf());
-    for (const types::Field& field : columns.fields) {
-      if (field.name == kMutationTime || field.name == kReversal) continue;
-      query.selects.emplace_back(field.name, ColumnExpression(field.name));
-    }
-    query.has_selects = true;
-  }
-  const auto select = [&](const char* name, const conf::Expression& given) {
-    std::erase_if(query.selects, [&](const auto& other) { return other.first == name; });
-    query.selects.emplace_back(name, given.spark.empty() ? ColumnExpression(name) : given);
-  };
-  select(kMutationTime, query.mutation_time_column);
-  select(kReversal, query.reversal_column);
+  mutations.query = fetch::MutationQuery(entities, columns);
   return conf::Source(std::move(mutations));
 }
 
@@ -50,13 +38,6 @@ Result<conf::Source> MutationSource(const BatchContext& context,
 struct Lives : GroupByRows {
   std::vector<int64_t> born;  // kNoTime: in the snapshot.
   std::vector<int64_t> died;  // INT64_MAX: lives on.
-};
-
-struct Mutation {
-  uint32_t group;
-  int64_t time;
-  bool reversal;
-  uint32_t row;  // Of Lives.
 };
 
 class MutationReader {
@@ -69,9 +50,9 @@ class MutationReader {
               const table::PartitionRange& range, uint64_t source_bits) {
     SourceRequest request{range, {}};
     for (const types::Field& field : schema_.fields) request.columns.push_back(field.name);
-    request.columns.insert(request.columns.end(), {kMutationTime, kReversal});
+    request.columns.insert(request.columns.end(), {fetch::kMutationTime, fetch::kReversal});
     CATENA_TRY(const types::Schema given, SchemaOfSource(context, source, request));
-    CATENA_RETURN_IF_ERROR(Check(given));
+    CATENA_RETURN_IF_ERROR(fetch::CheckMutationColumns(given, schema_));
     has_time_ = !conf::QueryOf(source).time_column.spark.empty();
     CATENA_TRY(const SourceRows all, ReadSource(context, source, request));
     Add(all, source_bits);
@@ -84,31 +65,12 @@ class MutationReader {
   }
 
  private:
-  Status Check(const types::Schema& given) const {
-    for (size_t i = 0; i < schema_.size(); ++i) {
-      if (given.fields[i] == schema_.fields[i]) continue;
-      return InvalidConf(
-          "the mutation table gives another type than the snapshots; cast them "
-          "alike in the selects: " +
-          given.fields[i].name + " " + types::TypeName(given.fields[i].type) + " and " +
-          types::TypeName(schema_.fields[i].type));
-    }
-    const types::Kind time = given.fields[schema_.size()].type.kind;
-    if (time != types::Kind::kLong && time != types::Kind::kTimestamp) {
-      return InvalidConf("the mutation time must be LONG, milliseconds since 1970; it is " +
-                         types::TypeName(given.fields[schema_.size()].type));
-    }
-    const types::DataType& reversal = given.fields[schema_.size() + 1].type;
-    if (reversal.kind == types::Kind::kBool) return Status();
-    return InvalidConf("the reversal column must be BOOLEAN; it is " + types::TypeName(reversal));
-  }
-
   void Add(const SourceRows& all, uint64_t source_bits) {
     std::vector<std::string> names;
     for (const types::Field& field : schema_.fields) names.push_back(field.name);
     const types::Batch rows = all.rows.Select(names);
-    const types::Column& mutated = *all.rows.Find(kMutationTime);
-    const types::Column& reversal = *all.rows.Find(kReversal);
+    const types::Column& mutated = *all.rows.Find(fetch::kMutationTime);
+    const types::Column& reversal = *all.rows.Find(fetch::kReversal);
     std::vector<Date> days_before;
     days_before.reserve(rows.rows());
     for (const Date day : all.days) days_before.push_back(day - 1);
@@ -144,48 +106,33 @@ class MutationReader {
   std::vector<Mutation> mutations_;
 };
 
-// Lets each before-image end the life of a row that is equal to it. Within one instant rows are
-// born before others die: equal rows can stand for each other, so the order in the file is nobody's
-// business. Mutations come out sorted by group and time.
+// Mutations come out sorted by group and time.
 void MatchReversals(std::vector<Mutation>* mutations, Lives* lives) {
-  std::sort(mutations->begin(), mutations->end(), [&](const Mutation& a, const Mutation& b) {
-    return std::tie(a.group, a.time, a.reversal, a.row) <
-           std::tie(b.group, b.time, b.reversal, b.row);
-  });
+  std::sort(mutations->begin(), mutations->end(), fetch::ComesBefore);
   std::vector<bool> changes(
       lives->groups.empty() ? 0
                             : 1 + *std::max_element(lives->groups.begin(), lives->groups.end()));
   for (const Mutation& mutation : *mutations) {
     if (mutation.reversal) changes[mutation.group] = true;
   }
+  // Where nothing dies nothing is compared.
+  std::vector<Mutation> compared;
+  std::copy_if(mutations->begin(), mutations->end(), std::back_inserter(compared),
+               [&](const Mutation& mutation) { return changes[mutation.group]; });
+  std::vector<uint32_t> snapshot;
+  for (uint32_t row = 0; row < lives->groups.size(); ++row) {
+    if (lives->born[row] == kNoTime && changes[lives->groups[row]]) snapshot.push_back(row);
+  }
   std::vector<size_t> columns(lives->rows.width());
-  for (size_t i = 0; i < columns.size(); ++i) columns[i] = i;
+  std::iota(columns.begin(), columns.end(), 0);
   const types::RowCodec codec(lives->rows.schema());
-  const auto bytes_of = [&](uint32_t row) {
+  const auto identity = [&](uint32_t row) {
     std::string bytes =
         std::to_string(lives->groups[row]) + ' ' + std::to_string(lives->times[row]) + ' ';
     codec.Encode(lives->rows, columns, row, &bytes);
     return bytes;
   };
-  std::unordered_multimap<std::string, uint32_t> living;
-  for (uint32_t row = 0; row < lives->groups.size(); ++row) {
-    if (lives->born[row] == kNoTime && changes[lives->groups[row]]) {
-      living.emplace(bytes_of(row), row);
-    }
-  }
-  uint64_t without_row = 0;
-  for (const Mutation& mutation : *mutations) {
-    if (!changes[mutation.group]) continue;
-    const std::string bytes = bytes_of(mutation.row);
-    if (!mutation.reversal) {
-      living.emplace(bytes, mutation.row);
-    } else if (const auto at = living.find(bytes); at != living.end()) {
-      lives->died[at->second] = mutation.time;
-      living.erase(at);
-    } else {
-      ++without_row;
-    }
-  }
+  const uint64_t without_row = fetch::EndLives(compared, snapshot, identity, lives->died);
   if (without_row > 0) {
     CATENA_LOG_WARN("reversals_without_row", "count={}", without_row);
   }

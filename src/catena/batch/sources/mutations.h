@@ -8,9 +8,9 @@
 //     a query at 09:00 sees           a 5   b 2
 //
 // A row lives from its mutation (of a snapshot, from before the day) until a before-image that is
-// equal to it in key, time and inputs. Nothing is subtracted: the rows that live are folded, so
-// every operation works, LAST and TOP_K as well as SUM. A before-image without its row changes
-// nothing, and is counted in the log.
+// equal to it in key, time and inputs (fetch/entities/lives.h). Nothing is subtracted: the rows
+// that live are folded, so every operation works, LAST and TOP_K as well as SUM. A before-image
+// without its row changes nothing, and is counted in the log.
 //
 //   input    `snapshots`: rows by (key, day) groups of `keys`; queries by left row: the group of
 //            (key, day before the query) or kNoGroup, and the time. Mutation tables have the
