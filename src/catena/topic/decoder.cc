@@ -5,6 +5,7 @@
 
 #include "catena/topic/avro/avro_decoder.h"
 #include "catena/topic/avro/avro_text.h"
+#include "catena/topic/change_envelope.h"
 #include "catena/topic/json_decoder.h"
 #include "catena/topic/record_text.h"
 
@@ -59,7 +60,12 @@ Result<const Format*> FormatOf(const TopicAddress& topic) {
 Result<std::unique_ptr<Decoder>> Decoder::Open(const TopicAddress& topic,
                                                const types::Schema& schema) {
   CATENA_TRY(const Format* format, FormatOf(topic));
-  return format->open(topic, schema);
+  if (!topic.serde.contains("envelope")) return format->open(topic, schema);
+  if (format->name == "json") return OpenEnvelopeDecoder(topic, schema);
+  return InvalidConf(
+      "change envelopes are read from JSON records; let the connector write flat records "
+      "(mutation_ts, is_before) in other formats, or JSON: \"" +
+      std::string(format->name) + "\"");
 }
 
 Result<std::unique_ptr<RecordText>> RecordText::Open(const TopicAddress& topic) {

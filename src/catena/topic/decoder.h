@@ -2,7 +2,8 @@
 // Decoder: record values of a topic become rows of a Batch.
 //
 //   input    records whose value is one event in the decoder's format; the key is not looked at
-//   output   one row per good record, in record order; one BadRecord per other record
+//   output   one row per good record, in record order; one BadRecord per other record. Of change
+//            envelopes (change_envelope.h) up to two rows a record
 //   null     a field that the event lacks, or holds as JSON null, is null in its column
 //   errors   Open: kUnsupported for a type that the format cannot carry, kInvalidConf for an
 //            unknown format, or a schema that cannot fill the columns. A bad record is data, to be
@@ -57,7 +58,7 @@ struct BadRecord {
 
 struct Decoded {
   types::Batch rows;
-  std::vector<uint32_t> record_of_row;  // Ascending positions in the span.
+  std::vector<uint32_t> record_of_row;  // Positions in the span, never descending.
   std::vector<BadRecord> bad;           // By record.
 };
 

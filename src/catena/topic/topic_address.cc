@@ -19,6 +19,7 @@ constexpr const char* kRegistryUser = "basic.auth.user.info";
 
 // Of the records rather than of the topic; Chronon's and its flink job's words.
 constexpr std::array kSerdeParameters = {"serde",
+                                         "envelope",
                                          "schema",
                                          "registry_host",
                                          "registry_port",
