@@ -176,10 +176,6 @@ class Gatherer {
 
 }  // namespace
 
-bool IsEntity(const conf::GroupBy& group_by) {
-  return std::holds_alternative<conf::EntitySource>(group_by.sources.front());
-}
-
 Result<types::Schema> SchemaOfRows(const BatchContext& context, const conf::GroupBy& group_by) {
   CATENA_TRY(const std::vector<std::string> columns, ColumnsOf(context, group_by));
   types::Schema schema;

@@ -51,8 +51,6 @@ Result<types::Schema> SchemaOfValues(const BatchContext& context, const conf::Gr
 Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::GroupBy& group_by,
                                     const GroupByRead& read, KeyIndex* keys);
 
-bool IsEntity(const conf::GroupBy& group_by);
-
 // kUnsupported names what of the GroupBy batch jobs can not do.
 Status RequireSupported(const conf::GroupBy& group_by);
 

@@ -10,9 +10,11 @@
 #include "catena/batch/daily/daily_features.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
+#include "catena/batch/sources/entity_upload.h"
 #include "catena/batch/sources/source_range.h"
 #include "catena/conf/semantic_hash.h"
 #include "catena/fetch/online_state.h"
+#include "catena/plan/streaming_plan.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::batch {
@@ -106,6 +108,8 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
   }
   CATENA_TRY(const auto windowed,
              aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
+  std::optional<EntityUpload> entities;
+  if (IsEntity(group_by)) entities.emplace(group_by, events.rows.schema(), windowed);
   const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders,
                                   context.database->options().threads);
   std::vector<uint32_t> ids(keys.size());
@@ -114,19 +118,27 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
             [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
   for (size_t i = 0; i < ids.size(); ++i) {
     const uint32_t id = ids[i];
-    aggregate::UploadIr upload(windowed, batch_end);
-    const std::span<const uint32_t> rows(groups.rows);
-    upload.AddRows(events.rows, events.times, events.orders,
-                   rows.subspan(groups.begin[id], groups.begin[id + 1] - groups.begin[id]));
-    if (upload.IsEmpty() && !again) continue;
+    const auto rows = std::span<const uint32_t>(groups.rows)
+                          .subspan(groups.begin[id], groups.begin[id + 1] - groups.begin[id]);
     std::string value;
-    upload.Encode(&value);
+    if (entities) {
+      CATENA_RETURN_IF_ERROR(entities->Encode(events, rows, keys.Key(id), &value));
+    } else {
+      aggregate::UploadIr upload(windowed, batch_end);
+      upload.AddRows(events.rows, events.times, events.orders, rows);
+      if (upload.IsEmpty() && !again) continue;
+      upload.Encode(&value);
+    }
     CATENA_RETURN_IF_ERROR(writer->Put(keys.Key(id), std::move(value)));
     if (context.progress != nullptr && i % 4096 == 0) context.progress->OnRows(i, ids.size());
   }
   if (again) {
     std::string empty;
-    aggregate::UploadIr(windowed, batch_end).Encode(&empty);
+    if (entities) {
+      fetch::EncodeEntityRows({}, &empty);
+    } else {
+      aggregate::UploadIr(windowed, batch_end).Encode(&empty);
+    }
     CATENA_RETURN_IF_ERROR(writer->ClearKeysNotIn(keys, empty));
   }
   Uploaded uploaded;
@@ -237,9 +249,20 @@ std::vector<Generation> Retained(std::vector<Generation> generations, const Gene
   return generations;
 }
 
+// Entities as of any time are a snapshot and what a stream adds; without one they would stand
+// still.
+Status RequireStreamed(const conf::GroupBy& group_by) {
+  if (!IsEntity(group_by) || group_by.accuracy == conf::Accuracy::kSnapshot) return Status();
+  const std::string why = plan::WhyNotStreamed(group_by);
+  if (why.empty()) return Status();
+  return Unsupported("what is uploaded would stand still between uploads, because " + why +
+                     "; make the GroupBy SNAPSHOT to serve it: " + group_by.metadata.name);
+}
+
 // What is still to come of a day would be in no upload and, once the day is over, in no late row.
 Status RequireEnded(const conf::GroupBy& group_by, Date day, Timestamp now) {
-  if (IsEntity(group_by) || day.End() <= now) return Status();
+  const bool whole = IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kSnapshot;
+  if (whole || day.End() <= now) return Status();
   return InvalidConf(
       "the day has not ended, and its upload would lack what is still to come; upload the day "
       "before, the stream adds the rest: " +
@@ -266,12 +289,7 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   const conf::GroupBy& group_by = *step.group_by;
   const std::string& name = group_by.metadata.name;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
-  if (IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kTemporal) {
-    return Unsupported(
-        "mutations of entities do not stream yet, so what is uploaded would stand still between "
-        "uploads; make the GroupBy SNAPSHOT to serve it: " +
-        name);
-  }
+  CATENA_RETURN_IF_ERROR(RequireStreamed(group_by));
   CATENA_RETURN_IF_ERROR(RequireEnded(group_by, step.through, context.clock->Now()));
   StepReport report = BeginReport(step);
   UploadWriter writer(store, name, step.through.End(), options.chunk_bytes, &report);

@@ -4,7 +4,8 @@
 //     events through end_date  ->  values at batchEnd = end_date + 1 day, key by key, in chunks
 //                              ->  serving info and the list of generations, durable: now visible
 //
-//   output   TEMPORAL: an UploadIr a key; SNAPSHOT: a row of outputs (without aggregations of value
+//   output   TEMPORAL: an UploadIr a key, of entities the key's rows; SNAPSHOT: a row of outputs
+//   (without aggregations of value
 //            columns) as types::RowCodec writes it. Dataset fetch::UploadDataset, time batchEnd
 //   order    computed_at is taken before the table is read, so whatever was appended later is not
 //            believed to be inside. Of tables without offsets it is no later than the newest change

@@ -36,6 +36,8 @@ struct GroupBy {
 
 // The source that streams: the first with a topic; null when none does.
 const Source* StreamingSource(const GroupBy& group_by);
+// Its sources are entities: all of them, where what reads them supports the GroupBy.
+bool IsEntity(const GroupBy& group_by);
 // The JoinSource of a chained GroupBy, or null: the seed's runtime decision.
 const JoinSource* ChainOf(const GroupBy& group_by);
 

@@ -32,6 +32,10 @@ const Source* StreamingSource(const GroupBy& group_by) {
   return nullptr;
 }
 
+bool IsEntity(const GroupBy& group_by) {
+  return std::holds_alternative<EntitySource>(group_by.sources.front());
+}
+
 const JoinSource* ChainOf(const GroupBy& group_by) {
   for (const Source& source : group_by.sources) {
     if (const auto* chain = std::get_if<JoinSource>(&source)) return chain;

@@ -6,6 +6,7 @@
 #include "catena/aggregate/ir_codec.h"
 #include "catena/aggregate/window/resolution.h"
 #include "catena/conf/semantic_hash.h"
+#include "catena/fetch/entities/living_rows.h"
 
 namespace catena::fetch {
 
@@ -87,6 +88,7 @@ Result<GroupByReader> GroupByReader::Open(kv::KVStore* store,
   reader.raw_dataset_ = RawDataset(name);
   reader.prefix_dataset_ = PrefixDataset(name);
   reader.late_dataset_ = LateDataset(name);
+  reader.mutation_dataset_ = MutationDataset(name);
   for (const Layer layer : aggregate::kLayers) {
     reader.tile_datasets_[static_cast<size_t>(layer)] = TileDataset(name, layer);
   }
@@ -139,6 +141,49 @@ Incomplete GroupByReader::PickGeneration(const View& view, Timestamp as_of,
   return Incomplete::kUploadOld;
 }
 
+// A snapshot stands for all time before its batchEnd, however old it is; what it lacks are the
+// mutations since, of which none may be missing.
+Incomplete GroupByReader::PickSnapshot(const View& view, Timestamp as_of,
+                                       const Generation** generation) const {
+  *generation = nullptr;
+  for (const Generation& candidate : view.generations) {
+    if (candidate.batch_end <= as_of) *generation = &candidate;
+  }
+  if (*generation == nullptr) return Incomplete::kNoUpload;
+  if ((*generation)->batch_end == as_of) return Incomplete::kNone;
+  if (!view.retention) return Incomplete::kNoStream;
+  const int64_t batch_end = ToMillis((*generation)->batch_end);
+  const bool reaches =
+      view.retention->coverage_start <= batch_end && view.retention->raw_floor <= batch_end;
+  return reaches ? Incomplete::kNone : Incomplete::kNoUpload;
+}
+
+bool GroupByReader::IsBehind(const View& view, const RowPlan& plan) {
+  const bool all_uploaded = plan.generation != nullptr && plan.generation->batch_end == plan.as_of;
+  return plan.answer.incomplete == Incomplete::kNone && view.retention && !view.gated &&
+         !all_uploaded && view.retention->watermark < ToMillis(plan.as_of - kStreamSlack);
+}
+
+void GroupByReader::PlanEntities(const View& view, std::string_view key,
+                                 std::vector<kv::GetRequest>* requests, RowPlan* plan) const {
+  plan->entities = true;
+  const Timestamp as_of = plan->as_of;
+  if (view.retention && ToMillis(as_of) < view.retention->as_of_floor) {
+    plan->answer.out_of_retention = true;
+    plan->nothing = true;
+    return;
+  }
+  plan->answer.incomplete = PickSnapshot(view, as_of, &plan->generation);
+  if (plan->generation == nullptr) {
+    plan->nothing = true;
+    return;
+  }
+  if (IsBehind(view, *plan)) plan->answer.incomplete = Incomplete::kStreamBehind;
+  const Timestamp batch_end = plan->generation->batch_end;
+  requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
+  requests->push_back({mutation_dataset_, key, batch_end, as_of});
+}
+
 void GroupByReader::PlanSnapshot(const View& view, std::string_view key,
                                  std::vector<kv::GetRequest>* requests, RowPlan* plan) const {
   plan->snapshot = true;
@@ -170,11 +215,7 @@ void GroupByReader::PlanTemporal(const View& view, std::string_view key, const R
     }
   }
   plan->answer.incomplete = PickGeneration(view, as_of, &plan->generation);
-  const bool all_uploaded = plan->generation != nullptr && plan->generation->batch_end == as_of;
-  if (plan->answer.incomplete == Incomplete::kNone && view.retention && !view.gated &&
-      !all_uploaded && view.retention->watermark < ToMillis(as_of - kStreamSlack)) {
-    plan->answer.incomplete = Incomplete::kStreamBehind;
-  }
+  if (IsBehind(view, *plan)) plan->answer.incomplete = Incomplete::kStreamBehind;
   aggregate::OnlineStart start;
   if (plan->generation != nullptr) {
     const Timestamp batch_end = plan->generation->batch_end;
@@ -213,6 +254,8 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
     plan.nothing = true;
   } else if (group_by_->accuracy == conf::Accuracy::kSnapshot) {
     PlanSnapshot(view, key, requests, &plan);
+  } else if (conf::IsEntity(*group_by_)) {
+    PlanEntities(view, key, requests, &plan);
   } else {
     PlanTemporal(view, key, before, requests, &plan);
   }
@@ -314,6 +357,20 @@ Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan>
   return raw;
 }
 
+Status GroupByReader::FinishEntities(const RowPlan& plan, Answers answers,
+                                     std::span<types::Column* const> columns) const {
+  const auto& snapshot = answers[plan.request_begin];
+  const auto& mutations = answers[plan.request_begin + 1];
+  if (!snapshot.ok()) return snapshot.error();
+  if (!mutations.ok()) return mutations.error();
+  KeyLife life;
+  if (!snapshot->empty()) life.snapshot = snapshot->back().value;
+  life.mutations = *mutations;
+  life.as_of = plan.as_of;
+  life.has_time = !conf::QueryOf(group_by_->sources.front()).time_column.spark.empty();
+  return AppendLiving(*windowed_, *row_codec_, life, columns);
+}
+
 Status GroupByReader::FinishOne(RowPlan* plan, Answers answers, const RawRows& raw,
                                 const RawRows::Range& range, aggregate::IR* scratch,
                                 std::span<types::Column* const> columns) const {
@@ -366,6 +423,8 @@ Status GroupByReader::Finish(std::span<RowPlan> plans, Answers answers,
       const auto& values = answers[plan.request_begin];
       if (!values.ok()) return values.error();
       CATENA_RETURN_IF_ERROR(FinishSnapshot(*values, columns));
+    } else if (plan.entities) {
+      CATENA_RETURN_IF_ERROR(FinishEntities(plan, answers, columns));
     } else {
       CATENA_RETURN_IF_ERROR(FinishOne(&plan, answers, raw, raw.of_plan[i], &*scratch, columns));
     }

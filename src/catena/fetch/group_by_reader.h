@@ -6,6 +6,7 @@
 //
 //     upload generation (batchEnd <= t)  +  late rows that it missed
 //       +  streamed tiles from batchEnd to t's five-minute floor  +  raw rows up to t
+//     of TEMPORAL entities: rows of a snapshot (batchEnd <= t)  +  mutations from batchEnd up to t
 //
 //   input    encoded key (EncodeKey), instant t, exclusive
 //   output   one row of output_schema(); null where nothing is
@@ -81,6 +82,7 @@ class GroupByReader {
     bool nothing = false;  // No key, or out of retention: a row of nulls.
     bool snapshot = false;
     bool with_prefix = false;
+    bool entities = false;
     std::shared_ptr<const aggregate::OnlineCover> cover;
     size_t request_begin = 0;  // In the caller's request list.
   };
@@ -115,8 +117,15 @@ class GroupByReader {
                     RowPlan* plan) const;
   void PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
                     std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
+  void PlanEntities(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
+                    RowPlan* plan) const;
+  Status FinishEntities(const RowPlan& plan, Answers answers,
+                        std::span<types::Column* const> columns) const;
   // The upload to build on, or null, and what is then missing.
   Incomplete PickGeneration(const View& view, Timestamp as_of, const Generation** generation) const;
+  Incomplete PickSnapshot(const View& view, Timestamp as_of, const Generation** generation) const;
+  // The stream is, or should be, further than it is.
+  static bool IsBehind(const View& view, const RowPlan& plan);
   bool StreamReaches(const View& view, Timestamp as_of) const;
   Status FinishSnapshot(const std::vector<kv::TimedValue>& values,
                         std::span<types::Column* const> columns) const;
@@ -134,7 +143,7 @@ class GroupByReader {
   types::Schema output_schema_;
   std::shared_ptr<const types::RowCodec> row_codec_;    // Of raw rows.
   std::shared_ptr<const types::RowCodec> value_codec_;  // Of SNAPSHOT uploads.
-  std::string upload_dataset_, raw_dataset_, prefix_dataset_, late_dataset_;
+  std::string upload_dataset_, raw_dataset_, prefix_dataset_, late_dataset_, mutation_dataset_;
   std::string tile_datasets_[3];
 };
 

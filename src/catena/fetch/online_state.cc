@@ -42,6 +42,8 @@ Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read
 constexpr char kUploadSuffix[] = "_BATCH";
 constexpr char kStreamingSuffix[] = "_STREAMING";
 constexpr char kCheckpointPrefix[] = "checkpoint/";
+constexpr uint8_t kEntityRowsVersion = 1;
+constexpr int kPartitionShift = 48;  // Of a source order; the offset lies below.
 
 // The members of a Checkpoint in stored order. STORED FORMAT: append only.
 constexpr int64_t Checkpoint::*kCheckpointFields[] = {
@@ -68,6 +70,9 @@ std::string PrefixDataset(const std::string& group_by) {
 }
 std::string LateDataset(const std::string& group_by) {
   return StreamingDataset(group_by) + "/late";
+}
+std::string MutationDataset(const std::string& group_by) {
+  return StreamingDataset(group_by) + "/mutations";
 }
 std::string GroupByOfDataset(std::string_view dataset) {
   const std::string_view name = dataset.substr(0, dataset.find('/'));
@@ -116,6 +121,43 @@ Result<LateRow> DecodeLateRow(std::string_view bytes) {
   if (!reader.ok()) return Corruption("late row bytes are too short");
   CATENA_RETURN_IF_ERROR(DecodeRawRow(rest, &late.incomplete, &late.row));
   return late;
+}
+
+void EncodeEntityRows(std::span<const EntityRow> rows, std::string* out) {
+  out->push_back(kEntityRowsVersion);
+  for (const EntityRow& row : rows) {
+    AppendZigzag(out, row.event_time);
+    AppendSized(out, row.row);
+  }
+}
+
+Result<std::vector<EntityRow>> DecodeEntityRows(std::string_view bytes) {
+  ByteReader reader(bytes);
+  std::vector<EntityRow> rows;
+  if (reader.Byte() != kEntityRowsVersion) return Corruption("rows of entities do not decode");
+  while (reader.ok() && !reader.AtEnd()) {
+    EntityRow row;
+    row.event_time = reader.Zigzag();
+    row.row = reader.Sized();
+    rows.push_back(row);
+  }
+  if (!reader.ok()) return Corruption("rows of entities are cut short");
+  return rows;
+}
+
+// The bytes are those of a late row; its flag is the image.
+void EncodeMutationRow(const MutationRow& mutation, std::string* out) {
+  EncodeLateRow({mutation.row.event_time, mutation.is_before, mutation.row.row}, out);
+}
+
+Result<MutationRow> DecodeMutationRow(std::string_view bytes) {
+  CATENA_TRY(const LateRow decoded, DecodeLateRow(bytes));
+  return MutationRow{decoded.incomplete, {decoded.event_time, decoded.row}};
+}
+
+uint64_t MutationSequence(uint64_t source_order, bool is_before) {
+  const uint64_t partition = source_order >> kPartitionShift << kPartitionShift;
+  return partition | (source_order - partition) << 1 | (is_before ? 0 : 1);
 }
 
 bool Generation::Holds(int32_t partition, int64_t offset, Timestamp append_time) const {

@@ -11,6 +11,11 @@
 //     <group by>_STREAMING/prefix (key, day)                    Tile of all events before the day
 //     <group by>_STREAMING/late   (key, append time, order)     LateRow: arrived after its day
 //
+// Of TEMPORAL entities nothing is folded before it is asked for, since rows die:
+//
+//     <group by>_BATCH               (key, batchEnd)                     EntityRows: its snapshot
+//     <group by>_STREAMING/mutations (key, mutation time, order, image)  MutationRow
+//
 // STORED FORMAT: golden bytes in online_state_test.cc.
 //
 //   errors   decoding other bytes is kCorruption
@@ -22,6 +27,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +47,7 @@ std::string TileDataset(const std::string& group_by, aggregate::Layer layer);
 std::string RawDataset(const std::string& group_by);
 std::string PrefixDataset(const std::string& group_by);
 std::string LateDataset(const std::string& group_by);
+std::string MutationDataset(const std::string& group_by);
 // The cleaned name of the GroupBy that the dataset is of; empty for any other dataset.
 std::string GroupByOfDataset(std::string_view dataset);
 
@@ -59,6 +66,24 @@ struct LateRow {
 };
 void EncodeLateRow(const LateRow& late, std::string* out);
 Result<LateRow> DecodeLateRow(std::string_view bytes);
+
+// Rows of one key in a snapshot: event time, and the row as RowCodec writes the input schema.
+struct EntityRow {
+  int64_t event_time = 0;
+  std::string_view row;
+};
+void EncodeEntityRows(std::span<const EntityRow> rows, std::string* out);
+Result<std::vector<EntityRow>> DecodeEntityRows(std::string_view bytes);
+
+// A mutation is up to two of these: the row as it was, and as it has been since.
+struct MutationRow {
+  bool is_before = false;
+  EntityRow row;
+};
+void EncodeMutationRow(const MutationRow& mutation, std::string* out);
+Result<MutationRow> DecodeMutationRow(std::string_view bytes);
+// Both images of a record stand side by side: source order, the offset doubled, and the image.
+uint64_t MutationSequence(uint64_t source_order, bool is_before);
 
 // What a reader must know to decode a GroupBy: Chronon's GroupByServingInfo.
 struct ServingInfo {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any stored value of a tile, a raw row or a late row decodes to what encodes to it again, or is
-// kCorruption; so do the row inside and the key beside it.
+// Any stored value of a tile, a raw or late row, or of entities decodes to what encodes to it
+// again, or is kCorruption; so do the row inside and the key beside it.
 
 #include <cstdint>
 #include <numeric>
@@ -105,6 +105,21 @@ void CheckLateRow(std::string_view bytes) {
                "a late row comes back as it was");
 }
 
+void CheckEntityRows(std::string_view bytes) {
+  const auto rows = DecodeEntityRows(bytes);
+  if (!rows.ok()) return CheckCorruption(rows.error());
+  std::string encoded;
+  EncodeEntityRows(*rows, &encoded);
+  const auto again = DecodeEntityRows(encoded);
+  CATENA_CHECK(again.ok() && again->size() == rows->size(), "rows come back as they were");
+  for (size_t i = 0; i < rows->size(); ++i) {
+    CATENA_CHECK(
+        (*again)[i].event_time == (*rows)[i].event_time && (*again)[i].row == (*rows)[i].row,
+        "each row comes back as it was");
+    CheckRow((*rows)[i].row);
+  }
+}
+
 std::string RandomRawRow(Random& random) {
   testing::GeneratorOptions options;
   options.columns = Columns();
@@ -135,6 +150,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   catena::fetch::CheckTile(bytes);
   catena::fetch::CheckRawRow(bytes);
   catena::fetch::CheckLateRow(bytes);
+  catena::fetch::CheckEntityRows(bytes);
   catena::fetch::CheckKey(bytes);
   return 0;
 }

@@ -14,6 +14,13 @@ TEST(OnlineStateTest, GoldenBytes) {
   EXPECT_EQ(raw, "\x01row");
   EncodeLateRow({-3, false, "row"}, &late);
   EXPECT_EQ(late, std::string("\x05\0row", 5));
+  std::string rows, mutation;
+  EncodeEntityRows(std::vector<EntityRow>{{-3, "row"}, {1, ""}}, &rows);
+  EXPECT_EQ(rows, std::string("\x01\x05\x03row\x02\0", 8));
+  EncodeMutationRow({true, {-3, "row"}}, &mutation);
+  EXPECT_EQ(mutation, "\x05\x01row");
+  EXPECT_EQ(MutationSequence(uint64_t{0xffff} << 48 | 3, true), uint64_t{0xffff} << 48 | 6);
+  EXPECT_EQ(MutationSequence(3, false), 7u);
   Checkpoint checkpoint;
   checkpoint.next_offset = 7;
   checkpoint.event_time_max = checkpoint.watermark = 1;
@@ -73,6 +80,12 @@ TEST(OnlineStateTest, HostileBytesAreRefusedNotRead) {
     EXPECT_FALSE(DecodeRawRow(bytes, &flag, &rest).ok());
   }
   EXPECT_FALSE(DecodeLateRow("\x04\xffrow").ok());
+  for (const char* bytes :
+       {"", "\x02", "\x01\x80", "\x01\x05\x04row", "\x01\x05\xff\xff\xff\xff\x0f"}) {
+    EXPECT_FALSE(DecodeEntityRows(bytes).ok());
+  }
+  EXPECT_TRUE(DecodeEntityRows("\x01")->empty());
+  EXPECT_FALSE(DecodeMutationRow("\x05\x02row").ok());
   auto store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
   ASSERT_TRUE(
       store

@@ -19,6 +19,7 @@ class Checker {
       : store_(store),
         name_(group_by.metadata.name),
         snapshot_(group_by.accuracy == conf::Accuracy::kSnapshot),
+        entities_(conf::IsEntity(group_by)),
         inputs_(reader.serving_info().inputs),
         outputs_(reader.output_schema()),
         windowed_(reader.windowed()) {
@@ -49,6 +50,10 @@ class Checker {
     CATENA_RETURN_IF_ERROR(Check(LateDataset(name_), [&](const TimedValue& value) -> Status {
       CATENA_TRY(const LateRow late, DecodeLateRow(value.value));
       return Row(inputs_, late.row);
+    }));
+    CATENA_RETURN_IF_ERROR(Check(MutationDataset(name_), [&](const TimedValue& value) -> Status {
+      CATENA_TRY(const MutationRow mutation, DecodeMutationRow(value.value));
+      return Row(inputs_, mutation.row.row);
     }));
     CATENA_RETURN_IF_ERROR(Checkpoints());
     return std::move(check_);
@@ -82,6 +87,11 @@ class Checker {
   Status Upload(const kv::TimedValue& value) const {
     if (value.value.empty()) return Status();  // A key that is gone.
     if (snapshot_ || windowed_ == nullptr) return Row(outputs_, value.value);
+    if (entities_) {
+      CATENA_TRY(const std::vector<EntityRow> rows, DecodeEntityRows(value.value));
+      for (const EntityRow& row : rows) CATENA_RETURN_IF_ERROR(Row(inputs_, row.row));
+      return Status();
+    }
     return aggregate::UploadIr::Decode(*windowed_, value.value).status();
   }
 
@@ -126,6 +136,7 @@ class Checker {
   kv::KVStore* store_;
   std::string name_;
   bool snapshot_;
+  bool entities_;
   types::RowCodec inputs_;
   types::RowCodec outputs_;
   const aggregate::WindowedAggregator* windowed_;  // The reader's.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // CheckState: whether everything that a store keeps of one GroupBy can be read, and adds up.
 //
-//   checks   every key, tile, prefix, raw row, late row and upload decodes by the GroupBy's
+//   checks   every key, tile, prefix, raw row, late row, mutation and upload decodes by the
+//   GroupBy's
 //            definition; tiles lie on their grid; of every topic partition, what was consumed was
 //            accounted for (online_state.h Checkpoint)
 //   output   what there is, by dataset, and what is wrong, with dataset, key and time

@@ -7,38 +7,30 @@
 namespace catena::plan {
 namespace {
 
-// Why a GroupBy cannot stream; empty when it can.
-std::string WhyNot(const conf::GroupBy& group_by) {
-  if (group_by.accuracy == conf::Accuracy::kSnapshot) {
-    return "its accuracy is SNAPSHOT: daily uploads serve it";
-  }
-  const conf::Source* source = conf::StreamingSource(group_by);
-  if (source == nullptr) return "none of its sources has a topic";
-  if (std::holds_alternative<conf::EntitySource>(*source)) {
-    return "its topic carries entity mutations, which do not stream yet";
-  }
-  if (group_by.aggregations.empty()) return "it has no aggregations";
-  if (group_by.exact_windows) {
-    return "its windows are exact, and what streams is kept in tiles: drop exact_windows";
-  }
-  return "";
-}
-
 // Follows a left source down to the topic that starts it; stages come out innermost first.
-Status Descend(const conf::Source& left, StreamTask* task) {
+Status Descend(const conf::Source& left, StreamTask* task, bool top = true) {
   if (const auto* events = std::get_if<conf::EventSource>(&left)) {
     task->topic = events->topic;
     task->table = events->table;
     task->left_query = &events->query;
     return Status();
   }
+  if (const auto* entities = std::get_if<conf::EntitySource>(&left); entities && top) {
+    task->topic = entities->mutation_topic;
+    task->table = entities->mutation_table;
+    task->left_query = &entities->query;
+    task->entities = entities;
+    return Status();
+  }
   if (const auto* chain = std::get_if<conf::JoinSource>(&left)) {
-    CATENA_RETURN_IF_ERROR(Descend(chain->join->left, task));
+    CATENA_RETURN_IF_ERROR(Descend(chain->join->left, task, false));
     task->stages.push_back(EnrichStage{chain->join, &chain->query});
     return Status();
   }
-  return Unsupported("a chain whose left side is an entity source does not stream yet: " +
-                     conf::TableOf(left));
+  return Unsupported(
+      "the left side of a chain is entities, and what a left row that dies had enriched cannot be "
+      "taken back; begin the chain with events, or make its GroupBy SNAPSHOT: " +
+      conf::TableOf(left));
 }
 
 class Planner {
@@ -46,7 +38,7 @@ class Planner {
   Status Add(const conf::Conf& conf) {
     if (const auto* group_by =
             std::get_if<std::shared_ptr<const conf::GroupBy>>(&conf.definition)) {
-      const std::string why = WhyNot(**group_by);
+      const std::string why = WhyNotStreamed(**group_by);
       if (!why.empty()) {
         return Unsupported("cannot stream " + (*group_by)->metadata.name + ": " + why);
       }
@@ -55,7 +47,7 @@ class Planner {
     const auto& join = std::get<std::shared_ptr<const conf::Join>>(conf.definition);
     plan_.joins.push_back(join);
     for (const conf::JoinPart& part : join->join_parts) {
-      if (WhyNot(*part.group_by).empty()) CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));
+      if (WhyNotStreamed(*part.group_by).empty()) CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));
     }
     if (plan_.tasks.empty()) {
       return Unsupported("cannot stream " + join->metadata.name + ": none of its parts streams");
@@ -86,7 +78,7 @@ class Planner {
             stage.join->metadata.name);
       }
       for (const conf::JoinPart& part : stage.join->join_parts) {
-        if (!WhyNot(*part.group_by).empty()) continue;
+        if (!WhyNotStreamed(*part.group_by).empty()) continue;
         CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));
         if (std::find(task.right_sides.begin(), task.right_sides.end(),
                       part.group_by->metadata.name) == task.right_sides.end()) {
@@ -95,7 +87,10 @@ class Planner {
       }
     }
     task.group_bys.push_back(group_by);
-    if (task.stages.empty()) {
+    if (task.entities != nullptr) {
+      task.reason = "mutations: the source of " + group_by->metadata.name +
+                    " is entities; their rows are kept as they are, and folded when asked for";
+    } else if (task.stages.empty()) {
       task.reason = "simple stream: the source of " + group_by->metadata.name +
                     " is the topic itself, no JoinSource";
     } else {
@@ -119,6 +114,25 @@ class Planner {
 };
 
 }  // namespace
+
+std::string WhyNotStreamed(const conf::GroupBy& group_by) {
+  if (group_by.accuracy == conf::Accuracy::kSnapshot) {
+    return "its accuracy is SNAPSHOT: daily uploads serve it";
+  }
+  if (conf::StreamingSource(group_by) == nullptr) {
+    return conf::IsEntity(group_by) ? "its entities have no mutationTopic"
+                                    : "none of its sources has a topic";
+  }
+  if (conf::IsEntity(group_by) && group_by.sources.size() > 1) {
+    return "its rows are entities of several tables, and a stream reads the mutations of one: make "
+           "it a GroupBy for each table";
+  }
+  if (group_by.aggregations.empty()) return "it has no aggregations";
+  if (group_by.exact_windows) {
+    return "its windows are exact, and what streams is kept in tiles: drop exact_windows";
+  }
+  return "";
+}
 
 const conf::Query& StreamingQueryOf(const conf::GroupBy& group_by) {
   return conf::QueryOf(*conf::StreamingSource(group_by));

@@ -7,8 +7,9 @@
 //
 //   input    confs: each a GroupBy, or a Join whose parts are meant
 //   output   tasks, right sides before the chains that read them; each GroupBy in one task
-//   errors   kUnsupported: the conf cannot stream, and why (SNAPSHOT accuracy, no topic, entity
-//            mutations); kInvalidConf: one name, two definitions
+//   errors   kUnsupported: the conf cannot stream, and why (SNAPSHOT accuracy, no topic, entities
+//   on
+//            the left of a chain); kInvalidConf: one name, two definitions
 //   source   Chronon Driver GroupByStreaming; Join-of-Join and any depth are ours
 
 #pragma once
@@ -33,6 +34,7 @@ struct StreamTask {
   std::string topic;                                            // As the conf says it.
   std::string table;                                            // Whose schema the records have.
   const conf::Query* left_query = nullptr;                      // Over the topic's records.
+  const conf::EntitySource* entities = nullptr;                 // Whose mutations they are.
   std::vector<EnrichStage> stages;                              // Empty: the simple stream.
   std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;  // Folded from the same rows.
   std::vector<std::string> right_sides;  // Names of streaming GroupBys that are looked up.
@@ -48,6 +50,9 @@ struct StreamingPlan {
   // A task a paragraph: path, reason, topic, right sides, GroupBys.
   std::string ToString() const;
 };
+
+// Why a GroupBy cannot stream, as a clause; empty when it can.
+std::string WhyNotStreamed(const conf::GroupBy& group_by);
 
 Result<StreamingPlan> PlanStreaming(std::span<const conf::Conf> confs);
 

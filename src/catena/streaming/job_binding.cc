@@ -6,6 +6,7 @@
 
 #include "catena/base/log.h"
 #include "catena/conf/semantic_hash.h"
+#include "catena/fetch/entities/mutation_query.h"
 #include "catena/streaming/reset.h"
 
 namespace catena::streaming {
@@ -25,8 +26,17 @@ class Binder {
   Status Bind(const plan::StreamingPlan& plan);
 
  private:
+  // A topic's records, and the Query that makes left rows of them.
+  struct Left {
+    types::Schema records;
+    conf::Query query;
+    std::string time_column = "ts";
+  };
+  Result<Left> LeftOf(const plan::StreamTask& task) const;
+  Result<types::Schema> MutationRecords(const conf::EntitySource& entities) const;
+  Result<types::Schema> RowsOf(const plan::StreamTask& task, const conf::GroupBy& group_by) const;
   Status OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
-                     const topic::TopicAddress& topic, bool chained, int workers);
+                     const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
   Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
@@ -80,16 +90,62 @@ Status Binder::SaveServingInfo(const conf::GroupBy& group_by) {
   return store_->Apply(batch, /*durable=*/false);
 }
 
+// Columns of the mutation table; where nobody knows it those of the snapshots. A topic of change
+// envelopes gives mutation time and image whatever its rows are.
+Result<types::Schema> Binder::MutationRecords(const conf::EntitySource& entities) const {
+  auto records = resolver_.TableRows(entities.mutation_table);
+  if (!records.ok() && records.error().code == ErrorCode::kNotFound) {
+    records = resolver_.TableRows(entities.snapshot_table);
+  }
+  if (!records.ok()) return records;
+  if (!records->Find(fetch::kMutationTime)) {
+    records->fields.push_back({fetch::kMutationTime, types::Kind::kLong});
+  }
+  if (!records->Find(fetch::kReversal)) {
+    records->fields.push_back({fetch::kReversal, types::Kind::kBool});
+  }
+  return records;
+}
+
+Result<Binder::Left> Binder::LeftOf(const plan::StreamTask& task) const {
+  Left left;
+  if (task.entities == nullptr) {
+    CATENA_TRY(left.records, resolver_.TableRows(task.table));
+    left.query = *task.left_query;
+    return left;
+  }
+  CATENA_TRY(left.records, MutationRecords(*task.entities));
+  left.query = fetch::MutationQuery(*task.entities, left.records);
+  left.time_column = fetch::kMutationTime;
+  return left;
+}
+
+// What a GroupBy folds.
+Result<types::Schema> Binder::RowsOf(const plan::StreamTask& task,
+                                     const conf::GroupBy& group_by) const {
+  if (task.entities == nullptr) return resolver_.RowsOf(*conf::StreamingSource(group_by));
+  CATENA_TRY(const Left left, LeftOf(task));
+  CATENA_TRY(types::Schema rows, resolver_.RowsOf(left.query, left.records));
+  CATENA_TRY(const fetch::GroupByShape shape, resolver_.ShapeOf(group_by));
+  types::Schema snapshots = shape.keys;
+  snapshots.fields.insert(snapshots.fields.end(), shape.inputs.fields.begin(),
+                          shape.inputs.fields.end());
+  CATENA_RETURN_IF_ERROR(
+      fetch::CheckMutationColumns(rows, snapshots).WithContext("topic " + task.topic));
+  return rows;
+}
+
 Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
-                           const topic::TopicAddress& topic, bool chained, int workers) {
+                           const plan::StreamTask& task, const topic::TopicAddress& topic,
+                           int workers) {
   CATENA_RETURN_IF_ERROR(RefuseHalfReset(store_, group_by->metadata.name));
   CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
   BoundGroupBy bound;
-  CATENA_TRY(types::Schema rows, resolver_.RowsOf(*conf::StreamingSource(*group_by)));
+  CATENA_TRY(types::Schema rows, RowsOf(task, *group_by));
   CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_));
   bound.stats = std::make_unique<ChainStats>(workers);
   bound.topic = topic;
-  bound.chained = chained;
+  bound.chained = !task.stages.empty();
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   bound.partitions = reader->partitions();
   CATENA_RETURN_IF_ERROR(Begin(&bound, reader.get()));
@@ -176,15 +232,16 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }
-  CATENA_TRY(types::Schema records, resolver_.TableRows(task.table));
-  auto decoder = topic::Decoder::Open(topic, records);
+  CATENA_TRY(const Left from, LeftOf(task));
+  auto decoder = topic::Decoder::Open(topic, from.records);
   if (!decoder.ok()) return decoder.error().WithContext("topic " + task.topic);
   parts.decoder = std::move(*decoder);
-  auto left = sql::Projection::Bind(database_, *task.left_query, records);
+  auto left = sql::Projection::Bind(database_, from.query, from.records);
   if (!left.ok()) return left.error().WithContext("topic " + task.topic);
   parts.left_query = std::move(*left);
+  parts.time_column = from.time_column;
   const types::Schema rows = parts.left_query->output();
-  if (!rows.Find("ts")) return NoTimes().WithContext("topic " + task.topic);
+  if (!rows.Find(parts.time_column)) return NoTimes().WithContext("topic " + task.topic);
   CATENA_RETURN_IF_ERROR(RequireTimes(rows).WithContext("topic " + task.topic));
   if (!task.stages.empty()) {
     std::vector<RightSide> right_sides;
@@ -230,7 +287,7 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : cores;
   const int workers = std::clamp(wanted, 1, static_cast<int>(reader->partitions()));
   for (const auto& group_by : task.group_bys) {
-    CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, topic, !task.stages.empty(), workers));
+    CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, task, topic, workers));
   }
   for (const std::string& right : task.right_sides) {
     for (const auto& group_by : task.group_bys) {

@@ -82,20 +82,30 @@ std::string Worker::Untimely(const types::Column& times, size_t row,
   return "";
 }
 
-Status Worker::KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
-                          MicroBatch* batch) {
-  const types::Column& times = *TimeColumn(rows);
+// Of a record that gave two rows, a change envelope, one that is bad spoils both: half an update
+// would leave two rows, or none.
+Status Worker::KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch rows,
+                        std::map<uint32_t, std::string> bad, MicroBatch* batch) {
+  const types::Column& times = *rows.Find(parts_.time_column);
+  for (uint32_t row = 0; row < rows.rows(); ++row) {
+    const uint32_t record = record_of_row[row];
+    std::string reason = Untimely(times, row, batch->records[record]);
+    if (!reason.empty()) bad.emplace(record, std::move(reason));
+  }
+  for (const auto& [record, reason] : bad) {
+    CATENA_RETURN_IF_ERROR(AddDeadLetter(batch->records[record], reason, &batch->dead_letters));
+  }
   std::vector<uint32_t> keep;
   for (uint32_t row = 0; row < rows.rows(); ++row) {
-    const topic::Record& record = batch->records[record_of_row[row]];
-    if (const std::string reason = Untimely(times, row, record); !reason.empty()) {
-      CATENA_RETURN_IF_ERROR(AddDeadLetter(record, reason, &batch->dead_letters));
-      continue;
-    }
+    if (bad.contains(record_of_row[row])) continue;
     keep.push_back(row);
     batch->record_of_row.push_back(record_of_row[row]);
     batch->event_times.push_back(times.Values<int64_t>()[row]);
   }
+  // What is counted are rows: records without any do not count, those of two count twice, but a
+  // dead letter once.
+  batch->absent += static_cast<int64_t>(rows.rows() - keep.size());
+  batch->absent -= static_cast<int64_t>(bad.size());
   batch->rows = keep.size() == rows.rows() ? std::move(rows) : rows.Take(keep);
   return Status();
 }
@@ -106,18 +116,21 @@ Status Worker::Decode(MicroBatch* batch) {
     CATENA_RETURN_IF_ERROR(
         AddDeadLetter(batch->records[bad.record], bad.reason, &batch->dead_letters));
   }
+  batch->absent += static_cast<int64_t>(batch->records.size() - decoded.bad.size()) -
+                   static_cast<int64_t>(decoded.rows.rows());
   CATENA_TRY(sql::Projected projected, parts_.left_query->Apply(decoded.rows));
-  for (const sql::BadRow& bad : projected.bad_rows) {
-    CATENA_RETURN_IF_ERROR(AddDeadLetter(batch->records[decoded.record_of_row[bad.row]],
-                                         bad.message, &batch->dead_letters));
+  std::map<uint32_t, std::string> bad;  // By record.
+  for (const sql::BadRow& row : projected.bad_rows) {
+    bad.emplace(decoded.record_of_row[row.row], row.message);
   }
+  batch->absent += static_cast<int64_t>(projected.bad_rows.size());
   batch->filtered =
       static_cast<int64_t>(decoded.rows.rows() - projected.rows.rows() - projected.bad_rows.size());
   std::vector<uint32_t> record_of_row;
   for (const uint32_t row : projected.source_rows) {
     record_of_row.push_back(decoded.record_of_row[row]);
   }
-  return KeepTimely(record_of_row, std::move(projected.rows), batch);
+  return KeepGood(record_of_row, std::move(projected.rows), std::move(bad), batch);
 }
 
 Result<bool> Worker::Read(Lane* lane) {

@@ -48,7 +48,8 @@ struct WorkerParts {
   std::unique_ptr<topic::TopicReader> reader;
   std::unique_ptr<topic::Decoder> decoder;
   std::optional<sql::Projection> left_query;
-  std::optional<Gate> gate;  // With the enricher: a chain.
+  std::string time_column = "ts";  // Of what left_query gives; of mutations their own.
+  std::optional<Gate> gate;        // With the enricher: a chain.
   std::optional<Enricher> enricher;
   std::vector<FoldTarget> targets;
 };
@@ -76,7 +77,9 @@ class Worker {
     std::vector<topic::Record> records;
     size_t bytes = 0;  // Of their keys and values.
     int64_t next_offset = 0;
-    int64_t absent = 0;  // Offsets before next_offset that no record has any more.
+    // Offsets before next_offset that no record has any more, or whose record has no row; less the
+    // rows that a record has beyond its first.
+    int64_t absent = 0;
     // With it everything is read that was appended to the partition before then.
     std::optional<Timestamp> reaches_end;
     int64_t filtered = 0;
@@ -102,8 +105,8 @@ class Worker {
   Result<bool> Read(Lane* lane);
   Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
   Status Decode(MicroBatch* batch);
-  Status KeepTimely(const std::vector<uint32_t>& record_of_row, types::Batch rows,
-                    MicroBatch* batch);
+  Status KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch rows,
+                  std::map<uint32_t, std::string> bad, MicroBatch* batch);
   std::string Untimely(const types::Column& times, size_t row, const topic::Record& record) const;
   Status AddDeadLetter(const topic::Record& record, const std::string& reason,
                        DeadLetters* into) const;

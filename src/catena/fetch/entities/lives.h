@@ -14,7 +14,7 @@
 //   output   died[row] for each row that dies; how many before-images found no row
 //   threads  pure functions
 //   source   Chronon's mutations, where a before-image is subtracted; rows make every operation
-//            right (docs/decisions/0014)
+//            right (docs/decisions/0015)
 
 #pragma once
 

@@ -27,6 +27,7 @@ Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
   for (const types::Field& field : fold->row_codec_.schema().fields) {
     fold->input_columns_.push_back(*rows.Find(field.name));
   }
+  if (conf::IsEntity(*fold->group_by_)) fold->mutations_.emplace(*fold->group_by_, rows);
   CATENA_TRY(fold->checkpoints_, fetch::ReadCheckpoints(store, name));
   CATENA_TRY(auto retention, fetch::ReadRetention(store, name));
   if (retention) fold->retention_ = *retention;
@@ -44,12 +45,13 @@ GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
       raw_dataset_(store->NumberOf(fetch::RawDataset(name()))),
       late_dataset_(store->NumberOf(fetch::LateDataset(name()))),
       prefix_dataset_(store->NumberOf(fetch::PrefixDataset(name()))),
+      mutation_dataset_(store->NumberOf(fetch::MutationDataset(name()))),
       reach_(0),
       pool_(windowed_.rows()) {
   const auto reach = aggregate::LayerReach(windowed_.windows());
   for (const Layer layer : aggregate::kLayers) {
     const auto& layer_reach = reach[static_cast<size_t>(layer)];
-    if (!layer_reach) continue;
+    if (!layer_reach || conf::IsEntity(*group_by_)) continue;
     layers_.push_back(layer);
     tile_datasets_.push_back(store->NumberOf(fetch::TileDataset(name(), layer)));
     work_.sets.emplace_back().layer = layer;
@@ -88,7 +90,19 @@ fetch::Retention GroupByFold::retention() const {
   return retention_;
 }
 
-Status GroupByFold::SetRetention(const fetch::Retention& retention) {
+// Of entities what is kept does not age: mutations are wanted from the oldest live upload on, and
+// all of them while there is none.
+Result<fetch::Retention> GroupByFold::WithMutationFloor(fetch::Retention retention) const {
+  CATENA_TRY(const auto generations, fetch::ReadGenerations(store_, name()));
+  retention.raw_floor = generations.empty() ? INT64_MIN : ToMillis(generations.front().batch_end);
+  return retention;
+}
+
+Status GroupByFold::SetRetention(const fetch::Retention& given) {
+  fetch::Retention retention = given;
+  if (mutations_) {
+    CATENA_TRY(retention, WithMutationFloor(given));
+  }
   kv::WriteBatch batch;
   batch.marks.push_back(fetch::RetentionMark(name(), retention));
   CATENA_RETURN_IF_ERROR(store_->Apply(batch, /*durable=*/false));
@@ -106,9 +120,11 @@ Status GroupByFold::SetRetention(const fetch::Retention& retention) {
   CATENA_RETURN_IF_ERROR(store_->Commit());
   // One mark behind: a reader that saw the mark before may still be reading down to it.
   if (before.raw_floor != INT64_MIN) {
-    CATENA_RETURN_IF_ERROR(
-        store_->SetHorizon(fetch::RawDataset(name()), FromMillis(before.raw_floor)));
+    const std::string rows =
+        mutations_ ? fetch::MutationDataset(name()) : fetch::RawDataset(name());
+    CATENA_RETURN_IF_ERROR(store_->SetHorizon(rows, FromMillis(before.raw_floor)));
   }
+  if (mutations_) return Status();
   if (before.as_of_floor == INT64_MIN) return Status();
   const auto reach = aggregate::LayerReach(windowed_.windows());
   for (const Layer layer : layers_) {
@@ -126,8 +142,10 @@ void GroupByFold::SelectRows(Work* work, Checkpoint* next) const {
   work->rows.Begin(input.rows->rows());
   std::string key;
   for (uint32_t row = 0; row < input.rows->rows(); ++row) {
-    const bool too_late = reach_ != Millis::max() &&
-                          input.event_times[row] < input.append_times[row] - reach_.count();
+    const bool too_late =
+        mutations_ ? input.event_times[row] < retention_.raw_floor
+                   : reach_ != Millis::max() &&
+                         input.event_times[row] < input.append_times[row] - reach_.count();
     if (too_late) {
       ++next->late_beyond_retention;
       continue;
@@ -135,6 +153,10 @@ void GroupByFold::SelectRows(Work* work, Checkpoint* next) const {
     key.clear();
     if (!types::EncodeKey(*input.rows, key_columns_, row, &key)) {
       ++next->null_key;
+      continue;
+    }
+    if (mutations_ && !mutations_->HasTime(*input.rows, row)) {
+      ++next->filtered;
       continue;
     }
     work->rows.Add(row, key);
@@ -168,7 +190,7 @@ void GroupByFold::FindTiles(const Work& work, TileSet* set) const {
 
 bool GroupByFold::KeepsPrefixes() const {
   // They answer only where the stream knows the whole past.
-  return windowed_.unwindowed() && layers_.front() == Layer::kDay &&
+  return !mutations_ && windowed_.unwindowed() && layers_.front() == Layer::kDay &&
          retention_.coverage_start == INT64_MIN;
 }
 
@@ -311,6 +333,19 @@ void GroupByFold::PutRows(size_t key, Work* work) const {
   }
 }
 
+void GroupByFold::PutMutations(size_t key, Work* work) const {
+  const FoldRows& input = *work->input;
+  std::string row_bytes;
+  for (uint32_t i = work->rows.begin(key); i < work->rows.begin(key + 1); ++i) {
+    const uint32_t row = work->rows.rows()[i];
+    row_bytes.clear();
+    row_codec_.Encode(*input.rows, input_columns_, row, &row_bytes);
+    work->puts.push_back({mutation_dataset_, work->rows.Key(key),
+                          mutations_->ValueOf(*input.rows, row, input.event_times[row],
+                                              input.source_orders[row], row_bytes)});
+  }
+}
+
 // All of a key together, so that it is looked up once.
 Status GroupByFold::Store(int32_t partition, const Checkpoint& next,
                           std::vector<kv::Put> dead_letters, Work* work) {
@@ -318,7 +353,7 @@ Status GroupByFold::Store(int32_t partition, const Checkpoint& next,
   std::vector<size_t> at(work->sets.size(), 0);
   for (size_t key = 0; key < work->rows.keys(); ++key) {
     for (size_t s = 0; s < work->sets.size(); ++s) PutTiles(work->sets[s], key, &at[s], work);
-    PutRows(key, work);
+    mutations_ ? PutMutations(key, work) : PutRows(key, work);
   }
   for (kv::Put& put : work->prefixes.puts) {
     work->puts.push_back({prefix_dataset_, put.key, std::move(put.value)});
@@ -353,7 +388,7 @@ Result<Checkpoint> GroupByFold::Apply(const FoldRows& rows, int32_t partition, C
 Result<uint64_t> GroupByFold::StateBytes() const {
   uint64_t total = 0;
   std::vector<std::string> datasets = {fetch::RawDataset(name()), fetch::PrefixDataset(name()),
-                                       fetch::LateDataset(name())};
+                                       fetch::LateDataset(name()), fetch::MutationDataset(name())};
   for (const Layer layer : layers_) datasets.push_back(fetch::TileDataset(name(), layer));
   for (const std::string& dataset : datasets) {
     CATENA_TRY(uint64_t bytes, store_->ApproximateBytes(dataset));

@@ -7,9 +7,11 @@
 //          -> late rows (their day had ended)              written beside, for uploads that miss
 //          them
 //          -> checkpoint: next offset, watermark, counts
+//     rows of TEMPORAL entities -> mutations                  written; folded when asked for
 //
 //   input    rows after the GroupBy's final Query, of one topic partition, offsets ascending
-//   null     a row with a null key part is counted and not folded
+//   null     a row with a null key part is counted and not folded; a mutation of a row without time
+//            is filtered
 //   errors   kUnavailable, kCorruption from the store: nothing of the call is stored
 //   threads  Apply may be called by several workers, one at a time goes on (one process merges at
 //            write); a checkpoint belongs to the worker of its partition
@@ -22,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +33,7 @@
 #include "catena/aggregate/window/cover.h"
 #include "catena/fetch/online_state.h"
 #include "catena/kv/cache/cached_store.h"
+#include "catena/streaming/fold/mutation_rows.h"
 #include "catena/streaming/fold/rows_by_key.h"
 #include "catena/streaming/stream_options.h"
 #include "catena/types/row_codec.h"
@@ -48,6 +52,7 @@ struct FoldRows {
 class GroupByFold {
  public:
   // `rows` is the schema that Apply will be given. Reads checkpoints and retention.
+  // Of entities `rows` are mutations (fetch::MutationQuery), their event times those of mutation.
   static Result<std::unique_ptr<GroupByFold>> Open(std::shared_ptr<const conf::GroupBy> group_by,
                                                    const types::Schema& rows,
                                                    const StreamOptions& options,
@@ -110,19 +115,22 @@ class GroupByFold {
   bool KeepsPrefixes() const;
   void PutTiles(const TileSet& set, size_t key, size_t* next, Work* work) const;
   void PutRows(size_t key, Work* work) const;
+  void PutMutations(size_t key, Work* work) const;
   Status Store(int32_t partition, const fetch::Checkpoint& next, std::vector<kv::Put> dead_letters,
                Work* work);
+  Result<fetch::Retention> WithMutationFloor(fetch::Retention retention) const;
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   aggregate::WindowedAggregator windowed_;
   StreamOptions options_;
   kv::CachedStore* store_;
   types::RowCodec row_codec_;
-  std::vector<size_t> key_columns_;    // In the rows' schema.
-  std::vector<size_t> input_columns_;  // Of the raw row, in the rows' schema.
+  std::vector<size_t> key_columns_;        // In the rows' schema.
+  std::vector<size_t> input_columns_;      // Of the raw row, in the rows' schema.
+  std::optional<MutationRows> mutations_;  // Of entities.
   std::vector<aggregate::Layer> layers_;
   std::vector<kv::CachedStore::DatasetNumber> tile_datasets_;  // As layers_.
-  kv::CachedStore::DatasetNumber raw_dataset_, late_dataset_, prefix_dataset_;
+  kv::CachedStore::DatasetNumber raw_dataset_, late_dataset_, prefix_dataset_, mutation_dataset_;
   Millis reach_;  // Older than this at append: no window can want it any more.
 
   mutable std::mutex mutex_;
