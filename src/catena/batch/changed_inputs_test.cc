@@ -167,5 +167,32 @@ TEST_F(ChangedInputsTest, MarksOfVersionTwoAreAdoptedWithANote) {
   EXPECT_EQ(Run().steps.front().computed, std::vector<Date>{Day(DayText(kDays - 1))});
 }
 
+TEST_F(ChangedInputsTest, WhatHangsBelowAFailedStepIsSkippedAndNamed) {
+  plan::BackfillPlan plan =
+      OrStop(PlanBackfill(context_, conf_, {Day(DayText(kFirst)), Day(DayText(kDays - 1))}));
+  auto broken = std::make_shared<conf::Join>(*plan.steps[0].join);
+  broken->join_parts[0].key_mapping = {{"absent", "shop"}};
+  plan.steps[0].join = broken;
+  RunReport report;
+  ASSERT_FALSE(RunPlan(context_, plan, nullptr, {}, &report).ok());
+  ASSERT_EQ(report.steps.size(), 2u);
+  EXPECT_THAT(report.steps[0].reason, HasSubstr("no such key column"));
+  EXPECT_THAT(PrintReport(report), HasSubstr("join final -> t.final: skipped: parent failed\n"));
+  const Json json = ReportToJson(report);
+  EXPECT_EQ(json["steps"][0]["outcome"], "failed");
+  EXPECT_EQ(json["steps"][1]["outcome"], "skipped");
+  EXPECT_EQ(json["steps"][1]["computed"], Json::array());
+}
+
+TEST_F(ChangedInputsTest, AColumnThatIsNotThereIsSaidBeforeTheFirstStep) {
+  std::string text = kChain;
+  text.replace(text.find(R"("tier": "tier")"), 14, R"("tier": "level")");
+  const auto refused = Backfill(context_, ConfOf(text), {Day(DayText(kFirst)), Day(DayText(4))});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("parent: table t.shops: select tier: no such "
+                                                 "column: level"));
+  EXPECT_FALSE(warehouse_->Find("t.parent")->Exists());
+}
+
 }  // namespace
 }  // namespace catena::batch

@@ -16,6 +16,8 @@
 
 namespace catena::batch {
 
+class SourceTimes;
+
 class Progress {
  public:
   virtual ~Progress() = default;
@@ -35,7 +37,8 @@ struct BatchContext {
   Progress* progress = nullptr;
   // What a job's own rows may take, beside DuckDB's; see rows/memory_plan.h.
   uint64_t memory_bytes = uint64_t{1} << 30;
-  KeptRows* kept = nullptr;  // RunPlan's; may be null.
+  KeptRows* kept = nullptr;      // RunPlan's; may be null.
+  SourceTimes* times = nullptr;  // What the running step reads is told; may be null.
 };
 
 }  // namespace catena::batch

@@ -29,6 +29,7 @@ struct UploadOptions {
   Millis as_of_retention = std::chrono::hours{2};
   // Bound of one WriteBatch.
   size_t chunk_bytes = size_t{4} << 20;
+  bool allow_holes = false;  // Days that tables lack have no rows.
 };
 
 Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& step,

@@ -12,6 +12,11 @@ Json DaysToJson(const std::vector<Date>& days) {
   return json;
 }
 
+std::string_view OutcomeName(StepOutcome outcome) {
+  constexpr std::string_view kNames[] = {"done", "failed", "skipped"};
+  return kNames[static_cast<size_t>(outcome)];
+}
+
 }  // namespace
 
 Json ReportToJson(const RunReport& report) {
@@ -26,6 +31,8 @@ Json ReportToJson(const RunReport& report) {
                      {"rows_read", step.rows_read},
                      {"bytes", step.bytes},
                      {"seconds", step.seconds},
+                     {"outcome", OutcomeName(step.outcome)},
+                     {"reason", step.reason},
                      {"notes", step.notes}});
   }
   return {{"steps", std::move(steps)}, {"seconds", report.seconds}};
@@ -34,6 +41,11 @@ Json ReportToJson(const RunReport& report) {
 std::string PrintReport(const RunReport& report) {
   std::string text;
   for (const StepReport& step : report.steps) {
+    if (step.outcome != StepOutcome::kDone) {
+      text += fmt::format("{} {} -> {}: {}: {}\n", step.kind, step.name, step.table,
+                          OutcomeName(step.outcome), step.reason);
+      continue;
+    }
     text += fmt::format("{} {} -> {}: computed {} ({}), reused {}, {} rows, {} bytes, {:.2f} s\n",
                         step.kind, step.name, step.table, step.computed.size(),
                         plan::PrintDays(step.computed), step.reused.size(), step.rows, step.bytes,

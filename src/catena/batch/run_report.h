@@ -11,6 +11,8 @@
 
 namespace catena::batch {
 
+enum class StepOutcome : uint8_t { kDone, kFailed, kSkipped };
+
 struct StepReport {
   std::string kind;   // plan::StepKindName.
   std::string name;   // Of the Join or GroupBy.
@@ -22,6 +24,8 @@ struct StepReport {
   uint64_t bytes = 0;      // Of the files or values written.
   double seconds = 0;
   std::vector<std::string> notes;  // "2 days were stale: ...", for people.
+  StepOutcome outcome = StepOutcome::kDone;
+  std::string reason;  // Why it failed, or was skipped; empty when it is done.
 };
 
 struct RunReport {

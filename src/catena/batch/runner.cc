@@ -10,8 +10,11 @@
 #include "catena/batch/group_by_backfill.h"
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join_backfill.h"
+#include "catena/batch/partition_output.h"
+#include "catena/batch/preview/plan_binding.h"
 #include "catena/batch/preview/plan_estimate.h"
 #include "catena/batch/source_rows.h"
+#include "catena/batch/sources/source_times.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
@@ -126,6 +129,18 @@ std::set<std::string> TablesReadFrom(const plan::BackfillPlan& plan, size_t firs
   return tables;
 }
 
+// What did not end, and what was not begun because of it.
+void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& error,
+                   RunReport* report) {
+  for (size_t i = failed; i < plan.steps.size(); ++i) {
+    StepReport step = BeginReport(plan.steps[i]);
+    step.outcome = i == failed ? StepOutcome::kFailed : StepOutcome::kSkipped;
+    step.reason = i == failed ? error.message : plan.steps[failed].name + " failed";
+    step.notes = plan.steps[i].notes;
+    report->steps.push_back(std::move(step));
+  }
+}
+
 Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
                 const UploadOptions& options, RunReport* report) {
   CATENA_RETURN_IF_ERROR(Adopt(given, plan));
@@ -138,15 +153,27 @@ Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::K
     }
   }
   if (context.progress != nullptr) context.progress->OnPlan(plan);
+  std::set<std::string> warned;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const plan::Step& step = plan.steps[i];
     kept.ForgetOthers(TablesReadFrom(plan, i));
     if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
+    SourceTimes times;
+    context.times = &times;
     const auto step_start = std::chrono::steady_clock::now();
     auto done = RunStep(context, step, store, options);
-    if (!done.ok()) return done.error().WithContext(step.name);
+    if (!done.ok()) {
+      ReportFailure(plan, i, done.error(), report);
+      return done.error().WithContext(step.name);
+    }
     done->seconds = SecondsSince(step_start);
     done->notes.insert(done->notes.begin(), step.notes.begin(), step.notes.end());
+    for (SourceTimes::Finding& finding : times.Findings()) {
+      if (finding.wrong_unit && warned.insert(finding.sentence).second) {
+        CATENA_LOG_WARN("event_times", "{}", finding.sentence);
+      }
+      done->notes.push_back(std::move(finding.sentence));
+    }
     CATENA_LOG_INFO("step_done", "kind={} name={} computed={} reused={} rows={} seconds={:.3f}",
                     done->kind, done->name, done->computed.size(), done->reused.size(), done->rows,
                     done->seconds);
@@ -166,6 +193,8 @@ Status RunLocked(const BatchContext& context,
     CATENA_TRY(plan::BackfillPlan plan, make_plan());
     CATENA_TRY(const bool covered, locks.Cover(context, plan));
     if (!covered) continue;
+    // A first step says by itself what it lacks; the others may begin hours later.
+    if (plan.steps.size() > 1) CATENA_RETURN_IF_ERROR(BindPlan(context, plan));
     if (context.progress != nullptr) CATENA_RETURN_IF_ERROR(EstimatePlan(context, &plan));
     return RunSteps(context, plan, store, options, report);
   }
@@ -179,10 +208,10 @@ Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf:
   return plan::PlanBackfill(conf, asked, inventory);
 }
 
-Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf,
-                                      Date end) {
+Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf, Date end,
+                                      bool allow_holes) {
   CATENA_TRY(const plan::Inventory inventory, InventoryOf(context, conf));
-  return plan::PlanUpload(conf, end, inventory);
+  return plan::PlanUpload(conf, end, inventory, allow_holes);
 }
 
 Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
@@ -194,7 +223,8 @@ Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
 Status RunUpload(const BatchContext& context, const conf::Conf& conf, Date end, kv::KVStore* store,
                  const UploadOptions& options, RunReport* report) {
   return RunLocked(
-      context, [&] { return PlanUpload(context, conf, end); }, store, options, report);
+      context, [&] { return PlanUpload(context, conf, end, options.allow_holes); }, store, options,
+      report);
 }
 
 Status RunPlan(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,

@@ -8,7 +8,8 @@
 //     plan -> lock what it writes -> plan again under the locks -> run
 //
 //   errors   of planning, see plan/backfill_plan.h; kUnavailable: another job writes one of the
-//            tables; of a step, with its name in front; steps before it are done and stay
+//            tables; of a step, with its name in front; steps before it are done and stay, and the
+//            report names those behind it, which are skipped
 //   threads  one job belongs to one thread
 
 #pragma once
@@ -24,8 +25,8 @@ namespace catena::batch {
 // begin.
 Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf::Conf& conf,
                                         const plan::DaysAsked& asked);
-Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf,
-                                      Date end);
+Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::Conf& conf, Date end,
+                                      bool allow_holes = false);
 
 // Plan, locks and run. What was done is added to `report` also when a step fails.
 Status RunBackfill(const BatchContext& context, const conf::Conf& conf,

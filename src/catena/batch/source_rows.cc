@@ -7,6 +7,7 @@
 
 #include "catena/base/parallel.h"
 #include "catena/batch/rows/batch_pieces.h"
+#include "catena/batch/sources/source_times.h"
 
 namespace catena::batch {
 namespace {
@@ -289,6 +290,10 @@ Status ScanSource(const BatchContext& context, const conf::Source& source,
   CATENA_TRY(const auto pieces, PiecesOf(context, narrow, threads));
   return ParallelFor(pieces.size(), threads, [&](size_t i) -> Status {
     CATENA_TRY(SourceRows rows, ReadPiece(context, narrow, pieces[i]));
+    const auto* events = std::get_if<conf::EventSource>(&source);
+    if (context.times != nullptr && events != nullptr && !events->is_cumulative) {
+      context.times->Add(*events, rows.times, rows.days);
+    }
     return visit(i, std::move(rows));
   });
 }

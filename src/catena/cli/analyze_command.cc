@@ -47,27 +47,29 @@ Result<int> AnalyzeConf(const AnalyzeFlags& given, const CommonFlags& common) {
 }  // namespace
 
 Command AnalyzeCommand() {
-  return {"analyze",
-          "Define",
-          "Count keys, heavy hitters and nulls of what a conf reads; estimate its backfill.",
-          "Looks at the rows of the left side and of every source after their selects and wheres, "
-          "so it tells in advance which key is hot, which join key is mostly null and what a "
-          "backfill of the days would read and write. Counts are exact.",
-          "  catena analyze production/joins/fraud/final.v1 --end-date 2026-11-20\n"
-          "  catena analyze group_bys/fraud/user_risk.v1 --end-date 2026-11-20 --json\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<AnalyzeFlags>();
-            flags->Text("CONF", &given->batch.conf_path,
-                        "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
-            flags->Text("--start-partition-override DATE", &given->batch.start_date,
-                        "First day looked at, YYYY-MM-DD; the tables' first when absent.");
-            flags->Text("--end-date DATE", &given->batch.end_date,
-                        "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
-            flags->Whole("--heavy-hitters N", &given->heavy,
-                         "So many keys with the most rows are listed; 10 when absent.");
-            flags->Switch("--json", &given->json, "Print JSON.");
-            return [given, common] { return AnalyzeConf(*given, *common); };
-          }};
+  return {
+      "analyze",
+      "Define",
+      "Count keys, heavy hitters and nulls of what a conf reads; estimate its backfill.",
+      "Looks at the rows of the left side and of every source after their selects and wheres, "
+      "so it tells in advance which key is hot, which join key is mostly null and what a "
+      "backfill of the days would read and write; and the earliest and latest event time. Counts "
+      "are exact.",
+      "  catena analyze production/joins/fraud/final.v1 --end-date 2026-11-20\n"
+      "  catena analyze group_bys/fraud/user_risk.v1 --end-date 2026-11-20 --json\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<AnalyzeFlags>();
+        flags->Text("CONF,--conf-path", &given->batch.conf_path,
+                    "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
+        flags->Text("--start-partition-override DATE", &given->batch.start_date,
+                    "First day looked at, YYYY-MM-DD; the tables' first when absent.");
+        flags->Text("--end-date DATE", &given->batch.end_date,
+                    "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
+        flags->Whole("--heavy-hitters N", &given->heavy,
+                     "So many keys with the most rows are listed; 10 when absent.");
+        flags->Switch("--json", &given->json, "Print JSON.");
+        return [given, common] { return AnalyzeConf(*given, *common); };
+      }};
 }
 
 }  // namespace catena::cli

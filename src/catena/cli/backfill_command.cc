@@ -47,7 +47,7 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
   if (given.dry_run) {
     CATENA_TRY(const plan::BackfillPlan plan,
                batch::PlanBackfill(job.context(), job.conf(), job.asked()));
-    CATENA_RETURN_IF_ERROR(job.PrintDryRun(plan));
+    CATENA_RETURN_IF_ERROR(job.PrintDryRun(given, plan));
     return 0;
   }
   batch::RunReport report;

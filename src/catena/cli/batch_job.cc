@@ -9,6 +9,7 @@
 
 #include "catena/base/file.h"
 #include "catena/base/log.h"
+#include "catena/batch/preview/plan_binding.h"
 #include "catena/batch/preview/plan_estimate.h"
 #include "catena/cli/job_progress.h"
 
@@ -43,8 +44,9 @@ BatchJob::~BatchJob() = default;
 BatchJob::BatchJob(BatchJob&&) noexcept = default;
 
 void DeclareBatch(Flags* flags, BatchFlags* given) {
-  flags->Text("--conf-path FILE", &given->conf_path,
-              "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
+  flags->Text("--conf-path,CONF FILE", &given->conf_path,
+              "Compiled conf: a path, or one below <repo>/production; also by position.",
+              Need::kRequired);
   flags->Text("--end-date DATE", &given->end_date,
               "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
   flags->Text("--memory-limit BYTES", &given->memory_limit,
@@ -124,8 +126,9 @@ Status BatchJob::Finish(const BatchFlags& given, const batch::RunReport& report,
   context_.progress = nullptr;
   progress_.reset();
   const Status kept = KeepReport(given, batch::ReportToJson(report), outcome);
-  if (!outcome.ok()) return outcome;
+  PrintDayChosen(given);
   fmt::print("{}", batch::PrintReport(report));
+  if (!outcome.ok()) return outcome;
   return kept;
 }
 
@@ -146,10 +149,18 @@ Status BatchJob::KeepReport(const BatchFlags& given, Json report, const Status& 
   return Status();
 }
 
-Status BatchJob::PrintDryRun(plan::BackfillPlan plan) const {
+Status BatchJob::PrintDryRun(const BatchFlags& given, plan::BackfillPlan plan) const {
+  CATENA_RETURN_IF_ERROR(batch::BindPlan(context_, plan));
   CATENA_RETURN_IF_ERROR(batch::EstimatePlan(context_, &plan));
+  PrintDayChosen(given);
   fmt::print("{}", plan::PrintPlan(plan));
   return Status();
+}
+
+void BatchJob::PrintDayChosen(const BatchFlags& given) const {
+  if (!given.end_date.empty()) return;
+  fmt::print("through {}, which is yesterday; --end-date says another day\n",
+             FormatDate(asked_.end));
 }
 
 }  // namespace catena::cli

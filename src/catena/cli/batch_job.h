@@ -51,10 +51,12 @@ class BatchJob {
   const batch::BatchContext& context() const { return context_; }
   const conf::Conf& conf() const { return conf_; }
   const plan::DaysAsked& asked() const { return asked_; }
-  // Clears the bar, keeps the report, prints it when `outcome` is ok; gives `outcome` back.
+  // Clears the bar, keeps the report and prints it; gives `outcome` back.
   Status Finish(const BatchFlags& given, const batch::RunReport& report, const Status& outcome);
   // The plan with its estimates.
-  Status PrintDryRun(plan::BackfillPlan plan) const;
+  Status PrintDryRun(const BatchFlags& given, plan::BackfillPlan plan) const;
+  // Names the last day when nobody did.
+  void PrintDayChosen(const BatchFlags& given) const;
 
  private:
   Status KeepReport(const BatchFlags& given, Json report, const Status& outcome) const;

@@ -236,5 +236,48 @@ TEST_F(BatchVerbsTest, EvalSaysWhatIsWrongWithRows) {
   Wrong("eval nope --rows rows.yaml", 2, {"nope"});
 }
 
+TEST_F(BatchVerbsTest, AConfIsGivenByPositionOrByNameAlike) {
+  const std::string conf = "production/group_bys/shop/spend.v1";
+  for (const char* verb_text :
+       {"explain", "analyze", "group-by-backfill --dry-run", "fetch --list", "state verify"}) {
+    const std::string verb = verb_text;
+    const Outcome by_name = Catena(verb + " --conf-path " + conf);
+    const Outcome by_position = Catena(verb + " " + conf);
+    EXPECT_EQ(by_name.code, by_position.code) << verb << by_position.err;
+    EXPECT_EQ(by_name.out, by_position.out) << verb;
+    EXPECT_EQ(by_name.err, by_position.err) << verb;
+  }
+}
+
+TEST_F(BatchVerbsTest, TheDayThatNobodyNamedIsNamed) {
+  const std::string conf = "production/group_bys/shop/spend.v1";
+  EXPECT_TRUE(
+      Has(Good("explain " + conf).out, ", which is yesterday; --end-date says another day"));
+  EXPECT_FALSE(Has(Good("explain " + conf + " --end-date 2025-11-23").out, "which is yesterday"));
+}
+
+TEST_F(BatchVerbsTest, TablesAreListed) {
+  EXPECT_TRUE(Has(Good("table ls").out, "2025-11-20..2025-11-23      4 days            12 rows"));
+  const Json listed = *ParseJson(Good("table ls --json").out, "table ls");
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0]["table"], "shop.orders");
+  EXPECT_EQ(listed[0]["rows"], 12);
+}
+
+TEST_F(BatchVerbsTest, TheOtherKindOfAFetchedNameIsSuggested) {
+  Wrong("fetch --name shop.spend.v1 --key-json '{\"user_id\": 7}'", 2,
+        {"this is a GroupBy; say --type group-by: shop.spend.v1"});
+}
+
+TEST_F(BatchVerbsTest, RecomputeMakesDaysAnew) {
+  const std::string job =
+      "group-by-backfill production/group_bys/shop/spend.v1 --end-date 2025-11-23";
+  Good(job);
+  EXPECT_TRUE(Has(Good(job).out, "computed 0"));
+  EXPECT_TRUE(Has(Good(job + " --recompute --dry-run").out, "(asked for again)"));
+  EXPECT_TRUE(Has(Good(job + " --recompute --step-days 1").out, "it was asked for"));
+  Wrong(job + " --recompute --unset-semantic-hash", 2, {"--recompute computes them anew"});
+}
+
 }  // namespace
 }  // namespace catena::cli

@@ -34,6 +34,7 @@ Command TopicArchiveCommand();          // topic_archive_command.cc
 Command DlqLsCommand();                 // dlq_command.cc
 Command DlqShowCommand();               // dlq_command.cc
 Command DlqReplayCommand();             // dlq_command.cc
+Command TableLsCommand();               // table_command.cc
 Command TableDescribeCommand();         // table_command.cc
 Command TableLoadCommand();             // table_command.cc
 Command SqlCommand();                   // sql_command.cc

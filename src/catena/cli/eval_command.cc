@@ -180,8 +180,8 @@ Command EvalCommand() {
       "--rows -\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<EvalFlags>();
-        flags->Text("CONF", &given->conf, "Compiled conf: a path, or one below <repo>/production.",
-                    Need::kRequired);
+        flags->Text("CONF,--conf-path", &given->conf,
+                    "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
         flags->Texts("--rows FILE", &given->rows,
                      "YAML, JSON or CSV with rows; - is YAML from standard input.",
                      Need::kRequired);

@@ -34,6 +34,7 @@ Result<int> Explain(const BatchFlags& given, const CommonFlags& common) {
     fmt::print("  none: {}\n", job.error().message);
     return 0;
   }
+  job->PrintDayChosen(given);
   const auto backfill = batch::PlanBackfill(job->context(), job->conf(), job->asked());
   fmt::print("{}\n",
              backfill.ok() ? plan::PrintPlan(*backfill) : "  none: " + backfill.error().message);
@@ -51,7 +52,7 @@ Command ExplainCommand() {
           "  catena explain joins/fraud/final.v1 --end-date 2026-11-20\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<BatchFlags>();
-            flags->Text("CONF", &given->conf_path, "Compiled conf.", Need::kRequired);
+            flags->Text("CONF,--conf-path", &given->conf_path, "Compiled conf.", Need::kRequired);
             flags->Text("--end-date DATE", &given->end_date,
                         "Last day of the backfill; yesterday (UTC) when absent.");
             return [given, common] { return Explain(*given, *common); };

@@ -60,8 +60,13 @@ Result<int> Fetch(const FetchFlags& given, const CommonFlags& common) {
     // A misspelt name is told before the store is opened.
     fetch::Fetcher names(nullptr);
     for (const conf::Conf& conf : confs) names.AddConf(conf);
-    const auto resolved =
-        serve::Features(&names, nullptr, &SystemClock()).ResolveName(call.name, call.is_join);
+    const serve::Features known(&names, nullptr, &SystemClock());
+    const auto resolved = known.ResolveName(call.name, call.is_join);
+    if (!resolved.ok() && known.ResolveName(call.name, !call.is_join).ok()) {
+      return InvalidConf(std::string(call.is_join ? "this is a GroupBy; say --type group-by: "
+                                                  : "this is a Join; say --type join: ") +
+                         call.name);
+    }
     if (!resolved.ok()) return InvalidConf(resolved.error().message);
   }
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
@@ -101,7 +106,7 @@ Command FetchCommand() {
             flags->Whole("--at-millis MILLIS", &given->at_millis,
                          "As of when, exclusive, in milliseconds since 1970 UTC; now when absent.");
             flags->Switch("--list", &given->list, "Print what can be fetched, and stop.");
-            flags->Texts("--conf-path FILE", &given->conf_paths,
+            flags->Texts("--conf-path,CONF FILE", &given->conf_paths,
                          "Compiled confs; those of <repo>/production when absent.");
             return [given, common] { return Fetch(*given, *common); };
           }};

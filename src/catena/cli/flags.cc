@@ -11,14 +11,14 @@ namespace catena::cli {
 namespace {
 
 struct Declaration {
-  std::string names;  // As CLI11 takes them: "--name,-n", or the positional's own.
+  std::string names;  // As CLI11 takes them: "--name,-n", or the positional's own, or both.
   std::string value_name;
   bool positional = false;
 };
 
 Declaration Split(const std::string& text) {
   const size_t space = text.find(' ');
-  if (text[0] != '-') return {text, text, true};
+  if (text[0] != '-') return {text, text.substr(0, text.find(',')), true};
   if (space == std::string::npos) return {text, "", false};
   return {text.substr(0, space), text.substr(space + 1), false};
 }
@@ -40,7 +40,9 @@ FlagDescription* Flags::Describe(const std::string& names, const std::string& he
   if (!declaration.positional) {
     description.names = declaration.names;
     if (const size_t comma = description.names.find(','); comma != std::string::npos) {
-      description.names.insert(comma + 1, " ");
+      const bool by_position = description.names[comma + 1] != '-';
+      if (by_position) description.names.erase(comma);
+      if (!by_position) description.names.insert(comma + 1, " ");
     }
   }
   description.value_name = declaration.value_name;

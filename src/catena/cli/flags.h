@@ -2,7 +2,8 @@
 // Flags: what a verb takes, declared once for parsing, help, reference and completion.
 //
 //   input    a declaration is "--name", "--name VALUE", "--name,-n VALUE" or, by position, "VALUE";
-//            the variable behind it keeps its value when the flag is absent
+//            "--name,VALUE VALUE" is a flag that may also be given by position, "VALUE,--name" a
+//            position that may be named; the variable behind it keeps its value when it is absent
 //   errors   Parse is kInvalidConf with the flag and a remedy ("did you mean")
 //   source   CLI11, whose only home is this module
 

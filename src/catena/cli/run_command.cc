@@ -91,7 +91,7 @@ Command RunCommand() {
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<RunFlags>();
             flags->Choice("--mode MODE", &given->mode, ModeNames(), "What to do with the conf.");
-            flags->Text("--conf FILE", &given->conf,
+            flags->Text("--conf,--conf-path FILE", &given->conf,
                         "Compiled conf: a path, or one below <repo>/production.", Need::kRequired);
             flags->Text("--ds DATE", &given->ds,
                         "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");

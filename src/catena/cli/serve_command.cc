@@ -124,7 +124,7 @@ Command ServeCommand() {
                         "127.0.0.1 when absent: nobody but this machine.");
             flags->Whole("--threads N", &given->threads,
                          "That answer; one a core, at least 4, when absent.");
-            flags->Texts("--conf-path FILE", &given->conf_paths,
+            flags->Texts("--conf-path,CONF FILE", &given->conf_paths,
                          "Compiled confs; those of <repo>/production when absent.");
             flags->Texts("--stream FILE", &given->stream,
                          "Compiled confs to stream in this process, which then owns the store.");

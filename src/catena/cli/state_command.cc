@@ -233,7 +233,7 @@ Command StateVerifyCommand() {
       "  catena state verify --conf-path production/joins/fraud/user_merchant_join\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<StateFlags>();
-        flags->Texts("--conf-path FILE", &given->confs,
+        flags->Texts("--conf-path,CONF FILE", &given->confs,
                      "GroupBys and Joins to look at; all of the repository when absent.");
         return [given, common] { return Verify(*given, *common); };
       }};

@@ -151,7 +151,7 @@ Command StateResetCommand() {
       "--to-offset 0:1200 --to-offset 1:1180\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<ResetFlags>();
-        flags->Texts("--conf-path FILE", &given->confs,
+        flags->Texts("--conf-path,CONF FILE", &given->confs,
                      "Compiled GroupBys, or Joins whose parts are meant.", Need::kRequired);
         flags->Whole("--to-millis MILLIS", &given->to_millis,
                      "Begin at the first record that was appended at this time or later.");

@@ -95,6 +95,9 @@ Result<std::vector<conf::Conf>> GivenOrRepositoryConfs(const Settings& settings,
   return paths.empty() ? RepositoryConfs(settings) : OpenConfs(settings, paths);
 }
 
+// A scan of a small table.
+constexpr uint64_t kMemoryLeast = 16'000'000;
+
 Result<uint64_t> ParseBytes(std::string_view text) {
   double number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -118,6 +121,9 @@ Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
                                                     bool callers_only) {
   sql::DatabaseOptions options;
   CATENA_TRY(options.memory_limit_bytes, ParseBytes(settings.memory_limit));
+  if (options.memory_limit_bytes < kMemoryLeast) {
+    return InvalidConf("a memory limit is 16MB at least: " + settings.memory_limit);
+  }
   options.callers_only = callers_only;
   options.temp_directory = (fs::path(settings.warehouse) / ".spill").string();
   options.allowed_directories = {settings.warehouse};

@@ -73,7 +73,7 @@ Command GroupByStreamingCommand() {
       "  catena group-by-streaming --conf-path A -Z spark.chronon.stream.chain.lag.millis=500\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<StreamingFlags>();
-        flags->Texts("--conf-path FILE", &given->conf_paths,
+        flags->Texts("--conf-path,CONF FILE", &given->conf_paths,
                      "Compiled GroupBys, or Joins whose parts are meant.", Need::kRequired);
         flags->Whole("--lag-millis MILLIS", &given->lag_millis,
                      "The longest that a row waits for its right sides; 2000 when absent.");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `catena table describe`, `catena table load`.
+// `catena table ls`, `catena table describe`, `catena table load`.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -82,6 +82,38 @@ Result<int> Describe(const TableFlags& given, const CommonFlags& common) {
   return 0;
 }
 
+// Rows and bytes are those of the files' footers.
+Result<int> List(bool json, const CommonFlags& common) {
+  CATENA_TRY(const Settings settings, common.Load());
+  CATENA_TRY(const auto database, OpenDatabase(settings));
+  const auto warehouse = table::Warehouse::Open(settings.warehouse, database.get());
+  if (!warehouse.ok() && warehouse.error().code != ErrorCode::kNotFound) return warehouse.error();
+  std::vector<std::string> names;
+  if (warehouse.ok()) {
+    CATENA_TRY(names, warehouse->Tables());
+  }
+  if (names.empty() && !json)
+    fmt::print("no tables; `catena table load FILE NS.TABLE` makes one\n");
+  Json list = Json::array();
+  for (const std::string& name : names) {
+    CATENA_TRY(const auto table, warehouse->Find(name));
+    CATENA_TRY(const auto description, table.Describe());
+    const std::vector<Date>& days = description.partitions;
+    list.push_back({{"table", name},
+                    {"first", FormatDate(days.front())},
+                    {"last", FormatDate(days.back())},
+                    {"partitions", days.size()},
+                    {"rows", description.rows},
+                    {"bytes", description.bytes}});
+    if (json) continue;
+    fmt::print("{:<40} {}..{}  {:>5} days  {:>12} rows  {:>14} bytes\n", name,
+               FormatDate(days.front()), FormatDate(days.back()), days.size(), description.rows,
+               description.bytes);
+  }
+  if (json) fmt::print("{}\n", PrintJson(list));
+  return 0;
+}
+
 // --schema, else <repo>/schemas/<table>.json when it is there, else what the table's other days
 // have, else recognised from the values.
 Result<types::Schema> DeclaredSchema(const Settings& settings, const TableFlags& given,
@@ -119,6 +151,19 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
 }
 
 }  // namespace
+
+Command TableLsCommand() {
+  return {"table ls",
+          "Tables",
+          "List the tables of the warehouse with their days, rows and bytes.",
+          "",
+          "  catena table ls\n",
+          [](Flags* flags, const CommonFlags* common) -> Run {
+            auto json = std::make_shared<bool>(false);
+            flags->Switch("--json", json.get(), "Print JSON.");
+            return [json, common] { return List(*json, *common); };
+          }};
+}
 
 Command TableDescribeCommand() {
   return {"table describe",

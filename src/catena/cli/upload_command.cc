@@ -21,9 +21,9 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
   }
   // Before the store is opened: what cannot be uploaded makes no store.
   CATENA_TRY(const plan::BackfillPlan plan,
-             batch::PlanUpload(job.context(), job.conf(), job.asked().end));
+             batch::PlanUpload(job.context(), job.conf(), job.asked().end, given.allow_holes));
   if (given.dry_run) {
-    CATENA_RETURN_IF_ERROR(job.PrintDryRun(plan));
+    CATENA_RETURN_IF_ERROR(job.PrintDryRun(given, plan));
     return 0;
   }
   CATENA_TRY(
@@ -34,6 +34,7 @@ Result<int> Upload(const BatchFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kJoin));
   batch::UploadOptions options;
   options.as_of_retention = stream.as_of_retention;
+  options.allow_holes = given.allow_holes;
   batch::RunReport report;
   const Status outcome =
       batch::RunUpload(job.context(), job.conf(), job.asked().end, store.get(), options, &report);
@@ -54,6 +55,9 @@ Command GroupByUploadCommand() {
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<BatchFlags>();
             DeclareBatch(flags, given.get());
+            flags->Switch("--allow-holes", &given->allow_holes,
+                          "Days that a source table lacks have no rows; without it they are "
+                          "refused.");
             return [given, common] { return Upload(*given, *common); };
           }};
 }

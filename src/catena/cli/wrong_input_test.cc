@@ -83,6 +83,8 @@ TEST_F(WrongInputTest, SettingsThatAreWrong) {
   Expect("fetch --list", 2, {"catena.yaml:1", "did you mean warehouse?"});
   Write("catena.yaml", "memory_limit: lots\n");
   Expect("table describe a.b", 2, {"memory_limit", "2GB", "lots"});
+  Write("catena.yaml", "memory_limit: 1KB\n");
+  Expect("sql 'SELECT 1'", 2, {"16MB at least", "1KB"});
   Write("catena.yaml", "kv: [\n");
   Expect("fetch --list", 2, {"catena.yaml", "YAML"});
   Write("catena.yaml", "kv:\n  url: cassandra:x\n");

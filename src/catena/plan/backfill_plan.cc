@@ -45,6 +45,14 @@ std::string TablesText(const std::vector<conf::Source>& sources) {
   return text;
 }
 
+void AddTables(const conf::Source& source, std::set<std::string>* tables) {
+  tables->insert(conf::TableOf(source));
+  const auto* entities = std::get_if<conf::EntitySource>(&source);
+  if (entities != nullptr && !entities->mutation_table.empty()) {
+    tables->insert(entities->mutation_table);
+  }
+}
+
 // Walks from what was asked for to its parents; a Join's demand is complete when its turn comes,
 // because all of its children came before.
 class Planner {
@@ -75,6 +83,7 @@ class Planner {
           "by hops: drop exact_windows of the GroupBy: " +
           group_by->metadata.name);
     }
+    if (LacksTables(group_by->sources)) return Absent();
     Step step = StepOf(*group_by, StepKind::kUpload, end);
     step.group_by = group_by;
     std::vector<std::vector<Date>> days;
@@ -82,6 +91,7 @@ class Planner {
     // Whatever the windows, an upload promises that all events before its end were seen.
     CATENA_RETURN_IF_ERROR(
         RequireDays(Merge(days), {end, end}, TablesText(group_by->sources), &step.notes));
+    CATENA_RETURN_IF_ERROR(CheckSources(*group_by, {end, end}, AskedAt::kDayEnds, &step));
     step.compute.push_back(PlannedDay{end, Why::kMissing});
     DemandSources(*group_by, end + 1, end);
     last_steps_.push_back(std::move(step));
@@ -104,6 +114,7 @@ class Planner {
     Step step = StepOf(*group_by, StepKind::kGroupBy, asked_.end);
     step.group_by = group_by;
     step.table = conf::OutputTable(group_by->metadata);
+    if (LacksTables(group_by->sources)) return Absent();
     std::vector<std::vector<Date>> lists;
     for (const conf::Source& source : group_by->sources) {
       lists.push_back(DaysOf(source, inventory_));
@@ -135,6 +146,7 @@ class Planner {
       CATENA_TRY(Step step, JoinStep(*join, demand->second));
       plan.steps.push_back(std::move(step));
     }
+    if (!absent_.empty()) return Absent();
     std::reverse(plan.steps.begin(), plan.steps.end());
     for (Step& step : last_steps_) plan.steps.push_back(std::move(step));
     plan.adopted = freshness_.adopted();
@@ -158,6 +170,10 @@ class Planner {
     step.meaning = conf::MeaningOf(*join);
     step.through = demand.last;
     step.because = demand.because;
+    if (LacksTables({join->left})) {
+      for (const conf::JoinPart& part : join->join_parts) LacksTables(part.group_by->sources);
+      return step;
+    }
     const std::vector<Date> days = DaysOf(join->left, inventory_);
     const conf::Query& query = conf::QueryOf(join->left);
     Date first = demand.first;
@@ -186,10 +202,30 @@ class Planner {
     return step;
   }
 
+  // Notes those that are not there at all.
+  bool LacksTables(const std::vector<conf::Source>& sources) {
+    const size_t before = absent_.size();
+    for (const conf::Source& source : sources) {
+      std::set<std::string> tables;
+      if (!std::holds_alternative<conf::JoinSource>(source)) AddTables(source, &tables);
+      for (const std::string& table : tables) {
+        if (!inventory_.contains(table)) absent_.insert(table);
+      }
+    }
+    return absent_.size() > before;
+  }
+
+  Error Absent() const {
+    return NotFound(
+        "there are no such tables; load them with `catena table load FILE NS.TABLE`, `catena topic "
+        "archive` or `catena import`, or check their names in the conf: " +
+        PrintNames({absent_.begin(), absent_.end()}));
+  }
+
   // Holes in what values of `days` read. Where a table begins and ends is its own affair, but
   // said when days that are asked for lie behind its end. A parent Join is a demand instead.
-  Status CheckSources(const conf::GroupBy& group_by, const DayRange& days, AskedAt at,
-                      Step* step) const {
+  Status CheckSources(const conf::GroupBy& group_by, const DayRange& days, AskedAt at, Step* step) {
+    if (LacksTables(group_by.sources)) return Status();  // All of them are told at the end.
     const DayRange reach = ReachOf(group_by, days, at);
     for (const conf::Source& source : group_by.sources) {
       const std::vector<Date> present = DaysOf(source, inventory_);
@@ -305,16 +341,9 @@ class Planner {
   const Inventory& inventory_;
   Freshness freshness_;
   std::map<std::string, Demand> demands_;  // By name of the Join.
+  std::set<std::string> absent_;           // Tables.
   std::vector<Step> last_steps_;
 };
-
-void AddTables(const conf::Source& source, std::set<std::string>* tables) {
-  tables->insert(conf::TableOf(source));
-  const auto* entities = std::get_if<conf::EntitySource>(&source);
-  if (entities != nullptr && !entities->mutation_table.empty()) {
-    tables->insert(entities->mutation_table);
-  }
-}
 
 }  // namespace
 
@@ -342,11 +371,12 @@ Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked
   return Planner(conf, asked, inventory).Backfill();
 }
 
-Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory) {
+Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory,
+                                bool allow_holes) {
   if (conf.group_by() == nullptr) {
     return InvalidConf("only a GroupBy is uploaded; this is a Join: " + conf.metadata().name);
   }
-  return Planner(conf, {std::nullopt, end}, inventory).Upload();
+  return Planner(conf, {std::nullopt, end, allow_holes}, inventory).Upload();
 }
 
 std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,

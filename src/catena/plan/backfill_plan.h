@@ -10,7 +10,8 @@
 //
 //   input    a conf, the days asked for (both included), and what the tables hold (Inventory)
 //   output   a value: printable, comparable in tests
-//   errors   kNotFound lists the days that a left table lacks between the first and the last day
+//   errors   kNotFound names every table that is not there and would be read now, or lists the days
+//            that a left table lacks between the first and the last day
 //            needed, and the holes of a right side's table within what is read of it: a hole is
 //            refused, or noted when it was allowed, never skipped silently; kInvalidConf: an empty
 //            range
@@ -86,8 +87,9 @@ struct DaysAsked {
 // A Join's table, or a GroupBy's daily SNAPSHOT table.
 Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked,
                                   const Inventory& inventory);
-// An upload of a GroupBy with all events through `end`.
-Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory);
+// An upload of a GroupBy with all events through `end`, as far as its windows reach.
+Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory,
+                                bool allow_holes = false);
 
 // The same work in runs of at most `step_days` of the days that the last step was asked for, in
 // order; one run without `step_days`. Days of parents follow from each run's own plan.

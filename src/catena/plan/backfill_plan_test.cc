@@ -177,7 +177,19 @@ TEST(BackfillPlanTest, RefusesHolesAndNamesThem) {
   inventory.erase("t.spine");
   plan = PlanBackfill(Final(), {std::nullopt, Day("2026-03-10")}, inventory);
   ASSERT_FALSE(plan.ok());
-  EXPECT_NE(plan.error().message.find("no partition that the conf may read"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("no such tables"), std::string::npos);
+}
+
+TEST(BackfillPlanTest, TablesThatAreNotThereAreNamedTogether) {
+  Inventory inventory = Sources();
+  inventory.erase("t.scores");
+  inventory.erase("t.tx");
+  const auto plan = PlanBackfill(Final(), {Day("2026-03-08"), Day("2026-03-10"), true}, inventory);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(plan.error().message.find("`catena table load FILE NS.TABLE`"), std::string::npos);
+  EXPECT_NE(plan.error().message.find(": t.scores, t.tx"), std::string::npos)
+      << plan.error().message;
 }
 
 TEST(BackfillPlanTest, HolesOfRightSidesAreRefusedOrAllowedAndAnEarlyEndIsSaid) {
@@ -280,6 +292,27 @@ TEST(BackfillPlanTest, AnUploadWantsItsLastDayAndItsParent) {
   EXPECT_EQ(plan->steps[1].kind, StepKind::kUpload);
   EXPECT_FALSE(PlanUpload(conf, Day("2026-03-20"), Sources()).ok());
   EXPECT_FALSE(PlanUpload(final, Day("2026-03-10"), Sources()).ok());
+}
+
+TEST(BackfillPlanTest, AnUploadRefusesHolesWithinItsWindowsAndNamesThem) {
+  conf::Conf conf = *conf::ParseConf(*ParseJson(R"json({
+    "metaData": {"name": "g"}, "keyColumns": ["merchant"], "accuracy": 0,
+    "aggregations": [{"inputColumn": "score", "operation": 7,
+                      "windows": [{"length": 3, "timeUnit": 1}]}],
+    "sources": [{"events": {"table": "t.scores", "query": {"timeColumn": "ts"}}}]})json",
+                                                "test"),
+                                     "test");
+  Inventory inventory = Sources();
+  std::erase(inventory["t.scores"].days, Day("2026-03-01"));
+  ASSERT_TRUE(PlanUpload(conf, Day("2026-03-10"), inventory).ok());  // Behind the window.
+  std::erase(inventory["t.scores"].days, Day("2026-03-09"));
+  auto plan = PlanUpload(conf, Day("2026-03-10"), inventory);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_NE(plan.error().message.find("--allow-holes"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("t.scores: 2026-03-09"), std::string::npos);
+  plan = PlanUpload(conf, Day("2026-03-10"), inventory, /*allow_holes=*/true);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(plan->steps.back().notes.size(), 1u);
 }
 
 TEST(BackfillPlanTest, ExactWindowsAreBackfilledAndNotUploaded) {

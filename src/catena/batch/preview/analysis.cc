@@ -138,6 +138,7 @@ class Analyzer {
     CATENA_RETURN_IF_ERROR(table.ScanQuery(query, options, [&](types::Batch rows) -> Status {
       analysis.rows += rows.rows();
       for (KeyCounter& counter : counters) counter.Add(rows);
+      AddTimes(rows, &analysis);
       for (size_t i = 0; i < rows.width(); ++i) {
         for (size_t row = 0; row < rows.rows(); ++row) nulls[i] += rows.column(i).IsNull(row);
       }
@@ -152,6 +153,20 @@ class Analyzer {
     return Status();
   }
 
+  static void AddTimes(const types::Batch& rows, RowsAnalysis* analysis) {
+    const types::Column* column = rows.Find("ts");
+    if (column == nullptr || (column->type().kind != types::Kind::kLong &&
+                              column->type().kind != types::Kind::kTimestamp)) {
+      return;
+    }
+    const auto times = column->Values<int64_t>();
+    for (size_t row = 0; row < rows.rows(); ++row) {
+      if (column->IsNull(row)) continue;
+      analysis->earliest = std::min(analysis->earliest.value_or(times[row]), times[row]);
+      analysis->latest = std::max(analysis->latest.value_or(times[row]), times[row]);
+    }
+  }
+
   const BatchContext& context_;
   const table::PartitionRange range_;
   const size_t heavy_max_;
@@ -161,6 +176,14 @@ class Analyzer {
 
 double Percent(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// "1763640000000 (2025-11-20T12:00:00.000Z)": a time in another unit is seen by its year.
+std::string TimeText(int64_t time) {
+  const bool has_date = Date::Of(FromMillis(time)) <= table::PartitionRange::All().last &&
+                        std::abs(time) < INT64_C(1) << 52;
+  return fmt::format("{} ({})", time,
+                     has_date ? FormatTimestamp(FromMillis(time)) : "after the year 9999");
 }
 
 std::string Joined(const Keys& names) { return fmt::format("{}", fmt::join(names, ", ")); }
@@ -196,6 +219,8 @@ Json AnalysisToJson(const std::vector<RowsAnalysis>& analyses) {
                     {"note", analysis.note},
                     {"rows", analysis.rows},
                     {"days", analysis.days.size()},
+                    {"earliest_ts", analysis.earliest ? Json(*analysis.earliest) : Json()},
+                    {"latest_ts", analysis.latest ? Json(*analysis.latest) : Json()},
                     {"keys", std::move(keys)},
                     {"columns", std::move(columns)}});
   }
@@ -212,6 +237,10 @@ std::string PrintAnalysis(const std::vector<RowsAnalysis>& analyses) {
     }
     text += fmt::format(": {} rows, {} days ({})\n", analysis.rows, analysis.days.size(),
                         plan::PrintDays(analysis.days));
+    if (analysis.earliest) {
+      text += fmt::format("  time {} .. {}\n", TimeText(*analysis.earliest),
+                          TimeText(*analysis.latest));
+    }
     for (const KeyFacts& facts : analysis.keys) {
       text += fmt::format(
           "  keys ({}): {} distinct, {:.1f} rows a key", Joined(facts.columns), facts.distinct,

@@ -14,6 +14,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,6 +44,9 @@ struct RowsAnalysis {
   std::string note;  // Why the rest is empty; else empty.
   uint64_t rows = 0;
   std::vector<Date> days;  // That the table has inside the range.
+  // Event times, where there are some.
+  std::optional<int64_t> earliest = {};
+  std::optional<int64_t> latest = {};
   std::vector<KeyFacts> keys;
   std::vector<ColumnFacts> columns;
 };

@@ -19,6 +19,7 @@ using types::Kind;
 using types::Value;
 
 constexpr char kQueriesTable[] = "eval.queries";
+constexpr char kQueriesJoin[] = "queries_answered";
 
 // "2026-11-20", then maybe " 12:00", ":05", ".250" and "Z"; a T may stand for the space.
 std::optional<int64_t> MillisOf(const std::string& text) {
@@ -191,7 +192,7 @@ class Evaluator {
   conf::Conf ToRun(const EvaluationInput& input) const {
     if (input.queries.empty()) return conf_;
     conf::Join join;
-    join.metadata.name = "queries_answered";
+    join.metadata.name = kQueriesJoin;
     join.metadata.output_namespace = "eval";
     conf::EventSource left;
     left.table = kQueriesTable;
@@ -292,6 +293,25 @@ bool IsAsExpected(const Value& value, const Json& expected, const DataType& type
 
 }  // namespace
 
+namespace {
+
+void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
+  for (size_t at = 0; (at = text->find(from, at)) != std::string::npos; at += to.size()) {
+    text->replace(at, from.size(), to);
+  }
+}
+
+// The Join that asks is nobody's; its left side is the queries.
+Error WithoutOurJoin(Error error) {
+  ReplaceAll(std::string(kQueriesJoin) + ": ", "", &error.message);
+  ReplaceAll("join part ", "", &error.message);
+  ReplaceAll("the left side", "queries", &error.message);
+  ReplaceAll(kQueriesTable, "queries", &error.message);
+  return error;
+}
+
+}  // namespace
+
 Result<types::Batch> Evaluate(const BatchContext& context, const conf::Conf& conf,
                               const EvaluationInput& input) {
   if (!input.queries.empty() && conf.group_by() == nullptr) {
@@ -301,7 +321,9 @@ Result<types::Batch> Evaluate(const BatchContext& context, const conf::Conf& con
   Evaluator evaluator(context, conf);
   CATENA_RETURN_IF_ERROR(evaluator.WriteTables(input));
   const conf::Conf to_run = evaluator.ToRun(input);
-  CATENA_TRY(const types::Batch rows, evaluator.Answer(to_run));
+  auto answer = evaluator.Answer(to_run);
+  if (!answer.ok() && !input.queries.empty()) return WithoutOurJoin(answer.error());
+  CATENA_TRY(const types::Batch rows, std::move(answer));
   if (input.queries.empty()) return rows;
   return WithoutPrefix(rows, conf::ColumnPrefix(*conf.group_by()));
 }
