@@ -21,6 +21,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FRAUD = ROOT / "examples/fraud"
+NEW_PROJECT = ROOT / "python/catena/init/project"
 TUTORIAL = ROOT / "docs/tutorial/first-chain.md"
 BINARY = pathlib.Path(os.environ.get("CATENA_BIN") or ROOT / "build/release/bin/catena").resolve()
 TUTORIAL_SECONDS = 120
@@ -108,7 +109,7 @@ def test_source_files_are_where_documents_say():
     wrong = []
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         for code in re.findall(r"`([\w.-]+(?:/[\w.-]+)+\.(?:h|cc|py|cmake|sh))`", prose(path)):
-            places = (ROOT, ROOT / "src/catena", FRAUD, path.parent)
+            places = (ROOT, ROOT / "src/catena", FRAUD, NEW_PROJECT, path.parent)
             if code not in INVENTED and not any((place / code).exists() for place in places):
                 wrong.append(f"{name_of(path)}: there is no {code}")
     assert not wrong, "\n" + "\n".join(wrong)

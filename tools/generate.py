@@ -2,7 +2,8 @@
 """Writes the pages of docs/reference that the binary knows best, so that they cannot go stale.
 
     usage    generate.py [--check] [--binary FILE]
-    output   docs/reference/cli.md, metrics.md and operations.md, from the binary's own --markdown
+    output   docs/reference/cli.md, metrics.md and operations.md, from the binary's own --markdown;
+             behind the verbs, what the programs of the Python package say of themselves
     --check  writes nothing; prints what is stale and ends with 1 when anything is
 
 A page is one line in PAGES.
@@ -21,6 +22,19 @@ PAGES = {
     "docs/reference/operations.md": ["operations", "--markdown"],
 }
 
+PROGRAMS = {"init": "catena.init", "compile": "catena.compile", "import": "catena.tables"}
+
+
+def program_pages() -> str:
+    """Usage of the verbs that are Python programs."""
+    pages = "\n## Programs of the Python package\n"
+    env = {**os.environ, "COLUMNS": "100", "PYTHONPATH": str(ROOT / "python"), "NO_COLOR": "1"}
+    for verb, module in PROGRAMS.items():
+        text = subprocess.run([sys.executable, "-m", module, "--help"], check=True, env=env,
+                              capture_output=True, text=True).stdout
+        pages += f"\n### catena {verb}\n\n```\n{text.strip()}\n```\n"
+    return pages
+
 
 def default_binary() -> str:
     return os.environ.get("CATENA_BIN", str(ROOT / "build/release/bin/catena"))
@@ -32,6 +46,8 @@ def stale_pages(binary: str, root: pathlib.Path, write: bool) -> list[str]:
     for path, arguments in PAGES.items():
         text = subprocess.run([binary, *arguments], check=True, capture_output=True,
                               text=True).stdout
+        if path.endswith("cli.md"):
+            text += program_pages()
         page = root / path
         if page.exists() and page.read_text(encoding="utf-8") == text:
             continue

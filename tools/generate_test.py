@@ -18,7 +18,10 @@ def test_pages_are_written_once(tmp_path):
     binary = fake_binary(tmp_path, "words")
     assert generate.stale_pages(binary, tmp_path, write=True) == list(generate.PAGES)
     assert generate.stale_pages(binary, tmp_path, write=True) == []
-    assert (tmp_path / "docs/reference/cli.md").read_text() == "words --markdown\n"
+    page = (tmp_path / "docs/reference/cli.md").read_text()
+    assert page.startswith("words --markdown\n")
+    assert "### catena compile\n\n```\nusage: catena compile" in page
+    assert (tmp_path / "docs/reference/metrics.md").read_text() == "words --metrics\n"
 
 
 def test_an_edited_page_is_stale(tmp_path):

@@ -73,6 +73,12 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="replace confs that are online even when their meaning changes",
     )
+    add(
+        "--prune",
+        action="store_true",
+        help="remove confs whose definition is gone; of those that are online only with "
+        "--force-overwrite, too",
+    )
     add("--yes", "-y", action="store_true", help="accepted for compile.py's sake; nothing is asked")
     add("--json", action="store_true", help="print one JSON object instead of text")
     add("--debug", action="store_true", help="show Python tracebacks")
@@ -150,6 +156,8 @@ def main(argv: list[str] | None = None) -> int:
         message = "the definitions are nested too deeply, or contain themselves"
         return _finish(args, [], [{"message": message}], [message])
     written, errors, lines = _write_all(args, repo, result)
+    if args.source is None and not paths and not errors and not result.violations:
+        _prune(args, repo, list(result.confs))
     errors = [v.as_json() for v in result.violations] + errors
     texts = [_relative(str(v)) for v in result.violations] + lines
     return _finish(args, written, errors, texts)
@@ -187,6 +195,22 @@ def _write_all(args, repo, result):
             }
         )
     return written, errors, lines
+
+
+def _prune(args, repo, confs) -> None:
+    """Confs of definitions that are gone; only known when everything was compiled."""
+    root = os.path.join(repo, args.output_root)
+    for path in write.orphans(root, confs):
+        target = os.path.join(root, path)
+        told = _relative(target)
+        if not args.prune:
+            told += ": its definition is gone; --prune removes it"
+        elif write.is_online(target) and not args.force_overwrite:
+            told += ": its definition is gone, and it is online; --force-overwrite removes it"
+        else:
+            os.unlink(target)
+            told += ": removed, its definition is gone"
+        print(f"warning: {told}", file=sys.stderr)
 
 
 def _finish(args, written, errors, lines) -> int:

@@ -78,6 +78,30 @@ def test_online_confs_are_not_replaced_by_others(repo, run):
     assert run("--force-overwrite")[0] == 0
 
 
+def test_confs_whose_definition_is_gone(repo, run):
+    good(repo)
+    repo.write("group_bys/a/y.py", GOOD.format(operation="Operation.MAX").replace("True", "False"))
+    assert run()[0] == 0
+    path = os.path.join(repo.root, "production/group_bys/a/")
+    os.unlink(os.path.join(repo.root, "group_bys/a/y.py"))
+    code, _, err = run()
+    assert code == 0
+    assert err == ("warning: production/group_bys/a/y.v1: its definition is gone; --prune removes "
+                   "it\n")
+    assert run("group_bys/a/x.py")[2] == ""  # Of one file nobody knows what is gone.
+    repo.write("group_bys/a/broken.py", "v1 =")
+    assert "is gone" not in run("--prune")[2]
+    os.unlink(os.path.join(repo.root, "group_bys/a/broken.py"))
+    assert "y.v1: removed" in run("--prune")[2]
+    assert os.listdir(path) == ["x.v1"]
+    os.rename(os.path.join(repo.root, "group_bys/a/x.py"),
+              os.path.join(repo.root, "group_bys/a/z.py"))
+    assert "it is online" in run("--prune")[2]
+    assert sorted(os.listdir(path)) == ["x.v1", "z.v1"]
+    assert "x.v1: removed" in run("--prune", "--force-overwrite")[2]
+    assert os.listdir(path) == ["z.v1"]
+
+
 def test_json(repo, run):
     good(repo)
     repo.write("group_bys/a/bad.py", "import nothing_like_this\n")

@@ -25,6 +25,25 @@ def conf_path(conf: dict) -> str:
     return os.path.join(_FOLDER[kind_of(conf)], team, rest.replace(os.sep, "_"))
 
 
+def orphans(root: str, written: list[str]) -> list[str]:
+    """Confs below `root` that are none of `written`: paths below it, sorted."""
+    found = []
+    for folder in _FOLDER.values():
+        for parent, _, files in os.walk(os.path.join(root, folder)):
+            found += [os.path.relpath(os.path.join(parent, file), root) for file in files
+                      if not file.startswith(".")]
+    return sorted(set(found) - set(written))
+
+
+def is_online(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            conf = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(conf, dict) and bool((conf.get("metaData") or {}).get("online"))
+
+
 def text_of(conf: dict) -> str:
     return json.dumps(conf, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -37,13 +56,10 @@ def _meaning(value):
 
 def overwrite_problem(path: str, conf: dict) -> str | None:
     """Why a conf may not replace the one at `path` without --force-overwrite, or None."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            old = json.load(file)
-    except (OSError, ValueError):
+    if not is_online(path):
         return None
-    if not isinstance(old, dict) or not (old.get("metaData") or {}).get("online"):
-        return None
+    with open(path, encoding="utf-8") as file:
+        old = json.load(file)
     if _meaning(old) == _meaning(json.loads(text_of(conf))):
         return None
     return (

@@ -36,6 +36,7 @@ std::vector<fs::path> FoldersToSearch(const std::string& repository) {
 
 const std::vector<Subprogram>& Subprograms() {
   static const std::vector<Subprogram> programs = {
+      {"init", "Define", "Make a new feature repository with a chain that works (catena-init)."},
       {"compile", "Define", "Turn Python definitions into compiled confs (catena-compile)."},
       {"import", "Tables", "Bring a Delta or Iceberg table into the warehouse (catena-import)."},
   };
