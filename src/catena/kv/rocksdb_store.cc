@@ -259,6 +259,10 @@ Result<std::unique_ptr<KVStore>> OpenRocksDBOwner(const RocksDBPlace& place) {
   rocksdb::Options options = RocksDBOptions(place);
   options.create_if_missing = true;
   options.compaction_filter_factory = std::make_shared<HorizonFilterFactory>(horizons);
+  // On busy cores flushes and compactions give way to those who serve and stream.
+  for (const auto pool : {rocksdb::Env::LOW, rocksdb::Env::HIGH}) {
+    static_cast<void>(options.env->LowerThreadPoolCPUPriority(pool, rocksdb::CpuPriority::kLow));
+  }
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, place.path, &db);
   if (!status.ok()) return OpenError(status, place.path);

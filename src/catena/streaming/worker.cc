@@ -2,10 +2,8 @@
 #include "catena/streaming/worker.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 
-#include "catena/base/json.h"
 #include "catena/base/log.h"
 #include "catena/base/metrics.h"
 #include "catena/streaming/dead_letter.h"
@@ -21,8 +19,12 @@ constexpr Millis kIdleWait{1};
 constexpr std::chrono::microseconds kGateWait{500};
 constexpr Millis kStallWait{20};
 constexpr Millis kEndIsFresh{2000};
-// Looks for idle partitions take at most the tenth part of a worker's time.
+// While others wait, records are left to gather: a micro-batch of few costs as much as one of many.
+constexpr Millis kGather{1};
+// Looks for idle partitions take at most the tenth part of a worker's time; where no gate waits for
+// what they say, they come this often.
 constexpr int kIdleLookShare = 10;
+constexpr std::chrono::milliseconds kIdleLook{50};
 constexpr int64_t kFirstEventTime = -62'135'596'800'000;  // 0001-01-01.
 
 // The `ts` column whatever its integer width; null when the Query has none.
@@ -138,6 +140,7 @@ Result<bool> Worker::Read(Lane* lane) {
   if (lane->records_waiting >= kRecordsWaitingMax || lane->bytes_waiting >= kBytesWaitingMax) {
     return false;
   }
+  if (!lane->waiting.empty() && began - lane->waiting.back().ticket.read_at < kGather) return false;
   // A micro-batch ends where some target's own beginning lies, so that each takes all of it or
   // none.
   auto wanted = static_cast<int64_t>(kRecordsPerPoll);
@@ -207,6 +210,12 @@ Status Worker::LookForIdleLanes() {
   }
   const Steady::time_point now = Steady::now();
   idle_look_due_ = now + (kIdleLookShare - 1) * (now - looked);
+  const std::string& name = parts_.targets.front().fold->name();
+  const bool is_urgent = options_.gate == GateKind::kWatermark ||
+                         !std::all_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+                           return progress_->Cell(name, lane.partition).reached_end.load();
+                         });
+  if (!is_urgent) idle_look_due_ = std::max(idle_look_due_, looked + kIdleLook);
   return Status();
 }
 
@@ -423,49 +432,6 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types
   progress_->Tell();
   CountFolded(target, before, next, append_times);
   return Status();
-}
-
-void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
-                         const fetch::Checkpoint& after,
-                         const std::vector<int64_t>& append_times) const {
-  const std::string& name = target->fold->name();
-  const Timestamp now = clock_->Now();
-  std::map<int64_t, uint64_t> rows_of;  // By milliseconds; those of one poll are few.
-  for (const int64_t appended : append_times) ++rows_of[ToMillis(now) - appended];
-  for (const auto& [latency, rows] : rows_of) {
-    target->stats->folded.Add(now, latency * 1000, rows);
-    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}},
-                              static_cast<double>(latency) / 1000.0, rows);
-  }
-  const auto count = [&](const char* result, int64_t rows) {
-    if (rows == 0) return;
-    Metrics::Global().Count("catena_events_total", {{"group_by", name}, {"result", result}},
-                            static_cast<double>(rows));
-  };
-  count("folded", after.folded - before.folded);
-  count("filtered", after.filtered - before.filtered);
-  count("null_key", after.null_key - before.null_key);
-  count("dead_lettered", after.dead_lettered - before.dead_lettered);
-  count("late", after.late_beyond_retention - before.late_beyond_retention);
-  count("duplicate", after.duplicate - before.duplicate);
-}
-
-// --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
-void Worker::PrintRows(const FoldTarget& target, const types::Batch& rows,
-                       const std::vector<int64_t>& event_times,
-                       const std::vector<uint8_t>& incomplete) const {
-  for (size_t row = 0; row < rows.rows(); ++row) {
-    Json values = Json::object();
-    for (size_t i = 0; i < rows.width(); ++i) {
-      values[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
-    }
-    const Json line = {{"group_by", target.fold->name()},
-                       {"event_time", event_times[row]},
-                       {"complete", incomplete[row] == 0},
-                       {"row", std::move(values)}};
-    std::printf("%s\n", PrintJson(line).c_str());
-  }
-  std::fflush(stdout);
 }
 
 Status Worker::Run(std::stop_token stop) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/kv/cache/cached_store.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <exception>
+#include <future>
 #include <mutex>
 #include <numeric>
 #include <tuple>
@@ -18,6 +23,7 @@ constexpr size_t kCommitShare = 8;
 constexpr size_t kHoldShare = 2;
 constexpr size_t kEntriesCopiedAtOnce = 256;
 constexpr size_t kBucketsSweptAtOnce = 4096;
+constexpr int kBackgroundNiceness = 10;
 
 uint64_t HeadOf(std::string_view key) {
   uint64_t head = 0;
@@ -284,9 +290,23 @@ Status CachedStore::Commit() {
     const std::unique_lock lock(mutex_);
     copied = TakeCopied(std::move(marks));
   }
-  const Status stored = Store(std::move(copied));
+  const Status stored = StoreInBackground(std::move(copied));
   const std::unique_lock lock(mutex_);
   return EndCommit(stored);
+}
+
+// By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
+Status CachedStore::StoreInBackground(Copied copied) const {
+  return std::async(std::launch::async,
+                    [&]() -> Status {
+                      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
+                      try {
+                        return Store(std::move(copied));
+                      } catch (const std::exception& error) {  // Memory ran out.
+                        return Unavailable(std::string("cannot commit: ") + error.what());
+                      }
+                    })
+      .get();
 }
 
 void CachedStore::CommitWhenMany(const std::stop_token& stop) {

@@ -197,6 +197,7 @@ class CachedStore : public KVStore {
   };
   Copied TakeCopied(std::vector<Mark> marks);
   Status Store(Copied copied) const;
+  Status StoreInBackground(Copied copied) const;
   Status EndCommit(const Status& stored);
   void CommitWhenMany(const std::stop_token& stop);
   bool IsStored(Epoch epoch) const { return epoch <= stored_; }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a worker tells of its work: metrics, and with --debug its rows.
+
+#include <cstdio>
+
+#include "catena/base/json.h"
+#include "catena/base/metrics.h"
+#include "catena/streaming/worker.h"
+
+namespace catena::streaming {
+
+void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
+                         const fetch::Checkpoint& after,
+                         const std::vector<int64_t>& append_times) const {
+  const std::string& name = target->fold->name();
+  const Timestamp now = clock_->Now();
+  std::map<int64_t, uint64_t> rows_of;  // By milliseconds; those of one poll are few.
+  for (const int64_t appended : append_times) ++rows_of[ToMillis(now) - appended];
+  for (const auto& [latency, rows] : rows_of) {
+    target->stats->folded.Add(now, latency * 1000, rows);
+    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}},
+                              static_cast<double>(latency) / 1000.0, rows);
+  }
+  const auto count = [&](const char* result, int64_t rows) {
+    if (rows == 0) return;
+    Metrics::Global().Count("catena_events_total", {{"group_by", name}, {"result", result}},
+                            static_cast<double>(rows));
+  };
+  count("folded", after.folded - before.folded);
+  count("filtered", after.filtered - before.filtered);
+  count("null_key", after.null_key - before.null_key);
+  count("dead_lettered", after.dead_lettered - before.dead_lettered);
+  count("late", after.late_beyond_retention - before.late_beyond_retention);
+  count("duplicate", after.duplicate - before.duplicate);
+}
+
+// --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
+void Worker::PrintRows(const FoldTarget& target, const types::Batch& rows,
+                       const std::vector<int64_t>& event_times,
+                       const std::vector<uint8_t>& incomplete) const {
+  for (size_t row = 0; row < rows.rows(); ++row) {
+    Json values = Json::object();
+    for (size_t i = 0; i < rows.width(); ++i) {
+      values[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
+    }
+    const Json line = {{"group_by", target.fold->name()},
+                       {"event_time", event_times[row]},
+                       {"complete", incomplete[row] == 0},
+                       {"row", std::move(values)}};
+    std::printf("%s\n", PrintJson(line).c_str());
+  }
+  std::fflush(stdout);
+}
+
+}  // namespace catena::streaming
