@@ -59,10 +59,11 @@ endif()
 catena_third_party(datasketches)
 target_include_directories(third_party_datasketches SYSTEM INTERFACE "${datasketches}")
 
-# topic: JSON of events 3.0, Kafka 2.0
+# topic: JSON of events 3.0, Kafka 2.0, Protobuf 3.21
 catena_find(simdjson)
 catena_third_party(simdjson simdjson::simdjson)
 catena_find_library(rdkafka librdkafka/rdkafka.h rdkafka)
+catena_find_library(protobuf google/protobuf/message.h protobuf)
 
 # kv: embedded store 7.8, Redis client 0.14
 catena_find_library(rocksdb rocksdb/db.h rocksdb)

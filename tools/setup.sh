@@ -21,7 +21,7 @@ readonly APT_PACKAGES=(
   ca-certificates curl pkg-config
   cmake ninja-build g++ ccache mold clang-format
   python3 python3-venv
-  librocksdb-dev libhiredis-dev librdkafka-dev libsimdjson-dev
+  librocksdb-dev libhiredis-dev librdkafka-dev libsimdjson-dev libprotobuf-dev libprotoc-dev
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev
   prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev

@@ -7,7 +7,9 @@
 #include "catena/topic/avro/avro_text.h"
 #include "catena/topic/change_envelope.h"
 #include "catena/topic/json_decoder.h"
+#include "catena/topic/protobuf/protobuf_decoder.h"
 #include "catena/topic/record_text.h"
+#include "catena/topic/registry/registry_decoder.h"
 
 namespace catena::topic {
 namespace {
@@ -37,6 +39,7 @@ constexpr std::array kFormats = {
              return std::unique_ptr<RecordText>(new JsonRecords());
            }},
     Format{"avro", OpenAvroDecoder, OpenAvroText},
+    Format{"protobuf", OpenProtobufDecoder, OpenProtobufText},
     Format{"schema_registry", OpenRegistryDecoder, OpenRegistryText},
 };
 

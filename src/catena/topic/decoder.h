@@ -13,8 +13,8 @@
 //   order    rows keep the order of their records
 //   limits   nesting of 64 levels
 //
-// The format is `serde` of a topic's address (topic.h): "json", "avro" or "schema_registry"; when
-// absent "schema_registry" beside a `registry_host`, else "json".
+// The format is `serde` of a topic's address (topic.h): "json", "avro", "protobuf" or
+// "schema_registry"; when absent "schema_registry" beside a `registry_host`, else "json".
 //
 // Format "json": a value is one JSON object in UTF-8. Fields match columns by exact name; unknown
 // fields are checked and ignored; of a repeated field (or map key) the first counts.
@@ -30,11 +30,15 @@
 // Format "avro": a value is Avro binary of the schema in the file that `schema` names. What fills
 // which column stands in avro/avro_plan.h.
 //
-// Format "schema_registry": a value is byte 0, the id of its schema in 4 bytes, and Avro binary;
-// `registry_host`, `registry_port` and `registry_scheme` say where the schemas are. Each is asked
-// for once, an unknown one once per Decode. The reader's schema, whose defaults stand for fields
-// that a writer has not, is version `reader_schema_version` (latest) of `subject` (name-value).
-// With schema_registry_wire_format=false, values are Avro binary of that schema alone.
+// Format "protobuf": a value is a `message` of the schema in the file that `schema` names, a .proto
+// text or a descriptor set. What fills which column stands in protobuf/protobuf_columns.h.
+//
+// Format "schema_registry": a value is byte 0, the id of its schema in 4 bytes, and Avro binary, or
+// indexes of a message and Protobuf; `registry_host`, `registry_port` and `registry_scheme` say
+// where the schemas are. Each is asked for once, an unknown one once per Decode. The reader's
+// schema, whose kind is all records' and whose defaults stand for Avro fields that a writer has
+// not, is version `reader_schema_version` (latest) of `subject` (name-value). With
+// schema_registry_wire_format=false, values are Avro binary or Protobuf of that schema alone.
 
 #pragma once
 

@@ -21,6 +21,7 @@ constexpr const char* kRegistryUser = "basic.auth.user.info";
 constexpr std::array kSerdeParameters = {"serde",
                                          "envelope",
                                          "schema",
+                                         "message",
                                          "registry_host",
                                          "registry_port",
                                          "registry_scheme",

@@ -13,8 +13,8 @@
 #include "catena/topic/avro/avro_plan.h"
 #include "catena/topic/avro/avro_reader.h"
 #include "catena/topic/avro/avro_schema.h"
-#include "catena/topic/avro/half_row.h"
-#include "catena/topic/avro/schema_registry.h"
+#include "catena/topic/half_row.h"
+#include "catena/topic/registry/schema_registry.h"
 
 namespace catena::topic {
 namespace {
@@ -127,7 +127,7 @@ const Written* AvroDecoder::Ask(uint32_t id) {
     return &written_.emplace(id, Written{{}, registered.error().message}).first->second;
   }
   Written written;
-  if (registered->type != "AVRO") {
+  if (registered->type != kAvroType) {
     written.refused = what + " is none of Avro but " + registered->type;
   } else if (const auto parsed = AvroSchema::Parse(registered->text, what); !parsed.ok()) {
     written.refused = parsed.error().message;
@@ -149,17 +149,12 @@ Result<std::unique_ptr<Decoder>> OpenAvroDecoder(const TopicAddress& topic,
   return std::unique_ptr<Decoder>(new AvroDecoder(schema, std::move(*plan)));
 }
 
-Result<std::unique_ptr<Decoder>> OpenRegistryDecoder(const TopicAddress& topic,
-                                                     const types::Schema& schema) {
-  CATENA_TRY(const RegistryParameters parameters, ReadRegistryParameters(topic));
-  CATENA_TRY(auto registry, SchemaRegistry::Open(topic.serde));
-  CATENA_TRY(const RegisteredSchema registered, registry->OfReader(parameters));
+Result<std::unique_ptr<Decoder>> OpenRegisteredAvroDecoder(const RegistryParameters& parameters,
+                                                           std::unique_ptr<SchemaRegistry> registry,
+                                                           const RegisteredSchema& newest,
+                                                           const types::Schema& schema) {
   const std::string what = "subject " + parameters.subject;
-  if (registered.type != "AVRO") {
-    return Unsupported(what + ": only Avro records are read from a schema registry, not " +
-                       registered.type);
-  }
-  CATENA_TRY(AvroSchema reader, AvroSchema::Parse(registered.text, what));
+  CATENA_TRY(AvroSchema reader, AvroSchema::Parse(newest.text, what));
   // What no record of the newest schema can fill is told now rather than record by record.
   auto plan = AvroPlan::Make(reader, &reader, schema);
   if (!plan.ok()) return plan.error().WithContext(what);

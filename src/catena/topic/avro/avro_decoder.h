@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Avro decoder: formats "avro" and "schema_registry" of decoder.h, which is its contract.
+// Avro decoder: format "avro" of decoder.h, and "schema_registry" where the subject's schema is
+// Avro; decoder.h is the contract.
 
 #pragma once
 
@@ -7,6 +8,7 @@
 
 #include "catena/base/result.h"
 #include "catena/topic/decoder.h"
+#include "catena/topic/registry/schema_registry.h"
 #include "catena/topic/topic.h"
 #include "catena/types/schema.h"
 
@@ -16,8 +18,10 @@ namespace catena::topic {
 Result<std::unique_ptr<Decoder>> OpenAvroDecoder(const TopicAddress& topic,
                                                  const types::Schema& schema);
 
-// Every record names the schema that it was written with; the subject's is the reader's.
-Result<std::unique_ptr<Decoder>> OpenRegistryDecoder(const TopicAddress& topic,
-                                                     const types::Schema& schema);
+// Every record names the schema that it was written with; `newest`, the subject's, is the reader's.
+Result<std::unique_ptr<Decoder>> OpenRegisteredAvroDecoder(const RegistryParameters& parameters,
+                                                           std::unique_ptr<SchemaRegistry> registry,
+                                                           const RegisteredSchema& newest,
+                                                           const types::Schema& schema);
 
 }  // namespace catena::topic

@@ -11,8 +11,8 @@
 #include "catena/base/file.h"
 #include "catena/topic/avro/avro_encoder.h"
 #include "catena/topic/avro/avro_schema.h"
-#include "catena/topic/avro/registry_under_test.h"
 #include "catena/topic/decoder.h"
+#include "catena/topic/registry/registry_under_test.h"
 #include "catena/types/data_type.h"
 
 namespace catena::topic {

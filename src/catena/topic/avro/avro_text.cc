@@ -6,15 +6,12 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
 #include "catena/base/bytes.h"
 #include "catena/base/file.h"
 #include "catena/topic/avro/avro_encoder.h"
-#include "catena/topic/avro/schema_registry.h"
 
 namespace catena::topic {
 namespace {
@@ -150,71 +147,6 @@ class AvroText : public RecordText {
   AvroSchema schema_;
 };
 
-class RegistryText : public RecordText {
- public:
-  RegistryText(RegistryParameters parameters, std::unique_ptr<SchemaRegistry> registry)
-      : parameters_(std::move(parameters)), registry_(std::move(registry)) {}
-
-  Result<Json> Read(std::string_view value) override {
-    if (!parameters_.wire_format) {
-      CATENA_TRY(const Subject* subject, OfSubject());
-      return AvroToJson(value, subject->schema);
-    }
-    CATENA_TRY(const RegisteredValue registered, SplitRegisteredValue(value));
-    CATENA_TRY(const AvroSchema* schema, OfId(registered.schema_id));
-    return AvroToJson(registered.rest, *schema);
-  }
-
-  Result<std::string> Write(const Json& event) override {
-    CATENA_TRY(const Subject* subject, OfSubject());
-    std::string value;
-    if (parameters_.wire_format) AppendRegisteredHeader(subject->id, &value);
-    CATENA_RETURN_IF_ERROR(AvroEncode(event, subject->schema, AvroSchema::kRoot, &value));
-    return value;
-  }
-
- private:
-  struct Subject {
-    uint32_t id = 0;
-    AvroSchema schema;
-  };
-
-  static Result<AvroSchema> Parse(const RegisteredSchema& registered, const std::string& what) {
-    if (registered.type == "AVRO") return AvroSchema::Parse(registered.text, what);
-    return Unsupported(what + " is none of Avro but " + registered.type);
-  }
-
-  Result<const Subject*> OfSubject() {
-    if (!subject_) {
-      CATENA_TRY(const RegisteredSchema registered, registry_->OfReader(parameters_));
-      CATENA_TRY(AvroSchema schema, Parse(registered, "subject " + parameters_.subject));
-      subject_ = Subject{registered.id, std::move(schema)};
-    }
-    return &*subject_;
-  }
-
-  Result<const AvroSchema*> OfId(uint32_t id) {
-    const auto known = schemas_.find(id);
-    if (known != schemas_.end()) return &known->second;
-    const std::string what = fmt::format("schema {}", id);
-    const auto registered = registry_->OfId(id);
-    if (!registered.ok()) {
-      // Of this record alone, not of the registry.
-      return registered.error().code == ErrorCode::kNotFound
-                 ? InvalidData(registered.error().message)
-                 : registered.error();
-    }
-    auto schema = Parse(*registered, what);
-    if (!schema.ok()) return InvalidData(schema.error().message);
-    return &schemas_.emplace(id, std::move(*schema)).first->second;
-  }
-
-  RegistryParameters parameters_;
-  std::unique_ptr<SchemaRegistry> registry_;
-  std::optional<Subject> subject_;
-  std::unordered_map<uint32_t, AvroSchema> schemas_;
-};
-
 }  // namespace
 
 Result<Json> AvroToJson(std::string_view bytes, const AvroSchema& schema) {
@@ -230,10 +162,10 @@ Result<std::unique_ptr<RecordText>> OpenAvroText(const TopicAddress& topic) {
   return std::unique_ptr<RecordText>(new AvroText(std::move(schema)));
 }
 
-Result<std::unique_ptr<RecordText>> OpenRegistryText(const TopicAddress& topic) {
-  CATENA_TRY(RegistryParameters parameters, ReadRegistryParameters(topic));
-  CATENA_TRY(auto registry, SchemaRegistry::Open(topic.serde));
-  return std::unique_ptr<RecordText>(new RegistryText(std::move(parameters), std::move(registry)));
+Result<std::unique_ptr<RecordText>> AvroTextOf(const RegisteredSchema& registered,
+                                               const std::string& what) {
+  CATENA_TRY(AvroSchema schema, AvroSchema::Parse(registered.text, what));
+  return std::unique_ptr<RecordText>(new AvroText(std::move(schema)));
 }
 
 }  // namespace catena::topic

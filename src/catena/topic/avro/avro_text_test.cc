@@ -10,7 +10,7 @@
 #include "catena/base/file.h"
 #include "catena/base/random.h"
 #include "catena/topic/avro/avro_encoder.h"
-#include "catena/topic/avro/registry_under_test.h"
+#include "catena/topic/registry/registry_under_test.h"
 
 namespace catena::topic {
 namespace {
@@ -118,7 +118,7 @@ TEST(RegistryText, WritesBySubjectAndReadsByTheSchemaThatARecordNames) {
   EXPECT_EQ(text->Read(std::string("\0\0\0\1\2\2x\6", 8)).value(), Json({{"a", 3}, {"b", "x"}}));
   EXPECT_EQ(text->Read(std::string("\0\0\0\0\1\6", 6)).value(), Json({{"a", 3}}));
   for (const std::string& bad : {std::string("\0\0\0\0\3\6", 6), std::string("\0\0\0\0\4\6", 6),
-                                std::string("{\"a\": 3}"), std::string()}) {
+                                 std::string("{\"a\": 3}"), std::string()}) {
     EXPECT_EQ(text->Read(bad).error().code, ErrorCode::kInvalidData) << bad;
   }
   address.serde["reader_schema_version"] = "1";

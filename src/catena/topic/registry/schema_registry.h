@@ -42,9 +42,12 @@ inline constexpr size_t kRegisteredHeaderBytes = 5;
 Result<RegisteredValue> SplitRegisteredValue(std::string_view value);
 void AppendRegisteredHeader(uint32_t schema_id, std::string* value);
 
+inline constexpr const char* kAvroType = "AVRO";
+inline constexpr const char* kProtobufType = "PROTOBUF";
+
 struct RegisteredSchema {
   uint32_t id = 0;   // Of OfReader alone.
-  std::string type;  // "AVRO", "PROTOBUF", "JSON".
+  std::string type;  // kAvroType, kProtobufType, "JSON".
   std::string text;
 };
 

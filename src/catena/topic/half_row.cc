@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/avro/half_row.h"
+#include "catena/topic/half_row.h"
 
 #include <algorithm>
 

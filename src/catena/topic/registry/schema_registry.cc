@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "catena/topic/avro/schema_registry.h"
+#include "catena/topic/registry/schema_registry.h"
 
 #include <cstring>
 #include <utility>
@@ -114,7 +114,7 @@ Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
     return Unsupported("the schema refers to those of other subjects, which is not read yet: GET " +
                        url_ + path);
   }
-  return RegisteredSchema{body.value("id", 0U), body.value("schemaType", "AVRO"),
+  return RegisteredSchema{body.value("id", 0U), body.value("schemaType", kAvroType),
                           text->get<std::string>()};
 }
 
