@@ -12,7 +12,8 @@ import report
 def test_every_shape_is_measured_and_its_answers_are_those_of_the_backfill():
     done = subprocess.run(
         [sys.executable, str(report.ROOT / "bench" / "stream.py")], text=True, capture_output=True,
-        env=os.environ | {"RATES": "500", "SECONDS": "2", "SHAPES": "simple chain chain3"})
+        env=os.environ | {"RATES": "500", "SECONDS": "2", "SHAPES": "simple chain chain3",
+                          "FILE": "20000"})
     assert done.returncode == 0, done.stdout + done.stderr
     written = json.loads((report.OUTPUT / "stream.json").read_text())
     rows = {row["name"]: row["value"] for row in written["rows"]}
@@ -20,5 +21,7 @@ def test_every_shape_is_measured_and_its_answers_are_those_of_the_backfill():
     for shape in ("simple", "chain", "chain3"):
         assert 0 < rows[f"{shape}/500/p50"] <= rows[f"{shape}/500/p99"]
         assert rows[f"{shape}/500/CPU of the stream"] > 0
+        assert rows[f"{shape}/file/payments a CPU second"] > 0
+        assert rows[f"{shape}/file/rows compared, not empty"] >= 1000
         assert rows[f"{shape}/500/state"] > 0
         assert rows[f"{shape}/500/rows compared, not empty"] >= 1000

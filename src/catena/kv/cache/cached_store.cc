@@ -37,7 +37,7 @@ uint64_t HeadOf(std::string_view key) {
 
 CachedStore::CachedStore(KVStore* store, size_t bytes_max)
     : store_(store), fronted_(store), bytes_max_(bytes_max) {
-  KVStore* behind = store->AnswerThrough(&for_others_);
+  KVStore* behind = bytes_max == 0 ? nullptr : store->AnswerThrough(&for_others_);
   if (behind == nullptr) return;
   store_ = behind;
   holds_back_ = true;

@@ -46,7 +46,7 @@ class CachedStore : public KVStore {
     TimedValue value;
   };
 
-  // `store` outlives this object.
+  // `store` outlives this object. No memory: nothing is kept nor held back.
   CachedStore(KVStore* store, size_t bytes_max);
   // Drops what is held: Sync before.
   ~CachedStore() override;

@@ -151,6 +151,14 @@ TEST_F(HeldBackTest, EveryoneReadsWhatIsHeldAndOneWriteStoresIt) {
   EXPECT_EQ(behind_->writes, 1) << "nothing new";
 }
 
+TEST_F(HeldBackTest, WithoutMemoryEveryWriteIsPassedOn) {
+  CachedStore none(&store_, 0);
+  ASSERT_TRUE(none.Apply(PutAndMark("k", 10, "a"), false).ok());
+  EXPECT_EQ(behind_->writes, 1);
+  EXPECT_EQ(Newest(behind_, "k"), "a");
+  EXPECT_EQ(Newest(&none, "k"), "a");
+}
+
 TEST_F(HeldBackTest, WhoScansOrListsFindsItStored) {
   ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "a"), false).ok());
   EXPECT_EQ(store_.ListDatasets().value(), std::vector<std::string>{"D"});
