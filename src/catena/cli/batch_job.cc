@@ -2,8 +2,11 @@
 #include "catena/cli/batch_job.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstdlib>
 #include <filesystem>
 
@@ -19,6 +22,15 @@ namespace {
 constexpr uint64_t kDuckDbShare = 4;
 constexpr uint64_t kDuckDbEnough = uint64_t{256} << 20;
 constexpr uint64_t kMemoryLeast = 128'000'000;
+
+// Columns come and go. The allocator gives every large block back to the kernel, which clears it
+// before it is given again: a tenth of a job's CPU seconds. Of freed memory an eighth of the limit
+// is kept.
+void KeepFreedMemory(uint64_t limit) {
+  const auto bytes = static_cast<int>(std::min<uint64_t>(limit / 8, INT_MAX));
+  mallopt(M_TRIM_THRESHOLD, bytes);
+  mallopt(M_MMAP_THRESHOLD, bytes);
+}
 
 Result<Date> ReadDate(const char* flag, const std::string& text) {
   auto date = ParseDate(text);
@@ -118,6 +130,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
   job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
   job.context_.memory_bytes = memory - of_duckdb;
+  KeepFreedMemory(memory);
   return job;
 }
 

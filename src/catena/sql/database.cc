@@ -22,11 +22,11 @@ constexpr size_t kRowsPerDictionaryValue = 5;
 // Columns that grow chunk by chunk into Batches.
 class Gathering {
  public:
-  Gathering(types::Schema schema, std::vector<VectorReader> readers)
-      : schema_(std::move(schema)), readers_(std::move(readers)) {
-    Reset();
-  }
+  // `rows_expected` of a Batch.
+  Gathering(types::Schema schema, std::vector<VectorReader> readers, size_t rows_expected)
+      : schema_(std::move(schema)), readers_(std::move(readers)), rows_expected_(rows_expected) {}
   void Add(duckdb_data_chunk chunk) {
+    if (columns_.empty()) Begin();
     const idx_t rows = duckdb_data_chunk_get_size(chunk);
     for (size_t i = 0; i < readers_.size(); ++i) {
       readers_[i].Append(duckdb_data_chunk_get_vector(chunk, i), 0, rows, columns_[i].get());
@@ -35,23 +35,24 @@ class Gathering {
   }
   size_t rows() const { return rows_; }
   types::Batch Take() {
+    if (columns_.empty()) Begin();
     types::Batch batch(schema_, {columns_.begin(), columns_.end()});
-    Reset();
+    columns_.clear();
+    rows_ = 0;
     return batch;
   }
 
  private:
-  void Reset() {
-    columns_.clear();
+  void Begin() {
     for (const types::Field& field : schema_.fields) {
-      columns_.push_back(std::make_shared<types::Column>(field.type));
+      columns_.push_back(std::make_shared<types::Column>(field.type, rows_expected_));
     }
-    rows_ = 0;
   }
 
   types::Schema schema_;
   std::vector<VectorReader> readers_;
   std::vector<std::shared_ptr<types::Column>> columns_;
+  size_t rows_expected_;
   size_t rows_ = 0;
 };
 
@@ -64,13 +65,13 @@ void MakeNamesUnique(types::Schema* schema) {
   }
 }
 
-Result<Gathering> GatherFrom(Answer* answer) {
+Result<Gathering> GatherFrom(Answer* answer, size_t rows_expected) {
   CATENA_TRY(auto readers, answer->Readers());
   types::Schema schema;
   const auto names = answer->Names();
   for (size_t i = 0; i < readers.size(); ++i) schema.fields.push_back({names[i], readers[i].ours});
   MakeNamesUnique(&schema);
-  return Gathering(std::move(schema), std::move(readers));
+  return Gathering(std::move(schema), std::move(readers), rows_expected);
 }
 
 Error WithSql(const Error& error, const std::string& sql) {
@@ -83,7 +84,7 @@ std::string InvalidText(const types::Schema& schema, const std::vector<types::Ba
     if (schema.fields[i].type.kind != types::Kind::kString) continue;
     size_t before = 0;
     for (const types::Batch& batch : batches) {
-      if (const auto row = FirstInvalidText(batch.column(i))) {
+      if (const auto row = FirstInvalidText(batch.column(i), 0, batch.rows())) {
         return "column " + schema.fields[i].name + ", row " + std::to_string(before + *row);
       }
       before += batch.rows();
@@ -169,7 +170,7 @@ Result<types::Batch> Database::Query(const std::string& sql) {
   CATENA_TRY(auto statement, connection.Prepare(sql));
   auto answer = statement.Run(/*streaming=*/false);
   if (!answer.ok()) return WithSql(answer.error(), sql);
-  CATENA_TRY(auto gathering, GatherFrom(&*answer));
+  CATENA_TRY(auto gathering, GatherFrom(&*answer, 0));
   while (true) {
     auto chunk = answer->Next();
     if (!chunk.ok()) return WithSql(chunk.error(), sql);
@@ -183,7 +184,7 @@ Status Database::Scan(const std::string& sql, const Visit& visit, size_t rows_pe
   CATENA_TRY(auto statement, connection.Prepare(sql));
   auto answer = statement.Run(/*streaming=*/true);
   if (!answer.ok()) return WithSql(answer.error(), sql);
-  CATENA_TRY(auto gathering, GatherFrom(&*answer));
+  CATENA_TRY(auto gathering, GatherFrom(&*answer, rows_per_batch));
   while (true) {
     auto chunk = answer->Next();
     if (!chunk.ok()) return WithSql(chunk.error(), sql);

@@ -234,7 +234,7 @@ Result<Computed> Projection::Bound::ComputeAll(const Batch& batch, std::vector<B
   // Stretches between rows whose texts DuckDB must not see.
   std::vector<size_t> broken;
   for (const size_t i : text_columns) {
-    for (size_t from = 0; const auto row = FirstInvalidText(batch.column(i), from);) {
+    for (size_t from = 0; const auto row = FirstInvalidText(batch.column(i), from, batch.rows());) {
       broken.push_back(*row);
       bad->push_back(
           {static_cast<uint32_t>(*row), "text is not UTF-8: column " + input.fields[i].name});

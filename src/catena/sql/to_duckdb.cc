@@ -89,6 +89,24 @@ Status FillLists(const Column& column, uint64_t begin, uint64_t count, uint64_t 
   return Status();
 }
 
+// The texts of rows [begin, end), which lie one behind the other.
+std::string_view TextsOf(const Column& column, size_t begin, size_t end) {
+  const std::string_view first = column.Text(begin);
+  return {first.data(), column.offset(end) - column.offset(begin)};
+}
+
+bool IsAscii(std::string_view text) {
+  uint64_t high = 0;
+  size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, 8);
+    high |= word;
+  }
+  for (; i < text.size(); ++i) high |= static_cast<uint64_t>(text[i] & 0x80);
+  return (high & 0x8080808080808080u) == 0;
+}
+
 }  // namespace
 
 duckdb_logical_type CreateType(const DataType& type) {
@@ -181,18 +199,11 @@ Status FillVector(const Column& column, uint64_t begin, uint64_t count, uint64_t
   return Status();
 }
 
-std::optional<size_t> FirstInvalidText(const Column& column, size_t from) {
-  for (size_t row = from; row < column.size(); ++row) {
+std::optional<size_t> FirstInvalidText(const Column& column, size_t begin, size_t end) {
+  if (begin < end && IsAscii(TextsOf(column, begin, end))) return std::nullopt;
+  for (size_t row = begin; row < end; ++row) {
     const std::string_view text = column.Text(row);
-    uint64_t high = 0;
-    size_t i = 0;
-    for (; i + 8 <= text.size(); i += 8) {
-      uint64_t word;
-      std::memcpy(&word, text.data() + i, 8);
-      high |= word;
-    }
-    for (; i < text.size(); ++i) high |= static_cast<uint64_t>(text[i] & 0x80);
-    if ((high & 0x8080808080808080u) == 0) continue;
+    if (IsAscii(text)) continue;
     const duckdb_error_data error = duckdb_valid_utf8_check(text.data(), text.size());
     if (error == nullptr) continue;
     const bool invalid = duckdb_error_data_has_error(error);

@@ -42,7 +42,4 @@ duckdb_logical_type CreateType(const types::DataType& type);
 Status FillVector(const types::Column& column, uint64_t begin, uint64_t count, uint64_t at,
                   duckdb_vector vector);
 
-// The first row of a STRING column that is not UTF-8, which DuckDB must never see.
-std::optional<size_t> FirstInvalidText(const types::Column& column, size_t from = 0);
-
 }  // namespace catena::sql

@@ -7,6 +7,7 @@
 
 #include "catena/base/hash.h"
 #include "catena/sql/quote.h"
+#include "catena/table/parquet/flat_file.h"
 #include "catena/table/partition_files.h"
 #include "catena/table/table.h"
 #include "catena/table/table_facts.h"
@@ -85,14 +86,21 @@ struct PartitionWriter::Work {
   sql::Database* database;
   sql::ParquetOptions options;
   WorkDirectory directory;
-  std::vector<types::Batch> waiting = {};
+  std::vector<BatchSlice> waiting = {};
   size_t waiting_rows = 0;
   size_t files = 0;
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(
-        schema, std::exchange(waiting, {}), directory.data() + "/" + FileName(files, ""), options));
+    const std::vector<BatchSlice> slices = std::exchange(waiting, {});
+    const std::string path = directory.data() + "/" + FileName(files, "");
+    if (IsFlat(schema, options)) {
+      CATENA_RETURN_IF_ERROR(WriteFlatFile(schema, slices, path, options));
+    } else {
+      std::vector<types::Batch> batches;
+      for (const BatchSlice& slice : slices) batches.push_back(slice.Rows());
+      CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::move(batches), path, options));
+    }
     waiting_rows = 0;
     ++files;
     return Status();
@@ -109,12 +117,12 @@ PartitionWriter::PartitionWriter(PartitionWriter&&) noexcept = default;
 PartitionWriter& PartitionWriter::operator=(PartitionWriter&&) noexcept = default;
 PartitionWriter::~PartitionWriter() = default;
 
-Status PartitionWriter::Append(const types::Batch& batch) {
+Status PartitionWriter::Append(const BatchSlice& slice) {
   CATENA_CHECK(work_ != nullptr, "Append after Commit");
-  types::Batch rows = DropDs(batch);
-  if (rows.schema() != work_->schema) {
+  BatchSlice rows(DropDs(slice.batch), slice.begin, slice.end);
+  if (rows.batch.schema() != work_->schema) {
     return InvalidConf(work_->Where() + ": rows have other columns than the partition: " +
-                       rows.schema().ToString() + "; wanted: " + work_->schema.ToString());
+                       rows.batch.schema().ToString() + "; wanted: " + work_->schema.ToString());
   }
   if (rows.rows() == 0) return Status();
   work_->waiting_rows += rows.rows();
@@ -138,10 +146,10 @@ Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& sche
       new PartitionWriter::Work{name_, ds, columns, database_, options, std::move(directory)}));
 }
 
-Status Table::WritePartition(Date ds, const types::Batch& batch,
+Status Table::WritePartition(Date ds, const BatchSlice& rows,
                              const sql::ParquetOptions& options) const {
-  CATENA_TRY(auto writer, BeginPartition(ds, batch.schema(), options));
-  CATENA_RETURN_IF_ERROR(writer.Append(batch));
+  CATENA_TRY(auto writer, BeginPartition(ds, rows.batch.schema(), options));
+  CATENA_RETURN_IF_ERROR(writer.Append(rows));
   return writer.Commit();
 }
 

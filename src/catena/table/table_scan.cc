@@ -130,6 +130,15 @@ Result<PartitionRange> RangeOf(const conf::Query& query, PartitionRange range) {
   return range;
 }
 
+size_t RowsWithin(const TableFacts& facts, const PartitionRange& range) {
+  size_t rows = 0;
+  for (const PartitionFiles& partition : facts.partitions) {
+    if (!range.Contains(partition.ds)) continue;
+    for (const std::string& file : partition.files) rows += facts.rows_of_file.at(file);
+  }
+  return rows;
+}
+
 using MakePlan = std::function<Result<ScanPlan>(const TableFacts&)>;
 using FactsOf = std::function<Result<std::shared_ptr<const TableFacts>>()>;
 
@@ -220,7 +229,17 @@ Result<types::Schema> Table::SchemaOfQuery(const conf::Query& query,
 
 Result<types::Batch> Table::ReadQuery(const conf::Query& query, const ReadOptions& options) const {
   CATENA_TRY(const auto schema, SchemaOfQuery(query, options));
-  return Gather(schema, [&](const auto& visit) { return ScanQuery(query, options, visit); });
+  CATENA_TRY(const auto range, RangeOf(query, options.range));
+  CATENA_TRY(const auto facts, Facts());
+  // One batch, unless a partition is replaced by a larger one meanwhile.
+  const size_t rows = std::max<size_t>(RowsWithin(*facts, range), 1);
+  return Gather(schema, [&](const auto& visit) {
+    return Run(
+               database_, [&] { return Facts(); },
+               [&](const TableFacts& now) { return PlanReading(database_, query, options, now); },
+               range, visit, rows)
+        .WithContext("table " + name_);
+  });
 }
 
 std::vector<uint64_t> SourceOrderOf(const types::Batch& rows, uint64_t first) {
