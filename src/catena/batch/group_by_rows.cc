@@ -66,7 +66,8 @@ class Gatherer {
     const types::Batch rows = piece.rows.Select(names_);
     std::vector<uint32_t> ids(rows.rows(), 0);
     for (size_t row = 0; needs_time_ && row < ids.size(); ++row) {
-      if (piece.times[row] == kNoTime) ids[row] = kNoGroup;
+      const int64_t time = piece.times[row];
+      if (time == kNoTime || time < read_.begin || time >= read_.end) ids[row] = kNoGroup;
     }
     ReadKeys(rows, piece.days, ids);
     std::vector<uint32_t> taken;

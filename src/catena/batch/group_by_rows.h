@@ -40,6 +40,8 @@ struct GroupByRead {
   bool known_keys_only = false;  // Rows of keys that are not in the index are passed over.
   bool by_day = false;           // A group is (key, day): what snapshots of entities need.
   KeyShare share;                // Rows of other keys are passed over.
+  int64_t begin = INT64_MIN;     // Rows outside [begin, end) are passed over.
+  int64_t end = INT64_MAX;
 };
 
 // Key columns first, then inputs and buckets; without aggregations, the other columns of the

@@ -120,11 +120,11 @@ Result<std::map<Date, std::string>> LeftPrints(const BatchContext& context, cons
 Result<std::vector<table::PartitionRange>> RangesOf(const BatchContext& context,
                                                     const conf::Join& join,
                                                     const std::vector<Date>& days) {
-  CATENA_TRY(const types::Schema left, SchemaOfSource(context, join.left, {}));
-  uint64_t row_bytes = BytesOfRow(left);
+  const SourceRequest left{{days.front(), days.back()}, {}};
+  CATENA_TRY(uint64_t row_bytes, BytesOfRow(context, join.left, left));
   for (const conf::JoinPart& part : join.join_parts) {
-    CATENA_TRY(const types::Schema added, SchemaOfPart(context, part));
-    row_bytes += BytesOfRow(added);
+    CATENA_TRY(const uint64_t added, BytesOfPart(context, part));
+    row_bytes += added;
   }
   std::vector<table::PartitionRange> ranges;
   for (const table::PartitionRange& range : table::ToRanges(days)) {

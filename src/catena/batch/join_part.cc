@@ -97,6 +97,16 @@ table::PartitionRange RangeOf(const conf::GroupBy& group_by, const PartQueries& 
   return range;
 }
 
+// Rows that no query can see need no memory: those after all, and those before all windows.
+void NarrowTimes(const conf::GroupBy& group_by, const PartQueries& queries, GroupByRead* read) {
+  if (IsEntity(group_by)) return;
+  read->end = queries.latest;
+  if (const auto window = plan::LongestWindow(group_by)) {
+    read->begin =
+        queries.earliest - window->count() - kDay.count();  // Tails jump by a day at most.
+  }
+}
+
 // `through`: the last day of mutations.
 Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
                  const aggregate::WindowedAggregator& windowed, GroupByRows events,
@@ -163,9 +173,15 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
   do {
     PartQueries queries = ReadQueries(part, left, by_day, share, threads);
     GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day, share};
-    if (queries.keys.size() > 0) read.range = RangeOf(group_by, queries, through);
+    table::PartitionRange to_keep = read.range;
+    if (queries.keys.size() > 0) {
+      read.range = RangeOf(group_by, queries, through);
+      NarrowTimes(group_by, queries, &read);
+      // Of later days only rows that landed late are kept.
+      to_keep = {read.range.first, std::min(read.range.last, Date::Of(FromMillis(queries.latest)))};
+    }
     if (share.index == 0) {
-      CATENA_TRY(const uint32_t shares, SharesOf(context, group_by, schema, read.range));
+      CATENA_TRY(const uint32_t shares, SharesOf(context, group_by, schema, to_keep));
       if (shares > share.count) {
         share.count = shares;
         continue;  // From the beginning, with fewer keys.

@@ -283,6 +283,28 @@ Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::So
   return schema;
 }
 
+Result<types::Batch> SampleSource(const BatchContext& context, const conf::Source& source,
+                                  const SourceRequest& request) {
+  CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
+  CATENA_TRY(const auto described, narrow.table().Describe());
+  table::ReadOptions options = narrow.options();
+  uint64_t largest = 0;
+  for (const auto& [day, size] : described.sizes) {
+    if (!request.range.Contains(day) || size.bytes <= largest) continue;
+    largest = size.bytes;
+    options.range = table::PartitionRange::Of(day);
+  }
+  types::Batch sample;
+  if (largest == 0) return sample;
+  const Status scanned =
+      narrow.table().ScanQuery(narrow.query(), options, [&](const types::Batch& rows) -> Status {
+        sample = rows.Select(narrow.Kept());
+        return Unavailable("these are enough");
+      });
+  if (sample.rows() == 0 && !scanned.ok()) return scanned.error();
+  return sample;
+}
+
 Status ScanSource(const BatchContext& context, const conf::Source& source,
                   const SourceRequest& request, const VisitPiece& visit) {
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));

@@ -52,6 +52,9 @@ std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source
 // What `rows` of every piece will look like.
 Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,
                                      const SourceRequest& request);
+// Some rows of the largest day, as `rows` of a piece would be; none when there is no day.
+Result<types::Batch> SampleSource(const BatchContext& context, const conf::Source& source,
+                                  const SourceRequest& request);
 // Called from several threads at once; pieces are numbered in the order of their rows.
 using VisitPiece = std::function<Status(size_t piece, SourceRows rows)>;
 Status ScanSource(const BatchContext& context, const conf::Source& source,

@@ -2,11 +2,13 @@
 #include "catena/batch/rows/memory_plan.h"
 
 #include <algorithm>
-#include <filesystem>
 
+#include "catena/batch/group_by_rows.h"
+#include "catena/batch/join_part.h"
+#include "catena/batch/rows/batch_pieces.h"
+#include "catena/batch/rows/row_parts.h"
 #include "catena/batch/sources/source_range.h"
 #include "catena/conf/group_by.h"
-#include "catena/table/partition_files.h"
 
 namespace catena::batch {
 namespace {
@@ -14,42 +16,70 @@ namespace {
 constexpr uint64_t kLeftShare = 2;
 constexpr uint64_t kEventShare = 4;
 constexpr uint64_t kTextBytes = 32;
+// Lists and maps of a few values.
 constexpr uint64_t kNestedBytes = 64;
-constexpr uint64_t kAlongBytes = 32;
+// What goes along. Of a left row: times twice, day, group, and time and group again when they are
+// parted into chunks. Of an event: time, group, order.
+constexpr uint64_t kAlongLeft = 56;
+constexpr uint64_t kAlongEvent = 32;
 
-uint64_t BytesOfField(const types::DataType& type) {
-  if (type.IsText()) return kTextBytes;
-  return type.children.empty() ? 9 : kNestedBytes;
+bool HasWidth(const types::Field& field) { return HasFixedWidth(field.type); }
+
+uint64_t BytesOf(const types::Schema& schema, uint64_t text_bytes) {
+  uint64_t bytes = 0;
+  for (const types::Field& field : schema.fields) {
+    if (HasWidth(field)) {
+      bytes += 9;
+    } else {
+      bytes += std::max(text_bytes, field.type.IsText() ? 0 : kNestedBytes);
+    }
+  }
+  return bytes;
 }
 
-// Estimated rows of the table's days inside `range`.
+// Rows of the table's days inside `range`.
 Result<std::map<Date, uint64_t>> RowsByDay(const BatchContext& context, const std::string& name,
                                            const table::PartitionRange& range) {
   CATENA_TRY(const table::Table table, context.warehouse->Find(name));
   std::map<Date, uint64_t> rows;
-  CATENA_TRY(const auto partitions, table::ListPartitions(table.directory(), range));
-  if (partitions.empty()) return rows;
+  if (!table.Exists()) return rows;
   CATENA_TRY(const table::TableDescription whole, table.Describe());
-  const double rows_per_byte =
-      static_cast<double>(whole.rows) / static_cast<double>(std::max<uint64_t>(whole.bytes, 1));
-  for (const table::PartitionFiles& partition : partitions) {
-    uint64_t bytes = 0;
-    for (const std::string& file : partition.files) {
-      std::error_code gone;
-      const auto size = std::filesystem::file_size(file, gone);
-      bytes += gone ? 0 : size;
-    }
-    rows[partition.ds] = static_cast<uint64_t>(static_cast<double>(bytes) * rows_per_byte) + 1;
+  for (const auto& [day, size] : whole.sizes) {
+    if (range.Contains(day)) rows[day] = size.rows;
   }
   return rows;
 }
 
 }  // namespace
 
-uint64_t BytesOfRow(const types::Schema& schema) {
-  uint64_t bytes = kAlongBytes;
-  for (const types::Field& field : schema.fields) bytes += BytesOfField(field.type);
-  return bytes;
+Result<uint64_t> BytesOfRow(const BatchContext& context, const conf::Source& source,
+                            const SourceRequest& request) {
+  CATENA_TRY(const types::Schema schema, SchemaOfSource(context, source, request));
+  if (std::ranges::all_of(schema.fields, HasWidth)) return BytesOf(schema, 0);
+  CATENA_TRY(const types::Batch sample, SampleSource(context, source, request));
+  if (sample.rows() == 0) return BytesOf(schema, kTextBytes);
+  return BytesOf(sample) / sample.rows();
+}
+
+Result<uint64_t> BytesOfPart(const BatchContext& context, const conf::JoinPart& part) {
+  const conf::GroupBy& group_by = *part.group_by;
+  CATENA_TRY(const types::Schema outputs, SchemaOfPart(context, part));
+  if (group_by.aggregations.empty()) {
+    SourceRequest request{table::PartitionRange::All(), {}};
+    for (const types::Field& field : outputs.fields) request.columns.push_back(field.name);
+    return BytesOfRow(context, group_by.sources.front(), request);
+  }
+  if (std::ranges::all_of(outputs.fields, HasWidth)) return BytesOf(outputs, 0);
+  CATENA_TRY(const types::Schema rows, SchemaOfRows(context, group_by));
+  // A text that comes out is one that went in, or is as long.
+  uint64_t text_bytes = kTextBytes;
+  for (const types::Field& field : rows.fields) {
+    if (HasWidth(field)) continue;
+    CATENA_TRY(const uint64_t bytes, BytesOfRow(context, group_by.sources.front(),
+                                                {table::PartitionRange::All(), {field.name}}));
+    text_bytes = std::max(text_bytes, bytes);
+  }
+  return BytesOf(outputs, text_bytes);
 }
 
 Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& context,
@@ -62,7 +92,7 @@ Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& conte
   uint64_t bytes = 0;
   for (const Date day : range) {
     const auto of_day = rows.find(day);
-    const uint64_t add = of_day == rows.end() ? 0 : of_day->second * row_bytes;
+    const uint64_t add = of_day == rows.end() ? 0 : of_day->second * (row_bytes + kAlongLeft);
     if (parts.empty() || bytes + add > most) {
       parts.push_back(table::PartitionRange::Of(day));
       bytes = 0;
@@ -79,12 +109,15 @@ Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& grou
   for (const conf::Source& source : group_by.sources) {
     CATENA_TRY(const table::PartitionRange own, RangeToRead(context, source, range));
     CATENA_TRY(const auto by_day, RowsByDay(context, conf::TableOf(source), own));
-    for (const auto& [day, count] : by_day) bytes += count * BytesOfRow(rows);
+    SourceRequest request{own, {}};
+    for (const types::Field& field : rows.fields) request.columns.push_back(field.name);
+    CATENA_TRY(const uint64_t row_bytes, BytesOfRow(context, source, request));
+    for (const auto& [day, count] : by_day) bytes += count * (row_bytes + kAlongEvent);
     const auto* entities = std::get_if<conf::EntitySource>(&source);
     if (entities == nullptr || group_by.accuracy != conf::Accuracy::kTemporal) continue;
     CATENA_TRY(const auto mutations,
                RowsByDay(context, entities->mutation_table, {range.first + 1, range.last + 1}));
-    for (const auto& [day, count] : mutations) bytes += count * BytesOfRow(rows);
+    for (const auto& [day, count] : mutations) bytes += count * (row_bytes + kAlongEvent);
   }
   const uint64_t most = std::max<uint64_t>(context.memory_bytes / kEventShare, 1);
   constexpr uint64_t kSharesMost = 4096;

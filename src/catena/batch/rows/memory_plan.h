@@ -5,23 +5,27 @@
 //     quarter   what a GroupBy aggregates: as many passes as it takes, each of a part of the keys
 //     quarter   rows kept for a later step (kept_rows.h)
 //
-// DuckDB has a limit of its own beside that. Rows are estimated from the sizes of files: a table's
-// rows are spread over its days as its bytes are, and a text counts as 32 bytes.
+// DuckDB has a limit of its own beside that. Rows are counted by the footers of files; what has no
+// fixed width is as wide as in some rows of the largest day.
 //
 //   limits   one day of left rows, and the rows of one key, are always taken whole
 //   errors   those of the tables
 
 #pragma once
 
-#include "catena/batch/context.h"
-#include "catena/conf/source.h"
+#include "catena/batch/source_rows.h"
+#include "catena/conf/join.h"
 
 namespace catena::batch {
 
-// Of a row, with what goes along: time, day, group.
-uint64_t BytesOfRow(const types::Schema& schema);
+// Of a row of the source.
+Result<uint64_t> BytesOfRow(const BatchContext& context, const conf::Source& source,
+                            const SourceRequest& request);
+// Of a left row, what the part adds to it.
+Result<uint64_t> BytesOfPart(const BatchContext& context, const conf::JoinPart& part);
 
-// `range` in as many parts as it takes that the left rows of each, of `row_bytes`, fit.
+// `range` in as many parts as it takes that the left rows of each, of `row_bytes` and what goes
+// along (time, day, group), fit.
 Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& context,
                                                        const conf::Source& left,
                                                        const table::PartitionRange& range,
