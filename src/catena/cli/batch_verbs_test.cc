@@ -148,6 +148,9 @@ TEST_F(BatchVerbsTest, LabelsAreJoinedBackToTheirRows) {
             "2025-11-22,2025-11-23,7,8.0\n2025-11-22,2025-11-23,8,\n");
   Wrong("label-join --end-date 2025-11-22" + conf_, 2, {"labelPart", "shop.spend.v1"});
   Wrong("run --mode label-join --conf group_bys/shop/spend.v1", 2, {"is of a Join"});
+  const std::string halves = " --ds 2025-11-23 --conf joins/shop/labeled.v1";
+  Good("run --mode backfill-left" + halves);
+  EXPECT_TRUE(Has(Good("run --mode backfill-final" + halves).out, "computed 0 (none), reused"));
 }
 
 TEST_F(BatchVerbsTest, AnalyzeCountsKeysHeavyHittersAndNulls) {

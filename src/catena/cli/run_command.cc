@@ -31,6 +31,9 @@ constexpr Mode kModes[] = {
     {"streaming", nullptr, "group-by-streaming", false},
     {"fetch", "fetch", "fetch", false},
     {"analyze", "analyze", "analyze", true},
+    // Chronon's halves of a backfill; here the second finds done what the first did.
+    {"backfill-left", "join", nullptr, true},
+    {"backfill-final", "join", nullptr, true},
 };
 
 std::vector<std::string> ModeNames() {
@@ -83,7 +86,8 @@ Command RunCommand() {
           "Run a verb the way Chronon's run.py is called: by mode and conf.",
           "Calls join, label-join, group-by-backfill, group-by-upload, group-by-streaming, fetch "
           "or analyze, whichever the mode and the conf mean; what stands after -- goes to that "
-          "verb as it is.",
+          "verb as it is. backfill-left and backfill-final are both join: one job does what "
+          "Chronon does in two, and the second reuses what the first computed.",
           "  catena run --mode backfill --conf production/joins/fraud/final.v1 --ds 2026-11-20\n"
           "  catena run --mode backfill --conf joins/fraud/final.v1 --start-ds 2026-11-01 --end-ds "
           "2026-11-20 -- --step-days 5\n"
