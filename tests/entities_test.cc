@@ -7,6 +7,7 @@
 // At random instants, on mutations and beside them, on midnights; with uploads each night, with
 // nights without one; flat records and change envelopes; late, repeated and unfounded
 // before-images.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "catena/batch/warehouse_fixture.h"
 #include "catena/fetch/fetcher.h"
 #include "catena/fetch/state_check.h"
+#include "catena/plan/streaming_plan.h"
 #include "catena/streaming/job.h"
 #include "catena/testing/generator.h"
 #include "catena/testing/property.h"
@@ -29,6 +31,7 @@ using batch::At;
 using batch::Day;
 using batch::Row;
 using batch::Value;
+using ::testing::HasSubstr;
 
 constexpr char kRows[] = "rid LONG, key STRING, val LONG, amount DOUBLE, note STRING, created LONG";
 constexpr char kFirst[] = "2026-03-01";
@@ -189,11 +192,12 @@ class Table : public batch::TemporaryWarehouse {
     OrStop(writer_->Append({{"k", value, FromMillis(time)}}));
   }
 
-  void Upload(Date day) {
+  void Upload(Date day) { OrStop(TryUpload(day)); }
+  Status TryUpload(Date day) {
     clock_.Set(day.End() + Millis{1000});
     conf::Conf conf = conf_;
     conf.definition = conf_.join()->join_parts[0].group_by;
-    OrStop(batch::UploadGroupBy(context_, conf, day, store_.get(), {kForever}));
+    return batch::UploadGroupBy(context_, conf, day, store_.get(), {kForever}).status();
   }
 
   // Until it has caught up, or for a few milliseconds.
@@ -481,6 +485,49 @@ TEST(EntitiesTest, HostileRecordsChangeNothingAndAreAllAccountedFor) {
   for (const auto& [partition, checkpoint] : table.Checkpoints()) dead += checkpoint.dead_lettered;
   EXPECT_EQ(dead, static_cast<int64_t>(hostile.size()) - 2);  // A tombstone and a read are none.
   table.ExpectSoundState();
+}
+
+// A fetch folds all rows of its key, so there may not be too many.
+TEST(EntitiesTest, AKeyOfTooManyRowsIsNamed) {
+  Life life;
+  std::vector<Row>& rows = life.snapshots[Day(kFirst)];
+  for (int64_t i = 0; i < 10'000; ++i) rows.push_back({i, "k0", i, 0.5, "n", At(kFirst)});
+  rows.push_back({10'000, "k1", 1, 0.5, "n", At(kFirst)});
+  EXPECT_TRUE(Table({}, life).TryUpload(Day(kFirst)).ok());
+  rows.push_back({10'001, "k0", 1, 0.5, "n", At(kFirst)});
+  const Status many = Table({}, life).TryUpload(Day(kFirst));
+  ASSERT_FALSE(many.ok());
+  EXPECT_THAT(many.error().message, HasSubstr("key [\"k0\"] has 10001 rows"));
+  rows.assign({{1, "k2", 1, 0.5, std::string((size_t{1} << 20) + 1, 'x'), At(kFirst)}});
+  const Status large = Table({}, life).TryUpload(Day(kFirst));
+  ASSERT_FALSE(large.ok());
+  EXPECT_THAT(large.error().message, HasSubstr("key [\"k2\"] has 1 rows, 1024 KiB"));
+}
+
+std::string Planned(const std::string& group_by) {
+  const conf::Conf conf = batch::TemporaryWarehouse::ConfOf(group_by);
+  const auto plan = plan::PlanStreaming({&conf, 1});
+  return plan.ok() ? plan->ToString() : plan.error().message;
+}
+
+TEST(EntitiesTest, WhatDoesNotStreamSaysWhy) {
+  const auto group_by = [](const std::string& sources) {
+    return R"({"metaData": {"name": "g"}, "accuracy": 0, "keyColumns": ["k"],
+      "aggregations": [{"inputColumn": "v", "operation": 7}], "sources": [)" +
+           sources + "]}";
+  };
+  const auto entities = [](const std::string& topic) {
+    return R"({"entities": {"snapshotTable": "t.s", "mutationTable": "t.m", )" + topic +
+           R"("query": {"selects": {"k": "k", "v": "v"}}}})";
+  };
+  const std::string streams = entities(R"("mutationTopic": "m", )");
+  EXPECT_THAT(Planned(group_by(streams)), HasSubstr("mutations: the source of g is entities"));
+  EXPECT_THAT(Planned(group_by(entities(""))), HasSubstr("its entities have no mutationTopic"));
+  EXPECT_THAT(Planned(group_by(streams + "," + streams)), HasSubstr("entities of several tables"));
+  EXPECT_THAT(Planned(group_by(R"({"joinSource": {"query": {"timeColumn": "ts"},
+      "join": {"metaData": {"name": "p"}, "left": )" +
+                               streams + R"(, "joinParts": []}}})")),
+              HasSubstr("the left side of a chain is entities"));
 }
 
 }  // namespace
