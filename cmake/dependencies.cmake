@@ -51,9 +51,6 @@ set_target_properties(third_party::duckdb PROPERTIES
   IMPORTED_LOCATION "${duckdb}/lib/libduckdb.so"
   INTERFACE_INCLUDE_DIRECTORIES "${duckdb}/include")
 
-# table: Zstandard 1.5
-catena_find_library(zstd zstd.h zstd)
-
 # aggregate: Apache DataSketches (CPC, KLL), headers of the crate dsrs 0.6.1
 set(datasketches "${CATENA_THIRD_PARTY_DIR}/datasketches/include")
 if(NOT EXISTS "${datasketches}/cpc_sketch.hpp")

@@ -23,7 +23,7 @@ readonly APT_PACKAGES=(
   python3 python3-venv
   librocksdb-dev libhiredis-dev librdkafka-dev libsimdjson-dev libprotobuf-dev libprotoc-dev
   nlohmann-json3-dev libyaml-cpp-dev libfmt-dev libspdlog-dev libcli11-dev
-  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libzstd-dev
+  prometheus-cpp-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev
 )
 readonly SERVER_PACKAGES=(redis-server openjdk-17-jre-headless maven)

@@ -41,7 +41,7 @@ THIRD_PARTY_HOMES = {
     "curl/": "base", "openssl/": "base", "zlib.h": "base", "fmt/": "",
     "avro": "types", "google/protobuf/": "topic",
     "cpc_": "aggregate", "kll_": "aggregate", "frequent_items_": "aggregate",
-    "duckdb": "sql", "zstd.h": "table", "librdkafka/": "topic", "simdjson": "topic",
+    "duckdb": "sql", "librdkafka/": "topic", "simdjson": "topic",
     "rocksdb/": "kv", "hiredis/": "kv", "boost/": "serve", "CLI/": "cli",
     "gtest/": "tests", "gmock/": "tests", "rapidcheck": "tests", "benchmark/": "tests",
 }

@@ -23,7 +23,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,9 +53,6 @@ struct ParquetOptions {
 
 // kInvalidConf names what of them no file can be written with.
 Status CheckParquetOptions(const ParquetOptions& options);
-
-// The first of rows [begin, end) of a STRING column that is not UTF-8, which DuckDB must never see.
-std::optional<size_t> FirstInvalidText(const types::Column& column, size_t begin, size_t end);
 
 class Engine;  // The DuckDB instance; only this module sees inside.
 

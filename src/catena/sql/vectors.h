@@ -42,4 +42,7 @@ duckdb_logical_type CreateType(const types::DataType& type);
 Status FillVector(const types::Column& column, uint64_t begin, uint64_t count, uint64_t at,
                   duckdb_vector vector);
 
+// The first of rows [begin, end) of a STRING column that is not UTF-8, which DuckDB must never see.
+std::optional<size_t> FirstInvalidText(const types::Column& column, size_t begin, size_t end);
+
 }  // namespace catena::sql

@@ -7,7 +7,6 @@
 
 #include "catena/base/hash.h"
 #include "catena/sql/quote.h"
-#include "catena/table/parquet/flat_file.h"
 #include "catena/table/partition_files.h"
 #include "catena/table/table.h"
 #include "catena/table/table_facts.h"
@@ -94,13 +93,9 @@ struct PartitionWriter::Work {
   Status Flush() {
     const std::vector<BatchSlice> slices = std::exchange(waiting, {});
     const std::string path = directory.data() + "/" + FileName(files, "");
-    if (IsFlat(schema, options)) {
-      CATENA_RETURN_IF_ERROR(WriteFlatFile(schema, slices, path, options));
-    } else {
-      std::vector<types::Batch> batches;
-      for (const BatchSlice& slice : slices) batches.push_back(slice.Rows());
-      CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::move(batches), path, options));
-    }
+    std::vector<types::Batch> batches;
+    for (const BatchSlice& slice : slices) batches.push_back(slice.Rows());
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::move(batches), path, options));
     waiting_rows = 0;
     ++files;
     return Status();
