@@ -83,7 +83,7 @@ class Planner {
           "by hops: drop exact_windows of the GroupBy: " +
           group_by->metadata.name);
     }
-    if (LacksTables(group_by->sources)) return Absent();
+    if (LacksTables(group_by->sources, AskedAt::kDayEnds)) return Absent();
     Step step = StepOf(*group_by, StepKind::kUpload, end);
     step.group_by = group_by;
     std::vector<std::vector<Date>> days;
@@ -114,7 +114,7 @@ class Planner {
     Step step = StepOf(*group_by, StepKind::kGroupBy, asked_.end);
     step.group_by = group_by;
     step.table = conf::OutputTable(group_by->metadata);
-    if (LacksTables(group_by->sources)) return Absent();
+    if (LacksTables(group_by->sources, AskedAt::kDayEnds)) return Absent();
     std::vector<std::vector<Date>> lists;
     for (const conf::Source& source : group_by->sources) {
       lists.push_back(DaysOf(source, inventory_));
@@ -170,8 +170,10 @@ class Planner {
     step.meaning = conf::MeaningOf(*join);
     step.through = demand.last;
     step.because = demand.because;
-    if (LacksTables({join->left})) {
-      for (const conf::JoinPart& part : join->join_parts) LacksTables(part.group_by->sources);
+    const AskedAt at = std::holds_alternative<conf::EntitySource>(join->left) ? AskedAt::kDayEnds
+                                                                              : AskedAt::kTimes;
+    if (LacksTables({join->left}, AskedAt::kDayEnds)) {
+      for (const conf::JoinPart& part : join->join_parts) LacksTables(part.group_by->sources, at);
       return step;
     }
     const std::vector<Date> days = DaysOf(join->left, inventory_);
@@ -192,22 +194,23 @@ class Planner {
     if (const auto* chain = std::get_if<conf::JoinSource>(&join->left)) {
       AddDemand(*chain->join, Demand{from, demand.last, "left of " + step.name});
     }
-    const bool entities = std::holds_alternative<conf::EntitySource>(join->left);
     for (const conf::JoinPart& part : join->join_parts) {
-      CATENA_RETURN_IF_ERROR(CheckSources(*part.group_by, {from, step.compute.back().day},
-                                          entities ? AskedAt::kDayEnds : AskedAt::kTimes, &step)
-                                 .WithContext(step.name));
+      CATENA_RETURN_IF_ERROR(
+          CheckSources(*part.group_by, {from, step.compute.back().day}, at, &step)
+              .WithContext(step.name));
       DemandSources(*part.group_by, from, demand.last);
     }
     return step;
   }
 
-  // Notes those that are not there at all.
-  bool LacksTables(const std::vector<conf::Source>& sources) {
+  // Notes those that are not there at all. At the end of a day nobody looks at its mutations.
+  bool LacksTables(const std::vector<conf::Source>& sources, AskedAt at) {
     const size_t before = absent_.size();
     for (const conf::Source& source : sources) {
       std::set<std::string> tables;
-      if (!std::holds_alternative<conf::JoinSource>(source)) AddTables(source, &tables);
+      if (!std::holds_alternative<conf::JoinSource>(source)) tables.insert(conf::TableOf(source));
+      const auto* entities = std::get_if<conf::EntitySource>(&source);
+      if (at == AskedAt::kTimes && entities != nullptr) AddTables(source, &tables);
       for (const std::string& table : tables) {
         if (!inventory_.contains(table)) absent_.insert(table);
       }
@@ -225,7 +228,7 @@ class Planner {
   // Holes in what values of `days` read. Where a table begins and ends is its own affair, but
   // said when days that are asked for lie behind its end. A parent Join is a demand instead.
   Status CheckSources(const conf::GroupBy& group_by, const DayRange& days, AskedAt at, Step* step) {
-    if (LacksTables(group_by.sources)) return Status();  // All of them are told at the end.
+    if (LacksTables(group_by.sources, at)) return Status();  // All of them are told at the end.
     const DayRange reach = ReachOf(group_by, days, at);
     for (const conf::Source& source : group_by.sources) {
       const std::vector<Date> present = DaysOf(source, inventory_);
