@@ -250,12 +250,14 @@ class Demo:
         self.report_live(json.loads(self.children.output(writer)), fetches, probes, chains)
 
     def watch(self, writer) -> list[dict]:
-        """The last monitor's answer before the traffic ended; alerts of all of them."""
+        """The last monitor's answer before the traffic ended that shows some of it, else one from
+        after it; alerts of all of them."""
         chains: list[dict] = []
         alerts = []
         while writer.poll() is None:
             answer = self.monitor()
-            if writer.poll() is None:
+            if writer.poll() is None and any(
+                    chain["metrics"]["join.output.rate"] > 0 for chain in answer):
                 chains = answer
             alerts += [alert["text"] for chain in answer for alert in chain["alerts"]]
             time.sleep(2)
