@@ -7,6 +7,7 @@
 #include "catena/base/log.h"
 #include "catena/base/parallel.h"
 #include "catena/batch/parquet_options.h"
+#include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
@@ -60,7 +61,7 @@ Result<PartitionOutput> PartitionOutput::Open(const BatchContext& context, const
   return output;
 }
 
-Status PartitionOutput::Write(Date day, const table::BatchSlice& rows, const std::string& left) {
+Status PartitionOutput::Write(Date day, const types::Batch& rows, const std::string& left) {
   CATENA_RETURN_IF_ERROR(WriteOne(day, rows, left));
   return Flush();
 }
@@ -71,7 +72,7 @@ Status PartitionOutput::Flush() {
   return WriteMarks(table_, marks_);
 }
 
-Status PartitionOutput::WriteOne(Date day, const table::BatchSlice& rows, const std::string& left) {
+Status PartitionOutput::WriteOne(Date day, const types::Batch& rows, const std::string& left) {
   CATENA_RETURN_IF_ERROR(table_.WritePartition(day, rows, parquet_));
   if (kept_ != nullptr) kept_->Keep(table_.name(), day, rows);
   const std::lock_guard lock(*mutex_);
@@ -97,7 +98,8 @@ Status PartitionOutput::WriteDays(const BatchContext& context, const types::Batc
   CATENA_RETURN_IF_ERROR(
       ParallelFor(days.size(), context.database->options().threads, [&](size_t i) -> Status {
         const DayRows& of_day = days[i];
-        CATENA_RETURN_IF_ERROR(WriteOne(of_day.day, {rows, of_day.begin, of_day.end}, of_day.left));
+        CATENA_RETURN_IF_ERROR(
+            WriteOne(of_day.day, CutOut(rows, of_day.begin, of_day.end), of_day.left));
         const std::lock_guard lock(*mutex_);
         done += of_day.end - of_day.begin;
         if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());

@@ -25,7 +25,7 @@ class PartitionOutput {
                                       const conf::MetaData& of, StepReport* report);
   // `left`: the print of the left partition, taken before it was read; "" where there is none or
   // the step has it.
-  Status Write(Date day, const table::BatchSlice& rows, const std::string& left);
+  Status Write(Date day, const types::Batch& rows, const std::string& left);
 
   struct DayRows {
     Date day;
@@ -48,7 +48,7 @@ class PartitionOutput {
         kept_(kept),
         report_(report),
         mutex_(std::make_unique<std::mutex>()) {}
-  Status WriteOne(Date day, const table::BatchSlice& rows, const std::string& left);
+  Status WriteOne(Date day, const types::Batch& rows, const std::string& left);
   Status Flush();
 
   table::Table table_;

@@ -85,17 +85,14 @@ struct PartitionWriter::Work {
   sql::Database* database;
   sql::ParquetOptions options;
   WorkDirectory directory;
-  std::vector<BatchSlice> waiting = {};
+  std::vector<types::Batch> waiting = {};
   size_t waiting_rows = 0;
   size_t files = 0;
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    const std::vector<BatchSlice> slices = std::exchange(waiting, {});
-    const std::string path = directory.data() + "/" + FileName(files, "");
-    std::vector<types::Batch> batches;
-    for (const BatchSlice& slice : slices) batches.push_back(slice.Rows());
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(schema, std::move(batches), path, options));
+    CATENA_RETURN_IF_ERROR(database->CopyToParquet(
+        schema, std::exchange(waiting, {}), directory.data() + "/" + FileName(files, ""), options));
     waiting_rows = 0;
     ++files;
     return Status();
@@ -112,12 +109,12 @@ PartitionWriter::PartitionWriter(PartitionWriter&&) noexcept = default;
 PartitionWriter& PartitionWriter::operator=(PartitionWriter&&) noexcept = default;
 PartitionWriter::~PartitionWriter() = default;
 
-Status PartitionWriter::Append(const BatchSlice& slice) {
+Status PartitionWriter::Append(const types::Batch& batch) {
   CATENA_CHECK(work_ != nullptr, "Append after Commit");
-  BatchSlice rows(DropDs(slice.batch), slice.begin, slice.end);
-  if (rows.batch.schema() != work_->schema) {
+  types::Batch rows = DropDs(batch);
+  if (rows.schema() != work_->schema) {
     return InvalidConf(work_->Where() + ": rows have other columns than the partition: " +
-                       rows.batch.schema().ToString() + "; wanted: " + work_->schema.ToString());
+                       rows.schema().ToString() + "; wanted: " + work_->schema.ToString());
   }
   if (rows.rows() == 0) return Status();
   work_->waiting_rows += rows.rows();
@@ -141,10 +138,10 @@ Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& sche
       new PartitionWriter::Work{name_, ds, columns, database_, options, std::move(directory)}));
 }
 
-Status Table::WritePartition(Date ds, const BatchSlice& rows,
+Status Table::WritePartition(Date ds, const types::Batch& batch,
                              const sql::ParquetOptions& options) const {
-  CATENA_TRY(auto writer, BeginPartition(ds, rows.batch.schema(), options));
-  CATENA_RETURN_IF_ERROR(writer.Append(rows));
+  CATENA_TRY(auto writer, BeginPartition(ds, batch.schema(), options));
+  CATENA_RETURN_IF_ERROR(writer.Append(batch));
   return writer.Commit();
 }
 

@@ -35,7 +35,6 @@
 #include "catena/conf/source.h"
 #include "catena/sql/database.h"
 #include "catena/sql/projection.h"
-#include "catena/table/batch_slice.h"
 #include "catena/table/partition.h"
 #include "catena/types/batch.h"
 
@@ -89,8 +88,8 @@ class PartitionWriter {
   PartitionWriter(PartitionWriter&&) noexcept;
   PartitionWriter& operator=(PartitionWriter&&) noexcept;
   ~PartitionWriter();
-  // A column `ds` of the rows is left out. Rows gather until a file's worth is there.
-  Status Append(const BatchSlice& rows);
+  // A column `ds` of the batch is left out. Rows gather until a file's worth is there.
+  Status Append(const types::Batch& batch);
   // Syncs to disk, then puts the partition in place in one step. The writer is spent.
   Status Commit();
 
@@ -133,7 +132,7 @@ class Table {
 
   Result<PartitionWriter> BeginPartition(Date ds, const types::Schema& schema,
                                          const sql::ParquetOptions& options = {}) const;
-  Status WritePartition(Date ds, const BatchSlice& rows,
+  Status WritePartition(Date ds, const types::Batch& batch,
                         const sql::ParquetOptions& options = {}) const;
   // The answer of one SELECT of ours; a column `ds` is left out.
   Status WritePartition(Date ds, const std::string& select) const;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/rows/batch_pieces.h"
 
+#include <numeric>
+
 #include "catena/base/parallel.h"
 
 namespace catena::batch {
@@ -59,6 +61,13 @@ types::Batch ConcatPieces(std::vector<types::Batch> pieces, int threads) {
   });
   CATENA_CHECK(done.ok(), "appending cannot fail");
   return types::Batch(schema, std::move(columns));
+}
+
+types::Batch CutOut(const types::Batch& rows, size_t begin, size_t end) {
+  if (begin == 0 && end == rows.rows()) return rows;
+  std::vector<uint32_t> chosen(end - begin);
+  std::iota(chosen.begin(), chosen.end(), static_cast<uint32_t>(begin));
+  return rows.Take(chosen);
 }
 
 uint64_t BytesOf(const types::Batch& rows) {

@@ -10,26 +10,19 @@ void KeptRows::Want(const std::string& table, const std::set<std::string>& colum
   tables_[table].columns.insert(columns.begin(), columns.end());
 }
 
-void KeptRows::Keep(const std::string& table, Date day, const table::BatchSlice& rows) {
-  std::set<std::string> columns;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto found = tables_.find(table);
-    if (found == tables_.end()) return;
-    columns = found->second.columns;
-  }
-  types::Batch wanted;
-  for (size_t i = 0; i < rows.batch.width(); ++i) {
-    const std::string& name = rows.batch.schema().fields[i].name;
-    if (columns.contains(name)) wanted.AddColumn(name, rows.batch.shared(i));
-  }
-  if (wanted.width() != columns.size()) return;
-  types::Batch kept = table::BatchSlice(std::move(wanted), rows.begin, rows.end).Rows();
-  const uint64_t bytes = BytesOf(kept);
+void KeptRows::Keep(const std::string& table, Date day, const types::Batch& rows) {
   const std::lock_guard lock(mutex_);
-  if (bytes > room_) return;
+  const auto found = tables_.find(table);
+  if (found == tables_.end()) return;
+  types::Batch kept;
+  for (size_t i = 0; i < rows.width(); ++i) {
+    const std::string& name = rows.schema().fields[i].name;
+    if (found->second.columns.contains(name)) kept.AddColumn(name, rows.shared(i));
+  }
+  const uint64_t bytes = BytesOf(kept);
+  if (bytes > room_ || kept.width() != found->second.columns.size()) return;
   room_ -= bytes;
-  tables_[table].days[day] = std::move(kept);
+  found->second.days[day] = std::move(kept);
 }
 
 std::optional<types::Batch> KeptRows::Find(const std::string& table, Date day) const {

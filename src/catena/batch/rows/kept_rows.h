@@ -17,7 +17,7 @@
 #include <string>
 
 #include "catena/base/time.h"
-#include "catena/table/batch_slice.h"
+#include "catena/types/batch.h"
 
 namespace catena::batch {
 
@@ -26,7 +26,7 @@ class KeptRows {
   explicit KeptRows(uint64_t bytes_most) : room_(bytes_most) {}
 
   void Want(const std::string& table, const std::set<std::string>& columns);
-  void Keep(const std::string& table, Date day, const table::BatchSlice& rows);
+  void Keep(const std::string& table, Date day, const types::Batch& rows);
   // The wanted columns of that day; absent when it is not kept.
   std::optional<types::Batch> Find(const std::string& table, Date day) const;
   bool Has(const std::string& table) const;
