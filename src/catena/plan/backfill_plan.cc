@@ -45,10 +45,11 @@ std::string TablesText(const std::vector<conf::Source>& sources) {
   return text;
 }
 
-void AddTables(const conf::Source& source, std::set<std::string>* tables) {
+// At the end of a day nobody looks at its mutations.
+void AddTables(const conf::Source& source, AskedAt at, std::set<std::string>* tables) {
   tables->insert(conf::TableOf(source));
   const auto* entities = std::get_if<conf::EntitySource>(&source);
-  if (entities != nullptr && !entities->mutation_table.empty()) {
+  if (at == AskedAt::kTimes && entities != nullptr && !entities->mutation_table.empty()) {
     tables->insert(entities->mutation_table);
   }
 }
@@ -170,8 +171,7 @@ class Planner {
     step.meaning = conf::MeaningOf(*join);
     step.through = demand.last;
     step.because = demand.because;
-    const AskedAt at = std::holds_alternative<conf::EntitySource>(join->left) ? AskedAt::kDayEnds
-                                                                              : AskedAt::kTimes;
+    const AskedAt at = AskedBy(join->left);
     if (LacksTables({join->left}, AskedAt::kDayEnds)) {
       for (const conf::JoinPart& part : join->join_parts) LacksTables(part.group_by->sources, at);
       return step;
@@ -203,14 +203,12 @@ class Planner {
     return step;
   }
 
-  // Notes those that are not there at all. At the end of a day nobody looks at its mutations.
+  // Notes those that are not there at all.
   bool LacksTables(const std::vector<conf::Source>& sources, AskedAt at) {
     const size_t before = absent_.size();
     for (const conf::Source& source : sources) {
       std::set<std::string> tables;
-      if (!std::holds_alternative<conf::JoinSource>(source)) tables.insert(conf::TableOf(source));
-      const auto* entities = std::get_if<conf::EntitySource>(&source);
-      if (at == AskedAt::kTimes && entities != nullptr) AddTables(source, &tables);
+      if (!std::holds_alternative<conf::JoinSource>(source)) AddTables(source, at, &tables);
       for (const std::string& table : tables) {
         if (!inventory_.contains(table)) absent_.insert(table);
       }
@@ -354,10 +352,11 @@ Result<std::vector<std::string>> TablesOf(const conf::Conf& conf) {
   CATENA_TRY(conf::Lineage lineage, conf::LineageOf(conf));
   std::set<std::string> tables;
   for (const auto& group_by : lineage.group_bys) {
-    for (const conf::Source& source : group_by->sources) AddTables(source, &tables);
+    for (const conf::Source& source : group_by->sources)
+      AddTables(source, AskedAt::kTimes, &tables);
   }
   for (const auto& join : lineage.joins) {
-    AddTables(join->left, &tables);
+    AddTables(join->left, AskedAt::kTimes, &tables);
     for (const conf::BootstrapPart& part : join->bootstraps) tables.insert(part.table);
     tables.insert(conf::OutputTable(join->metadata));
   }

@@ -135,9 +135,8 @@ void Freshness::AddInputs(const conf::GroupBy& group_by, Date day, AskedAt at,
 
 Freshness::Inputs Freshness::InputsOf(const conf::Join& join, Date day) const {
   Inputs inputs;
-  const bool entities = std::holds_alternative<conf::EntitySource>(join.left);
   for (const conf::JoinPart& part : join.join_parts) {
-    AddInputs(*part.group_by, day, entities ? AskedAt::kDayEnds : AskedAt::kTimes, &inputs);
+    AddInputs(*part.group_by, day, AskedBy(join.left), &inputs);
   }
   return inputs;
 }

@@ -53,6 +53,10 @@ std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory)
   return days;
 }
 
+AskedAt AskedBy(const conf::Source& left) {
+  return std::holds_alternative<conf::EntitySource>(left) ? AskedAt::kDayEnds : AskedAt::kTimes;
+}
+
 DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at) {
   const bool at_ends = at == AskedAt::kDayEnds;
   if (std::holds_alternative<conf::EntitySource>(group_by.sources.front())) {

@@ -22,6 +22,9 @@ struct DayRange {
 // Whether values are asked for at times within days, as by left rows, or at the ends of days.
 enum class AskedAt : uint8_t { kTimes, kDayEnds };
 
+// By the rows of a Join's left side.
+AskedAt AskedBy(const conf::Source& left);
+
 // The days of source tables that values of the days [first, last] look at.
 DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at);
 
