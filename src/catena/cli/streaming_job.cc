@@ -15,9 +15,12 @@ namespace {
 
 constexpr Millis kLook{20};
 
-std::vector<std::shared_ptr<const conf::GroupBy>> StreamedBy(const plan::StreamingPlan& plan) {
+// None without a plan.
+std::vector<std::shared_ptr<const conf::GroupBy>> StreamedBy(
+    const Result<plan::StreamingPlan>& plan) {
   std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;
-  for (const plan::StreamTask& task : plan.tasks) {
+  if (!plan.ok()) return group_bys;
+  for (const plan::StreamTask& task : plan->tasks) {
     group_bys.insert(group_bys.end(), task.group_bys.begin(), task.group_bys.end());
   }
   return group_bys;
@@ -28,9 +31,11 @@ std::vector<std::shared_ptr<const conf::GroupBy>> StreamedBy(const plan::Streami
 Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf>& confs,
                           kv::KVStore* store, bool allow_gap) {
   streaming::StreamJobOptions options;
-  CATENA_TRY(const plan::StreamingPlan plan, plan::PlanStreaming(confs));
+  const auto plan = plan::PlanStreaming(confs);
+  // A parameter that nobody could take is told first.
   CATENA_TRY(const auto parameters, streaming::StreamParametersOf(settings, StreamedBy(plan)));
   CATENA_TRY(options.stream, streaming::ReadStreamOptions(parameters));
+  CATENA_RETURN_IF_ERROR(plan.status());
   options.topics_default = settings.topics_default;
   options.kafka = settings.kafka;
   options.allow_gap = allow_gap;

@@ -180,6 +180,7 @@ TEST_F(WrongInputTest, StreamsThatCannotRun) {
   Expect(stream + " --gate open", 2, {"--gate", "caught_up"});
   Expect(stream + " --lag-millis soon", 2, {"--lag-millis"});
   Expect(stream + " --debug maybe", 2, {"--debug", "maybe"});
+  Expect(stream + " -Z processing_engine=flink", 2, {"flink"});
 }
 
 TEST_F(WrongInputTest, ABusyPortIsNamed) {
