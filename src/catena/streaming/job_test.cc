@@ -145,12 +145,7 @@ TEST_F(JobTest, ATimeColumnOfAnotherTypeIsRefusedBeforeTheFirstRecord) {
   text.replace(text.find(query), query.size(),
                "\"risk\": \"risk_v1_score_last\", \"ts\": \"amount\"}}");
   conf_ = *conf::ParseConf(*ParseJson(text, "chain"), "chain");
-  const auto job = StreamJob::Open(
-      {conf_}, options_,
-      [](const std::string& table) {
-        return Result<types::Schema>(NotFound("no table: " + table));
-      },
-      store_.get(), database_.get(), &SystemClock());
+  const auto job = OpenJob();
   ASSERT_FALSE(job.ok());
   EXPECT_EQ(job.error().code, ErrorCode::kInvalidConf);
   EXPECT_NE(job.error().message.find("time column"), std::string::npos) << job.error().message;
@@ -186,12 +181,7 @@ TEST_F(JobTest, OfLargeRecordsFewWaitInMemory) {
                                 std::to_string(later) + ",\"note\":\"" + note + "\"}"});
   }
   ASSERT_TRUE(tx_writer_->Append(records).ok());
-  auto job = StreamJob::Open(
-      {conf_}, options_,
-      [](const std::string& table) {
-        return Result<types::Schema>(NotFound("no table: " + table));
-      },
-      store_.get(), database_.get(), &SystemClock());
+  auto job = OpenJob();
   ASSERT_TRUE(job.ok()) << job.error().message;
   std::stop_source stop;
   std::jthread thread([&] { EXPECT_TRUE((*job)->Run(stop.get_token()).ok()); });
@@ -220,12 +210,7 @@ TEST_F(JobTest, DebugWritesNothing) {
 }
 
 TEST_F(JobTest, TheReasonOfThePathIsTold) {
-  auto job = StreamJob::Open(
-      {conf_}, options_,
-      [](const std::string& table) {
-        return Result<types::Schema>(NotFound("no table: " + table));
-      },
-      store_.get(), database_.get(), &SystemClock());
+  auto job = OpenJob();
   ASSERT_TRUE(job.ok());
   EXPECT_NE((*job)->Explain().find("chain: the source of chain.v1 is the Join parent"),
             std::string::npos)
@@ -239,12 +224,7 @@ TEST_F(JobTest, AChangedDefinitionUnderTheSameNameIsRefused) {
   std::string text = ChainConf(tx_, risk_);
   text.replace(text.find("\"operation\": 7"), 14, "\"operation\": 0");
   conf_ = *conf::ParseConf(*ParseJson(text, "chain"), "chain");
-  auto job = StreamJob::Open(
-      {conf_}, options_,
-      [](const std::string& table) {
-        return Result<types::Schema>(NotFound("no table: " + table));
-      },
-      store_.get(), database_.get(), &SystemClock());
+  auto job = OpenJob();
   ASSERT_FALSE(job.ok());
   EXPECT_NE(job.error().message.find("definition changed"), std::string::npos);
 }
@@ -253,12 +233,7 @@ TEST_F(JobTest, ExactWindowsDoNotStream) {
   auto json = *ParseJson(ChainConf(tx_, risk_), "chain");
   json["metaData"]["customJson"] = R"({"exact_windows": true})";
   conf_ = *conf::ParseConf(json, "chain");
-  auto job = StreamJob::Open(
-      {conf_}, options_,
-      [](const std::string& table) {
-        return Result<types::Schema>(NotFound("no table: " + table));
-      },
-      store_.get(), database_.get(), &SystemClock());
+  auto job = OpenJob();
   ASSERT_FALSE(job.ok());
   EXPECT_NE(job.error().message.find("drop exact_windows"), std::string::npos)
       << job.error().message;

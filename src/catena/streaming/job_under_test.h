@@ -125,14 +125,18 @@ class JobTest : public testing::Test {
     }
   }
 
-  // Runs the job until it caught up (or `stop_early`), and checks that the counts add up.
-  void RunJob(bool stop_early = false) {
-    auto job = StreamJob::Open(
+  Result<std::unique_ptr<StreamJob>> OpenJob() {
+    return StreamJob::Open(
         {conf_}, options_,
         [](const std::string& table) {
           return Result<types::Schema>(NotFound("no table: " + table));
         },
         store_.get(), database_.get(), &SystemClock());
+  }
+
+  // Runs the job until it caught up (or `stop_early`), and checks that the counts add up.
+  void RunJob(bool stop_early = false) {
+    auto job = OpenJob();
     ASSERT_TRUE(job.ok()) << job.error().message;
     std::stop_source stop;
     Status ended;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "catena/topic/decoder.h"
+#include "catena/topic/decoder_under_test.h"
 #include "catena/types/data_type.h"
 
 namespace catena::topic {
@@ -15,23 +15,6 @@ namespace {
 using types::Value;
 using types::ValueList;
 using types::ValueMap;
-
-types::Schema SchemaOf(const std::vector<std::pair<std::string, std::string>>& fields) {
-  types::Schema schema;
-  for (const auto& [name, type] : fields) {
-    schema.fields.push_back({name, types::ParseType(type).value()});
-  }
-  return schema;
-}
-
-std::vector<Record> RecordsOf(const std::vector<std::string>& values) {
-  std::vector<Record> records;
-  for (const std::string& value : values) {
-    records.emplace_back();
-    records.back().value = value;
-  }
-  return records;
-}
 
 Decoded Decode(const types::Schema& schema, const std::vector<std::string>& values) {
   return Decoder::Open({}, schema).value()->Decode(RecordsOf(values)).value();

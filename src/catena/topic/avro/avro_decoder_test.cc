@@ -11,7 +11,7 @@
 #include "catena/base/file.h"
 #include "catena/topic/avro/avro_encoder.h"
 #include "catena/topic/avro/avro_schema.h"
-#include "catena/topic/decoder.h"
+#include "catena/topic/decoder_under_test.h"
 #include "catena/topic/registry/registry_under_test.h"
 #include "catena/types/data_type.h"
 
@@ -22,23 +22,6 @@ using types::Value;
 using types::ValueList;
 using types::ValueMap;
 using Row = std::vector<Value>;
-
-types::Schema SchemaOf(const std::vector<std::pair<std::string, std::string>>& fields) {
-  types::Schema schema;
-  for (const auto& [name, type] : fields) {
-    schema.fields.push_back({name, types::ParseType(type).value()});
-  }
-  return schema;
-}
-
-std::vector<Record> RecordsOf(const std::vector<std::string>& values) {
-  std::vector<Record> records;
-  for (const std::string& value : values) {
-    records.emplace_back();
-    records.back().value = value;
-  }
-  return records;
-}
 
 std::string RecordSchema(const std::string& fields) {
   return R"({"type": "record", "name": "a.Event", "fields": [)" + fields + "]}";

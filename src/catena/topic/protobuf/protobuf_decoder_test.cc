@@ -15,7 +15,7 @@
 
 #include "catena/base/file.h"
 #include "catena/base/random.h"
-#include "catena/topic/decoder.h"
+#include "catena/topic/decoder_under_test.h"
 #include "catena/topic/protobuf/protobuf_json.h"
 #include "catena/topic/protobuf/protobuf_schema.h"
 #include "catena/topic/record_text.h"
@@ -58,20 +58,6 @@ message Payment {
 }
 message Other { int64 user = 1; }
 )";
-
-types::Schema SchemaOf(const std::vector<std::pair<std::string, std::string>>& fields) {
-  types::Schema schema;
-  for (const auto& [name, type] : fields) {
-    schema.fields.push_back({name, types::ParseType(type).value()});
-  }
-  return schema;
-}
-
-std::vector<Record> RecordsOf(const std::vector<std::string>& values) {
-  std::vector<Record> records(values.size());
-  for (size_t i = 0; i < values.size(); ++i) records[i].value = values[i];
-  return records;
-}
 
 class ProtobufDecoderTest : public testing::Test {
  protected:
