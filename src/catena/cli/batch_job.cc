@@ -21,6 +21,8 @@ namespace {
 
 constexpr uint64_t kDuckDbShare = 4;
 constexpr uint64_t kDuckDbEnough = uint64_t{256} << 20;
+// Its Parquet writer compresses row groups beside that limit.
+constexpr uint64_t kParquetWriter = uint64_t{32} << 20;
 constexpr uint64_t kMemoryLeast = 128'000'000;
 
 // Columns come and go. The allocator gives every large block back to the kernel, which clears it
@@ -129,7 +131,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
   }
   job.started_ = SystemClock().Now();
   job.context_ = {job.database_.get(), job.warehouse_.get(), &SystemClock(), job.progress_.get()};
-  job.context_.memory_bytes = memory - of_duckdb;
+  job.context_.memory_bytes = memory - of_duckdb - (ours ? kParquetWriter : 0);
   KeepFreedMemory(memory);
   return job;
 }

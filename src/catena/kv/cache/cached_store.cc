@@ -102,6 +102,12 @@ void CachedStore::Trim(Entry* entry, Slot* slot) {
   });
 }
 
+void CachedStore::Hold(DatasetNumber dataset, size_t bytes) {
+  held_bytes_ += bytes;
+  if (held_of_.size() <= dataset) held_of_.resize(dataset + 1);
+  held_of_[dataset] += bytes;
+}
+
 void CachedStore::TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch) {
   auto at = slot->values.end();
   if (at != slot->values.begin() && !IsEarlier(*std::prev(at), value)) {
@@ -111,11 +117,11 @@ void CachedStore::TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epo
   if (at == slot->values.end() || !IsSameInstant(*at, value)) {
     slot->values.insert(at, Value{std::move(value), epoch});
     Grow(entry, 0, bytes);
-    held_bytes_ += epoch != 0 ? bytes : 0;
+    if (epoch != 0) Hold(slot->dataset, bytes);
     return;
   }
   Grow(entry, BytesOf(*at), bytes);
-  held_bytes_ += epoch != 0 && at->epoch != epoch ? bytes : 0;
+  if (epoch != 0 && at->epoch != epoch) Hold(slot->dataset, bytes);
   at->value = std::move(value.value);
   at->epoch = epoch;
 }
@@ -222,6 +228,7 @@ bool CachedStore::BeginCommit(std::vector<Mark>* marks) {
   committing_ = epoch_++;
   in_commit_ = std::exchange(written_, {});
   committing_bytes_ = std::exchange(held_bytes_, 0);
+  committing_of_ = std::exchange(held_of_, {});
   return true;
 }
 
@@ -264,6 +271,7 @@ Status CachedStore::EndCommit(const Status& stored) {
   }
   committing_ = 0;
   committing_bytes_ = 0;
+  committing_of_.clear();
   in_commit_.clear();
   changed_.notify_all();
   return stored;
@@ -342,6 +350,7 @@ void CachedStore::Forget() {
   marks_.clear();
   written_.clear();
   bytes_ = held_bytes_ = 0;
+  held_of_.clear();
   ++version_;
 }
 
@@ -378,6 +387,16 @@ Status CachedStore::Scan(std::string_view dataset,
 Result<std::vector<std::string>> CachedStore::ListDatasets() {
   CATENA_RETURN_IF_ERROR(Commit());
   return store_->ListDatasets();
+}
+
+Result<uint64_t> CachedStore::ApproximateBytes(std::string_view dataset) {
+  CATENA_TRY(uint64_t bytes, store_->ApproximateBytes(dataset));
+  const std::shared_lock lock(mutex_);
+  const auto number = numbers_.find(dataset);
+  for (const std::vector<size_t>* held : {&held_of_, &committing_of_}) {
+    if (number != numbers_.end() && number->second < held->size()) bytes += (*held)[number->second];
+  }
+  return bytes;
 }
 
 Status CachedStore::Sync() {

@@ -87,9 +87,8 @@ class CachedStore : public KVStore {
   Status Scan(std::string_view dataset,
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override;
   Result<std::vector<std::string>> ListDatasets() override;
-  Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
-    return store_->ApproximateBytes(dataset);
-  }
+  // What is held counts as it lies in memory, beside what it replaces behind.
+  Result<uint64_t> ApproximateBytes(std::string_view dataset) override;
   Status DropDataset(std::string_view dataset) override;
   Status Sync() override;
   Status Compact() override;
@@ -187,6 +186,7 @@ class CachedStore : public KVStore {
   void TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch);
   void Trim(Entry* entry, Slot* slot);
   void Grow(Entry* entry, size_t from, size_t to);
+  void Hold(DatasetNumber dataset, size_t bytes);
   void CopyOut(Entry* entry);
   bool BeginCommit(std::vector<Mark>* marks);
   // All that a commit writes, taken out to be written without the lock.
@@ -224,10 +224,12 @@ class CachedStore : public KVStore {
   uint64_t version_ = 0;         // Of the store behind, as far as it matters here.
   std::vector<Entry*> written_;  // In this epoch.
   size_t held_bytes_ = 0;        // Of this epoch.
+  std::vector<size_t> held_of_;  // The same by dataset number, as far as there is any.
   std::map<std::pair<std::string, std::string>, HeldMark> marks_;  // Dataset, name.
   Epoch committing_ = 0;           // The epoch that is being committed; 0: none.
   std::vector<Entry*> in_commit_;  // What was written in it.
   size_t committing_bytes_ = 0;
+  std::vector<size_t> committing_of_;
   std::vector<CopiedValues> copied_;  // By dataset number: what is being committed.
   Status failure_;
   std::jthread committer_;

@@ -165,6 +165,16 @@ TEST_F(HeldBackTest, WhoScansOrListsFindsItStored) {
   EXPECT_EQ(Newest(behind_, "k"), "a");
 }
 
+TEST_F(HeldBackTest, WhatIsHeldTakesBytesOfItsDataset) {
+  ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, std::string(1000, 'v')), false).ok());
+  EXPECT_GE(cached_->ApproximateBytes("D").value(), 1000u);
+  EXPECT_EQ(cached_->ApproximateBytes("E").value(), 0u);
+  EXPECT_EQ(behind_->writes, 0);
+  EXPECT_GE(store_.ApproximateBytes("D").value(), 1000u);
+  EXPECT_EQ(behind_->writes, 1) << "another asks what is stored";
+  EXPECT_EQ(cached_->ApproximateBytes("D").value(), behind_->ApproximateBytes("D").value());
+}
+
 TEST_F(HeldBackTest, WhatIsHeldIsGoneWithItsWriter) {
   ASSERT_TRUE(cached_->Apply(PutAndMark("k", 10, "a"), false).ok());
   ASSERT_TRUE(store_.Sync().ok());

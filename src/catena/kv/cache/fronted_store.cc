@@ -40,6 +40,11 @@ Result<std::vector<std::string>> FrontedStore::ListDatasets() {
   return store_->ListDatasets();
 }
 
+Result<uint64_t> FrontedStore::ApproximateBytes(std::string_view dataset) {
+  CATENA_RETURN_IF_ERROR(CommitFront());
+  return store_->ApproximateBytes(dataset);
+}
+
 Status FrontedStore::DropDataset(std::string_view dataset) {
   CATENA_RETURN_IF_ERROR(CommitFront());
   return store_->DropDataset(dataset);

@@ -36,9 +36,7 @@ class FrontedStore : public KVStore {
   Status Scan(std::string_view dataset,
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override;
   Result<std::vector<std::string>> ListDatasets() override;
-  Result<uint64_t> ApproximateBytes(std::string_view dataset) override {
-    return store_->ApproximateBytes(dataset);
-  }
+  Result<uint64_t> ApproximateBytes(std::string_view dataset) override;
   Status DropDataset(std::string_view dataset) override;
   Status Sync() override;
   Status Compact() override;
