@@ -24,6 +24,8 @@ DAY = 24 * HOUR
 FIRST = 1_704_067_200_000  # 2024-01-01T00:00:00Z.
 DAYS = 14
 
+ZSTD_LEVEL = 1  # catena's, for all.
+
 WINDOWS = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY}
 HOPS = {"1h": 5 * MINUTE, "24h": HOUR, "7d": HOUR}
 

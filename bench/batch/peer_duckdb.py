@@ -5,10 +5,11 @@ import pathlib
 
 import duckdb
 
-from peer import DAY, DAYS, FIRST, HOPS, HOUR, WINDOWS, Stages, arguments
+from peer import DAY, DAYS, FIRST, HOPS, HOUR, WINDOWS, ZSTD_LEVEL, Stages, arguments
 
 GIVEN = arguments()
 SOURCES = GIVEN.warehouse / "bench.db"
+LEVEL = f", COMPRESSION_LEVEL {ZSTD_LEVEL}" if GIVEN.compression == "zstd" else ""
 ENRICHED = f"read_parquet('{GIVEN.out}/enriched/*/*.parquet', hive_partitioning=true)"
 
 
@@ -22,7 +23,8 @@ def connect() -> duckdb.DuckDBPyConnection:
 
 def write(query: str, directory: pathlib.Path) -> None:
     CONNECTION.execute(f"COPY ({query}) TO '{directory}' (FORMAT parquet, PARTITION_BY (ds), "
-                       f"COMPRESSION {GIVEN.compression}, OVERWRITE_OR_IGNORE)")
+                       f"COMPRESSION {GIVEN.compression}{LEVEL}, PARQUET_VERSION V2, "
+                       "OVERWRITE_OR_IGNORE)")
 
 
 def enriched(directory: pathlib.Path) -> None:

@@ -9,7 +9,7 @@ import os
 import pathlib
 import warnings
 
-from peer import DAY, DAYS, FIRST, HOPS, HOUR, WINDOWS, Stages, arguments
+from peer import DAY, DAYS, FIRST, HOPS, HOUR, WINDOWS, ZSTD_LEVEL, Stages, arguments
 
 GIVEN = arguments()
 os.environ["POLARS_MAX_THREADS"] = str(GIVEN.threads)
@@ -23,8 +23,9 @@ warnings.filterwarnings("ignore", message="Sortedness of columns")
 
 def write(frame: pl.LazyFrame, directory: pathlib.Path) -> None:
     frame.sink_parquet(pl.PartitionBy(directory, key="ds", include_key=False),
-                       compression=GIVEN.compression, mkdir=True, engine="streaming",
-                       maintain_order=False)
+                       compression=GIVEN.compression,
+                       compression_level=ZSTD_LEVEL if GIVEN.compression == "zstd" else None,
+                       mkdir=True, engine="streaming", maintain_order=False)
 
 
 def enriched(directory: pathlib.Path) -> None:

@@ -35,6 +35,13 @@ Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties) {
       return InvalidConf("a level of zstd is a number between 1 and 22: " + *level);
     }
   }
+  if (const auto version = Property(table_properties, {"parquet.writer.version"})) {
+    const bool second = *version == "v2" || *version == "parquet_2_0";
+    if (!second && *version != "v1" && *version != "parquet_1_0") {
+      return InvalidConf("a version of Parquet's writer is v1 or v2: " + *version);
+    }
+    options.version = second ? 2 : 1;
+  }
   CATENA_RETURN_IF_ERROR(sql::CheckParquetOptions(options));
   return options;
 }

@@ -4,10 +4,11 @@
 //   parquet.compression, write.parquet.compression-codec              zstd, gzip, snappy, lz4_raw,
 //                                                                     uncompressed (or none)
 //   parquet.compression.codec.zstd.level, write.parquet.compression-level    1 to 22, of zstd
+//   parquet.writer.version                      v1 or v2, or as PARQUET_1_0, PARQUET_2_0: encodings
 //
 //   source   parquet-java, Iceberg: the first name is Hive's, the second Iceberg's; Hive's counts
 //            when both are there. Other properties mean nothing here
-//   errors   kInvalidConf: an unknown codec, a level that is none
+//   errors   kInvalidConf: an unknown codec, a level or a version that is none
 
 #pragma once
 

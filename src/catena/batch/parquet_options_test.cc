@@ -20,12 +20,15 @@ TEST(ParquetOptionsTest, AreTheTablePropertiesOrZstd) {
   EXPECT_EQ(Of(R"({"write.parquet.compression-codec": "none"})")->compression, "uncompressed");
   EXPECT_EQ(Of(R"({"parquet.compression.codec.zstd.level": "19"})")->zstd_level, 19);
   EXPECT_EQ(Of(R"({"write.parquet.compression-level": "3"})")->zstd_level, 3);
+  EXPECT_EQ(Of("{}")->version, 1);
+  EXPECT_EQ(Of(R"({"parquet.writer.version": "PARQUET_2_0"})")->version, 2);
+  EXPECT_EQ(Of(R"({"parquet.writer.version": "v1"})")->version, 1);
 }
 
 TEST(ParquetOptionsTest, WhatCannotBeWrittenIsRefused) {
   for (const char* json :
        {R"({"parquet.compression": "lzo"})", R"({"write.parquet.compression-level": "high"})",
-        R"({"write.parquet.compression-level": "3.5"})",
+        R"({"write.parquet.compression-level": "3.5"})", R"({"parquet.writer.version": "v3"})",
         R"({"write.parquet.compression-level": "23"})"}) {
     EXPECT_EQ(Of(json).error().code, ErrorCode::kInvalidConf) << json;
   }
@@ -33,7 +36,9 @@ TEST(ParquetOptionsTest, WhatCannotBeWrittenIsRefused) {
 
 class TablePropertiesTest : public ::testing::Test, protected TemporaryWarehouse {
  protected:
-  std::string CodecOf(const std::string& properties) {
+  std::string CodecOf(const std::string& properties) { return Of("compression", properties); }
+  // Of the columns of the files.
+  std::string Of(const std::string& fact, const std::string& properties) {
     Write("t.events", "2026-03-04", "key STRING, v LONG, ts LONG", {{"a", 1, At("2026-03-04", 1)}});
     const conf::Conf conf = ConfOf(R"({
         "metaData": {"name": "gb", "outputNamespace": "t", "tableProperties": )" +
@@ -43,9 +48,9 @@ class TablePropertiesTest : public ::testing::Test, protected TemporaryWarehouse
         "sources": [{"events": {"table": "t.events", "query": {"timeColumn": "ts"}}}]})");
     const auto report = Backfill(context_, conf, {Day("2026-03-04"), Day("2026-03-04")});
     if (!report.ok()) return report.error().message;
-    const auto found =
-        database_->Query("SELECT any_value(compression) AS c FROM parquet_metadata('" +
-                         warehouse_->Find("t.gb")->directory() + "/*/*.parquet')");
+    const auto found = database_->Query("SELECT string_agg(DISTINCT " + fact + ", ' ' ORDER BY " +
+                                        fact + ") AS c FROM parquet_metadata('" +
+                                        warehouse_->Find("t.gb")->directory() + "/*/*.parquet')");
     return found.ok() ? std::string(found->column(0).Text(0)) : found.error().message;
   }
 };
@@ -54,6 +59,12 @@ TEST_F(TablePropertiesTest, ReachTheFiles) { EXPECT_EQ(CodecOf("{}"), "ZSTD"); }
 
 TEST_F(TablePropertiesTest, NameTheCodec) {
   EXPECT_EQ(CodecOf(R"({"parquet.compression": "snappy"})"), "SNAPPY");
+}
+
+TEST_F(TablePropertiesTest, NameTheEncodings) {
+  EXPECT_EQ(Of("encodings", "{}"), "PLAIN");
+  EXPECT_THAT(Of("encodings", R"({"parquet.writer.version": "v2"})"),
+              ::testing::HasSubstr("DELTA_BINARY_PACKED"));
 }
 
 TEST_F(TablePropertiesTest, AreRefusedByTheNameOfTheConf) {

@@ -97,7 +97,8 @@ std::string CopySql(const std::string& select, const std::string& path,
                     const ParquetOptions& options) {
   std::string sql = "COPY (" + select + "\n) TO " + QuoteText(path) +
                     " (FORMAT parquet, COMPRESSION " + options.compression + ", ROW_GROUP_SIZE " +
-                    std::to_string(options.row_group_rows);
+                    std::to_string(options.row_group_rows) + ", PARQUET_VERSION V" +
+                    std::to_string(options.version);
   if (options.compression == "zstd") {
     sql += ", COMPRESSION_LEVEL " + std::to_string(options.zstd_level);
   }
@@ -110,6 +111,9 @@ Status CheckParquetOptions(const ParquetOptions& options) {
   if (options.zstd_level < 1 || options.zstd_level > 22) {
     return InvalidConf("a level of zstd is between 1 and 22: " +
                        std::to_string(options.zstd_level));
+  }
+  if (options.version != 1 && options.version != 2) {
+    return InvalidConf("a version of Parquet is 1 or 2: " + std::to_string(options.version));
   }
   for (const char* known : {"zstd", "gzip", "snappy", "lz4_raw", "uncompressed"}) {
     if (options.compression == known) return Status();

@@ -48,6 +48,9 @@ struct ParquetOptions {
   // 1 to 22, of zstd. Features hardly compress: level 3 takes a fifth more CPU seconds for files
   // that are 7 % smaller (bench/batch.py's, 1 M rows).
   int zstd_level = 1;
+  // Of the encodings: 2 writes differences of integers and the bytes of doubles side by side, which
+  // takes a quarter less CPU than 1 (bench/batch.py's files) and which some readers cannot read.
+  int version = 1;
   uint64_t row_group_rows = 122880;
 };
 
