@@ -6,7 +6,8 @@ sql       {Spark expression as it stands in the conf: the DuckDB expression}; pl
           and `*` are left out
 schemas   {table: [[column, TYPE], ...]} of every table the conf reads whose columns are known
 inferred  sentences: what the compiler filled in
-query     of a StagingQuery: {duckdb: the query in DuckDB's SQL, tables: [those it reads]}
+query     of a StagingQuery: {duckdb: the query in DuckDB's SQL, tables: [those it reads], own_day:
+          [those of which a day reads its own partition alone]}
 """
 
 from catena.compile import output_columns, query_sql, sql
@@ -138,7 +139,7 @@ def _build_staging_query(conf, name, schemas, default_where) -> tuple[dict, list
         query = query_sql.translate_query(conf["query"], schemas)
     except sql.SqlError as error:
         return extra, [Violation(str(error), where, name, "query")]
-    extra["query"] = {"duckdb": query.duckdb, "tables": query.tables}
+    extra["query"] = {"duckdb": query.duckdb, "tables": query.tables, "own_day": query.own_day}
     for table in query.tables:
         if (columns := schemas.get(table)) is not None:
             extra["schemas"][table] = columns

@@ -16,6 +16,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from catena.compile import sql
+from catena.compile.query_days import own_day_tables
 from catena.compile.sql_text import SqlError, quote, spark
 
 MACROS = ("start_date", "end_date", "latest_date", "max_date")
@@ -26,6 +27,7 @@ _MACRO = re.compile(r"\{\{\s*(\w+)\s*(\([^()]*\))?\s*\}\}")
 class TranslatedQuery:
     duckdb: str
     tables: list[str] = field(default_factory=list)  # namespace.table, each once
+    own_day: list[str] = field(default_factory=list)  # those of query_days.py
 
 
 def translate_query(text: str, schemas) -> TranslatedQuery:
@@ -36,7 +38,7 @@ def translate_query(text: str, schemas) -> TranslatedQuery:
         duckdb = emitter.query(tree, named=True)
     except RecursionError:
         raise SqlError("the query is nested too deeply") from None
-    return TranslatedQuery(duckdb, list(emitter.tables))
+    return TranslatedQuery(duckdb, list(emitter.tables), own_day_tables(tree, emitter.read))
 
 
 def check_macros(text: str) -> None:
@@ -97,6 +99,7 @@ class QueryEmitter(sql.Emitter):
     def __init__(self, column_types):
         super().__init__(column_types)
         self.tables: dict[str, None] = {}
+        self.read: dict[int, str] = {}  # Name by id() of the node that reads it.
         self.named: set[str] = set()  # common table expressions
 
     def emit(self, node):
@@ -208,6 +211,7 @@ class QueryEmitter(sql.Emitter):
             return quote(node.name) + alias
         name = _table_name(node)
         self.tables.setdefault(name)
+        self.read[id(node)] = name
         return f"{quote(node.db)}.{quote(node.name)}{alias or ' AS ' + quote(node.name)}"
 
     def join(self, node) -> str:

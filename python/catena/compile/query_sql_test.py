@@ -104,3 +104,47 @@ def test_is_refused(query, said):
     with pytest.raises(SqlError) as refused:
         translate_query(query, SCHEMAS)
     assert said in str(refused.value)
+
+
+START_TO_END = "BETWEEN '{{ start_date }}' AND '{{ end_date }}'"
+
+
+@pytest.mark.parametrize(
+    "query,own",
+    [
+        (f"SELECT user_id, ds FROM ns.t WHERE ds {START_TO_END}", ["ns.t"]),
+        (f"SELECT user_id, ds FROM ns.t WHERE (amount > 1) AND (ds {START_TO_END} AND true)",
+         ["ns.t"]),
+        ("SELECT user_id, ds FROM ns.t WHERE ds >= '{{start_date}}' AND ds <= '{{ end_date }}'",
+         ["ns.t"]),
+        ("SELECT user_id, ds FROM ns.t WHERE ds = '{{ end_date }}'", ["ns.t"]),
+        ("SELECT user_id, ds FROM ns.t", []),
+        ("SELECT user_id, ds FROM ns.t WHERE ds <= '{{ end_date }}'", []),
+        ("SELECT user_id, ds FROM ns.t WHERE ds >= '{{ start_date }}'", []),
+        ("SELECT user_id, ds FROM ns.t WHERE ds BETWEEN '2026-01-01' AND '{{ end_date }}'", []),
+        ("SELECT user_id, ds FROM ns.t WHERE ds BETWEEN '{{ start_date }}' AND "
+         "'{{ latest_date }}'", []),
+        (f"SELECT user_id, ds FROM ns.t WHERE ds {START_TO_END} OR amount > 1", []),
+        (f"SELECT user_id, ds FROM ns.t WHERE NOT (ds {START_TO_END})", []),
+        (f"SELECT user_id, ds FROM ns.t WHERE ds NOT {START_TO_END}", []),
+        # Every place counts.
+        (f"SELECT user_id, ds FROM ns.t WHERE ds {START_TO_END} AND user_id IN "
+         "(SELECT user_id FROM ns.t)", []),
+        (f"SELECT t.user_id, t.ds FROM ns.t t JOIN ns.u u ON t.user_id = u.id "
+         f"WHERE t.ds {START_TO_END}", ["ns.t"]),
+        (f"SELECT t.user_id, t.ds FROM ns.t t JOIN ns.u u ON t.user_id = u.id "
+         f"WHERE ds {START_TO_END}", []),
+        (f"SELECT t.user_id, t.ds FROM ns.t t LEFT JOIN ns.u u ON t.user_id = u.id AND "
+         f"u.ds {START_TO_END}", ["ns.u"]),
+        (f"SELECT t.user_id, t.ds FROM ns.t t RIGHT JOIN ns.u u ON t.user_id = u.id AND "
+         f"u.ds {START_TO_END}", []),
+        (f"SELECT t.user_id, t.ds FROM ns.t t LEFT JOIN ns.u u ON t.user_id = u.id AND "
+         f"t.ds {START_TO_END}", []),
+        (f"WITH days AS (SELECT user_id, ds FROM ns.t WHERE ds {START_TO_END}) "
+         "SELECT user_id, ds FROM days", ["ns.t"]),
+        (f"WITH days AS (SELECT user_id, ds FROM ns.t) SELECT user_id, ds FROM days "
+         f"WHERE ds {START_TO_END}", []),
+    ],
+)
+def test_of_which_tables_a_day_reads_its_own_alone(query, own):
+    assert translate_query(query, SCHEMAS).own_day == own

@@ -79,7 +79,9 @@ class Gatherer {
     part.times = Take(piece.times, taken);
     part.groups = Take(ids, taken);
     part.orders = Take(piece.orders, taken);
-    for (uint64_t& order : part.orders) order |= uint64_t{source} << kSourceShift;
+    if (several_) {
+      CATENA_RETURN_IF_ERROR(PlaceOrders(uint64_t{source} << kSourceShift, part.orders));
+    }
     const std::lock_guard lock(mutex_);
     gathered_.rows_read += piece.rows.rows();
     taken_ += taken.size();
@@ -176,6 +178,20 @@ class Gatherer {
 };
 
 }  // namespace
+
+Status PlaceOrders(uint64_t source_bits, std::span<uint64_t> orders) {
+  for (uint64_t& order : orders) {
+    if (order >> (kSourceShift - 1) != 0) {
+      return Unsupported(
+          "rows of topic partitions above 2047 cannot be put in order with those of other sources, "
+          "or of mutations; archive a topic of fewer partitions, or leave _topic_partition and "
+          "_offset out of the table: topic partition " +
+          std::to_string(order >> 48));
+    }
+    order |= source_bits;
+  }
+  return Status();
+}
 
 Result<types::Schema> SchemaOfRows(const BatchContext& context, const conf::GroupBy& group_by) {
   CATENA_TRY(const std::vector<std::string> columns, ColumnsOf(context, group_by));

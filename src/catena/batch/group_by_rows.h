@@ -22,8 +22,12 @@
 
 namespace catena::batch {
 
-// Topic partitions take bits 48 and up of a source order; sources of one GroupBy the topmost four.
+// Topic partitions take bits 48 and up of a source order; sources of one GroupBy the topmost four,
+// mutations the one below.
 inline constexpr int kSourceShift = 60;
+// Puts orders of one of several sources, or of mutations, in their place among the others.
+// kUnsupported when a topic partition above 2047 has taken the bits for that.
+Status PlaceOrders(uint64_t source_bits, std::span<uint64_t> orders);
 
 struct GroupByRows {
   types::Batch rows;

@@ -27,6 +27,9 @@ class PartitionOutput {
   // the step has it.
   Status Write(Date day, const types::Batch& rows, const std::string& left);
 
+  // A day that turned out to have no rows is no partition.
+  Status Drop(Date day) { return table_.DropPartition(day); }
+
   struct DayRows {
     Date day;
     size_t begin = 0;  // Rows [begin, end) of the batch.

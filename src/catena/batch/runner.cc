@@ -68,17 +68,6 @@ std::set<std::string> TablesWritten(const plan::BackfillPlan& plan) {
   return tables;
 }
 
-// Before anything runs: what a step computes from these days says that they are what they are.
-Status Adopt(const BatchContext& context, const plan::BackfillPlan& plan) {
-  for (const auto& [name, adopted] : plan.adopted) {
-    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
-    CATENA_TRY(auto marks, ReadMarks(table));
-    for (const auto& [day, mark] : adopted) marks[day] = mark;
-    CATENA_RETURN_IF_ERROR(WriteMarks(table, marks));
-  }
-  return Status();
-}
-
 // The lock of every table that this job writes.
 class JobLocks {
  public:
@@ -143,7 +132,7 @@ void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& e
 
 Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
                 const UploadOptions& options, RunReport* report) {
-  CATENA_RETURN_IF_ERROR(Adopt(given, plan));
+  CATENA_RETURN_IF_ERROR(Adopt(given, plan.adopted));
   KeptRows kept(given.memory_bytes / kKeptShare);
   BatchContext context = given;
   context.kept = &kept;

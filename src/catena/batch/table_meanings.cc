@@ -85,6 +85,17 @@ Status WriteMarks(const table::Table& table, const std::map<Date, plan::DayMark>
   return ReplaceFile(PathOf(table), PrettyJson({{"days", days}, {"version", 3}}) + "\n");
 }
 
+Status Adopt(const BatchContext& context,
+             const std::map<std::string, std::map<Date, plan::DayMark>>& adopted) {
+  for (const auto& [name, days] : adopted) {
+    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
+    CATENA_TRY(auto marks, ReadMarks(table));
+    for (const auto& [day, mark] : days) marks[day] = mark;
+    CATENA_RETURN_IF_ERROR(WriteMarks(table, marks));
+  }
+  return Status();
+}
+
 Status RemoveHalfWrittenMarks(const table::Table& table) {
   namespace fs = std::filesystem;
   const std::string prefix = fs::path(PathOf(table)).filename().string() + ".tmp-";

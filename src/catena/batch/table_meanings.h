@@ -21,6 +21,9 @@ Result<std::map<Date, plan::DayMark>> ReadMarks(const table::Table& table);
 Status MarkDay(const table::Table& table, Date day, const plan::DayMark& mark);
 // Replaces all marks of the table.
 Status WriteMarks(const table::Table& table, const std::map<Date, plan::DayMark>& marks);
+// Days that are taken as made from today's inputs are marked so, by table.
+Status Adopt(const BatchContext& context,
+             const std::map<std::string, std::map<Date, plan::DayMark>>& adopted);
 // What a job that was killed while it marked a day left behind; the caller holds the job's lock.
 Status RemoveHalfWrittenMarks(const table::Table& table);
 

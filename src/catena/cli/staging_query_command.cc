@@ -21,9 +21,9 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common) {
   CATENA_TRY(BatchJob job, BatchJob::OpenTables(settings, given, staging_query.metadata.name, path,
                                                 BatchJob::Work::kSql));
   if (given.dry_run) {
-    CATENA_TRY(const plan::Step step,
+    CATENA_TRY(const plan::BackfillPlan plan,
                batch::PlanStagingQuery(job.context(), staging_query, job.asked()));
-    fmt::print("{}", plan::PrintPlan({{step}}));
+    fmt::print("{}", plan::PrintPlan(plan));
     return 0;
   }
   batch::RunReport report;
@@ -41,6 +41,7 @@ std::shared_ptr<BatchFlags> Declare(Flags* flags) {
               "First day, YYYY-MM-DD; the conf's own when absent.");
   flags->Whole("--step-days N", &given->step_days,
                "Run the query for at most so many days at once.");
+  flags->Switch("--recompute", &given->recompute, "Compute the days whatever is there.");
   return given;
 }
 
@@ -50,8 +51,11 @@ Command StagingQueryBackfillCommand() {
   return {"staging-query-backfill",
           "Tables",
           "Compute the table of a StagingQuery: the rows of a query, day by day.",
-          "Only days that are missing, or that another query made, are computed; they may be "
-          "holes. A day of which the query gives no rows stays a hole.",
+          "Only days that are missing, or that another query made, or whose tables had other "
+          "partitions then, are computed; they may be holes. A table whose ds is kept between "
+          "start_date and end_date wherever the query reads it counts for its own day; one that "
+          "was written again otherwise makes every day from there on anew. A day of which the "
+          "query gives no rows is a hole.",
           "  catena staging-query-backfill --conf-path production/staging_queries/risk/daily.v1 "
           "--end-date 2026-11-20\n",
           [](Flags* flags, const CommonFlags* common) -> Run {

@@ -33,6 +33,7 @@ Result<StagingQuery> ParseStagingQuery(const Json& json, const std::string& path
   if (query != nullptr) {
     staging_query.duckdb = reader.Text(*query, "duckdb", "catena.query");
     staging_query.tables = reader.Texts(*query, "tables", "catena.query");
+    staging_query.own_day = reader.Texts(*query, "own_day", "catena.query");
   }
   CATENA_RETURN_IF_ERROR(reader.status(path));
   return staging_query;

@@ -21,6 +21,7 @@ struct StagingQuery {
   std::string query;   // Spark SQL, as its author wrote it.
   std::string duckdb;  // The same for DuckDB; macros stand in it.
   std::vector<std::string> tables;
+  std::vector<std::string> own_day;  // Those of which a day reads its own partition alone.
   std::string start_partition;
   std::vector<std::string> setups;
   bool create_view = false;

@@ -147,6 +147,13 @@ Freshness::Inputs Freshness::InputsOf(const conf::GroupBy& group_by, Date day) c
   return inputs;
 }
 
+Freshness::Inputs Freshness::InputsOf(const conf::StagingQuery& staging_query, Date day) {
+  Inputs inputs;
+  for (const std::string& table : staging_query.tables) inputs[table] = {{kBeginning, day}};
+  for (const std::string& table : staging_query.own_day) inputs[table] = {{day, day}};
+  return inputs;
+}
+
 std::map<std::string, InputPrint> Freshness::PrintsOf(const Inputs& inputs) {
   std::map<std::string, InputPrint> prints;
   for (const auto& [table, input] : inputs) prints[table] = PrintOfInput(table, input);
@@ -225,14 +232,23 @@ const Verdict& Freshness::Of(const conf::Join& join, Date day) {
   return verdicts_.emplace(std::pair(table, day), std::move(verdict)).first->second;
 }
 
-const Verdict& Freshness::Of(const conf::GroupBy& group_by, Date day) {
-  const std::string table = conf::OutputTable(group_by.metadata);
+template <typename Definition>
+const Verdict& Freshness::WithoutLeft(const Definition& definition, Date day) {
+  const std::string table = conf::OutputTable(definition.metadata);
   const auto known = verdicts_.find({table, day});
   if (known != verdicts_.end()) return known->second;
-  const Inputs inputs = InputsOf(group_by, day);
-  DayMark expected{MeaningOf(group_by), "", PrintsOf(inputs)};
+  const Inputs inputs = InputsOf(definition, day);
+  DayMark expected{MeaningOf(definition), "", PrintsOf(inputs)};
   Verdict verdict = Judge(table, day, inputs, std::move(expected), std::nullopt);
   return verdicts_.emplace(std::pair(table, day), std::move(verdict)).first->second;
+}
+
+const Verdict& Freshness::Of(const conf::GroupBy& group_by, Date day) {
+  return WithoutLeft(group_by, day);
+}
+
+const Verdict& Freshness::Of(const conf::StagingQuery& staging_query, Date day) {
+  return WithoutLeft(staging_query, day);
 }
 
 }  // namespace catena::plan

@@ -14,6 +14,8 @@
 //            the right sides the partitions that the day's windows reach, mutations too. Left rows
 //            may be a day older than their partition. Partitions behind the day are read as well,
 //            for rows that landed late, but a new one does not make every day before it stale
+//            A free query may read anything: of each of its tables every partition through the
+//            day, but for those that the compiler saw it read its own day of
 //   gone     a table that lost the oldest partitions of an input, as retention takes them, leaves
 //            the day as it is, whatever else changed: computing it again would lose what it knows
 //   adopted  a day that was marked before inputs were recorded is taken as made from today's,
@@ -30,6 +32,7 @@
 #include <vector>
 
 #include "catena/conf/join.h"
+#include "catena/conf/staging_query.h"
 #include "catena/plan/inventory.h"
 #include "catena/plan/reach.h"
 
@@ -57,6 +60,7 @@ class Freshness {
   // Of a day of the Join's table, and of the GroupBy's daily table.
   const Verdict& Of(const conf::Join& join, Date day);
   const Verdict& Of(const conf::GroupBy& group_by, Date day);
+  const Verdict& Of(const conf::StagingQuery& staging_query, Date day);
   // By table, the days that were looked at and taken as made from today's inputs.
   const std::map<std::string, std::map<Date, DayMark>>& adopted() const { return adopted_; }
 
@@ -79,10 +83,13 @@ class Freshness {
   void AddInputs(const conf::GroupBy& group_by, Date day, AskedAt at, Inputs* inputs) const;
   Inputs InputsOf(const conf::Join& join, Date day) const;
   Inputs InputsOf(const conf::GroupBy& group_by, Date day) const;
+  static Inputs InputsOf(const conf::StagingQuery& staging_query, Date day);
   std::map<std::string, InputPrint> PrintsOf(const Inputs& inputs);
   std::string PrintOfLeft(const conf::Join& join, Date day);
   template <typename Definition>
   const std::string& MeaningOf(const Definition& definition);
+  template <typename Definition>
+  const Verdict& WithoutLeft(const Definition& definition, Date day);
   // `expected`: what computing the day now would mark it with. `left_then`: what the print of its
   // left would be where inputs were not recorded; absent: there is no left side.
   Verdict Judge(const std::string& table, Date day, const Inputs& inputs, DayMark expected,

@@ -18,8 +18,8 @@ Result<Date> StartOf(const conf::StagingQuery& staging_query, const DaysAsked& a
 
 }  // namespace
 
-Result<Step> PlanStagingQuery(const conf::StagingQuery& staging_query, const DaysAsked& asked,
-                              const Inventory& inventory) {
+Result<BackfillPlan> PlanStagingQuery(const conf::StagingQuery& staging_query,
+                                      const DaysAsked& asked, const Inventory& inventory) {
   CATENA_TRY(const Date start, StartOf(staging_query, asked));
   if (asked.end < start) {
     return InvalidConf("the range is empty: it starts " + FormatDate(start) + " and ends " +
@@ -32,19 +32,25 @@ Result<Step> PlanStagingQuery(const conf::StagingQuery& staging_query, const Day
   step.meaning = conf::MeaningOf(staging_query);
   step.through = asked.end;
   step.because = "asked for";
-  const auto at = inventory.find(step.table);
-  static const TableState kNothing;
-  const TableState& state = at == inventory.end() ? kNothing : at->second;
+  Freshness freshness(inventory);
+  std::map<std::string, std::vector<Date>> gone;
   for (Date day = start; day <= asked.end; day = day + 1) {
-    const auto mark = state.marks.find(day);
-    const bool there = state.prints.contains(day);
-    if (there && mark != state.marks.end() && mark->second.meaning == step.meaning) {
-      step.reuse.push_back(day);
-    } else {
-      step.compute.push_back({day, there ? Why::kStale : Why::kMissing});
+    const Verdict& verdict = freshness.Of(staging_query, day);
+    if (verdict.compute || asked.recompute) {
+      step.compute.push_back({day, verdict.compute.value_or(Why::kAsked), verdict.changed});
+      step.marks[day] = verdict.expected;
+      continue;
     }
+    step.reuse.push_back(day);
+    for (const std::string& table : verdict.gone) gone[table].push_back(day);
   }
-  return step;
+  for (const auto& [table, kept] : gone) {
+    step.notes.push_back(
+        "days are kept as they are, because the table no longer has all partitions that they were "
+        "made from; --recompute makes them from those that it has: " +
+        table + ": " + PrintDays(kept));
+  }
+  return BackfillPlan{{std::move(step)}, freshness.adopted()};
 }
 
 }  // namespace catena::plan

@@ -8,10 +8,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <tuple>
+#include <iterator>
+#include <map>
 #include <utility>
 
 namespace catena::table {
@@ -21,71 +23,97 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kWork = ".work-";
+constexpr char kDs[] = "ds";
 
 Error SystemError(const std::string& what, const std::string& path, int code) {
   return Unavailable(what + ": " + path + ": " + std::strerror(code));
 }
 
-bool IsData(const fs::path& path) {
-  const std::string name = path.filename().string();
+bool IsData(const std::string& name) {
   return name.ends_with(".parquet") && name.front() != '.' && name.front() != '_';
 }
 
-// A directory that is a day: "dt=20261120".
-struct DayDirectory {
+struct Entry {
   std::string name;
-  std::string column;
-  Date day;
+  bool is_directory;
 };
 
-std::optional<DayDirectory> ReadDay(const std::string& name) {
-  const size_t equals = name.find('=');
-  if (equals == 0 || equals == std::string::npos) return std::nullopt;
-  std::string day = name.substr(equals + 1);
-  if (day.size() == 8) day = day.substr(0, 4) + "-" + day.substr(4, 2) + "-" + day.substr(6);
-  if (day.size() == 10 && day[4] == day[7] && (day[4] == '_' || day[4] == '.')) {
-    day[4] = day[7] = '-';
-  }
-  const auto date = ParseDate(day);
-  if (!date.ok() || FormatDate(*date) != day) return std::nullopt;
-  return DayDirectory{name, name.substr(0, equals), *date};
-}
-
-// By day. A `ds` outdoes every other column.
-Result<std::vector<DayDirectory>> DayDirectories(const std::vector<std::string>& names,
-                                                 const std::string& table_directory) {
-  std::vector<DayDirectory> days;
-  for (const std::string& name : names) {
-    if (auto day = ReadDay(name)) days.push_back(std::move(*day));
-  }
-  const auto is_ds = [](const DayDirectory& day) { return day.column == "ds"; };
-  if (std::any_of(days.begin(), days.end(), is_ds)) {
-    std::erase_if(days, [&](const DayDirectory& day) { return !is_ds(day); });
-  }
-  std::sort(days.begin(), days.end(), [](const DayDirectory& a, const DayDirectory& b) {
-    return std::tie(a.day, a.name) < std::tie(b.day, b.name);
-  });
-  for (size_t i = 1; i < days.size(); ++i) {
-    const bool twice = days[i].day == days[i - 1].day;
-    if (!twice && days[i].column == days[i - 1].column) continue;
-    return InvalidData(std::string(twice ? "a day has two directories" : "days in two columns") +
-                       "; keep one of them: " + days[i - 1].name + ", " + days[i].name + " in " +
-                       table_directory);
-  }
-  return days;
-}
-
-Result<std::vector<std::string>> Names(const std::string& directory) {
-  std::vector<std::string> names;
+// Sorted by name; an absent directory has none.
+Result<std::vector<Entry>> Entries(const std::string& directory) {
+  std::vector<Entry> entries;
   std::error_code error;
   for (fs::directory_iterator entry(directory, error), end; entry != end; entry.increment(error)) {
-    names.push_back(entry->path().filename().string());
+    std::error_code gone;
+    entries.push_back({entry->path().filename().string(), entry->is_directory(gone)});
     if (error) break;
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     return SystemError("cannot list directory", directory, error.value());
   }
-  std::sort(names.begin(), names.end());
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.name < b.name; });
+  return entries;
+}
+
+// Hive writes what a directory cannot be named with as %XX.
+std::string Unescaped(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned code = 0;
+    const auto* const end = text.data() + std::min(i + 3, text.size());
+    const bool escape = text[i] == '%' && end == text.data() + i + 3 &&
+                        std::from_chars(text.data() + i + 1, end, code, 16).ptr == end;
+    plain += escape ? static_cast<char>(code) : text[i];
+    if (escape) i += 2;
+  }
+  return plain;
+}
+
+// "hr=07" as a column and its value.
+std::optional<PathValues::value_type> ReadValue(const std::string& name) {
+  const size_t equals = name.find('=');
+  if (equals == 0 || equals == std::string::npos || name[0] == '.' || name[0] == '_') {
+    return std::nullopt;
+  }
+  const std::string_view text = std::string_view(name).substr(equals + 1);
+  if (text == "__HIVE_DEFAULT_PARTITION__") return {{name.substr(0, equals), std::nullopt}};
+  return {{name.substr(0, equals), Unescaped(text)}};
+}
+
+// Data files below directories `column=value`, at any depth; days outside `range` need not be
+// there.
+Status Walk(const std::string& directory, const PathValues& above, const PartitionRange& range,
+            std::vector<PlacedFile>* files) {
+  CATENA_TRY(const auto entries, Entries(directory));
+  for (const Entry& entry : entries) {
+    const std::string path = directory + "/" + entry.name;
+    const auto value = ReadValue(entry.name);
+    if (!value || !entry.is_directory) {
+      if (!above.empty() && IsData(entry.name)) files->push_back({path, above});
+      continue;
+    }
+    if (value->first == kDs) {
+      const auto day = DayOfText(value->second.value_or(""));
+      if (!day || !range.Contains(*day)) continue;
+    }
+    PathValues values = above;
+    values.push_back(*value);
+    CATENA_RETURN_IF_ERROR(Walk(path, values, range, files));
+  }
+  return Status();
+}
+
+std::optional<std::string> ValueOf(const PathValues& values, const std::string& column) {
+  for (const auto& [name, text] : values) {
+    if (name == column) return text;
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<std::string>> Names(const std::string& directory) {
+  CATENA_TRY(const auto entries, Entries(directory));
+  std::vector<std::string> names;
+  for (const Entry& entry : entries) names.push_back(entry.name);
   return names;
 }
 
@@ -104,13 +132,29 @@ void RemoveAll(const std::string& path) {
 
 // What is written here is spelled ds=YYYY-MM-DD, and would hide or double days spelled otherwise.
 Status RequireOurs(const std::vector<std::string>& names, const std::string& table_directory) {
-  CATENA_TRY(const auto days, DayDirectories(names, table_directory));
-  for (const DayDirectory& day : days) {
-    if (PartitionPath(table_directory, day.day) == table_directory + "/" + day.name) continue;
+  for (const std::string& name : names) {
+    const auto value = ReadValue(name);
+    if (!value) continue;
+    const auto day = DayOfText(value->second.value_or(""));
+    if (value->first == kDs && !day) continue;  // Hive's for rows without a day.
+    if (day && PartitionPath(table_directory, *day) == table_directory + "/" + name) continue;
     return InvalidConf(
         "this table is another system's, which spells its days otherwise than "
         "ds=YYYY-MM-DD; write into a table of another name: " +
-        table_directory + "/" + day.name);
+        table_directory + "/" + name);
+  }
+  return Status();
+}
+
+// A day of more partition columns than ds is not replaced by one that has them not.
+Status RequireFlat(const std::string& partition) {
+  CATENA_TRY(const auto entries, Entries(partition));
+  for (const Entry& entry : entries) {
+    if (!entry.is_directory || !ReadValue(entry.name)) continue;
+    return InvalidConf(
+        "this table is another system's, which has more partition columns than ds; "
+        "write into a table of another name: " +
+        partition + "/" + entry.name);
   }
   return Status();
 }
@@ -132,20 +176,62 @@ std::string PartitionPath(const std::string& table_directory, Date ds) {
   return table_directory + "/ds=" + FormatDate(ds);
 }
 
+std::optional<Date> DayOfText(std::string text) {
+  if (text.size() == 8) text = text.substr(0, 4) + "-" + text.substr(4, 2) + "-" + text.substr(6);
+  if (text.size() == 10 && text[4] == text[7] && (text[4] == '_' || text[4] == '.')) {
+    text[4] = text[7] = '-';
+  }
+  const auto date = ParseDate(text);
+  if (!date.ok() || FormatDate(*date) != text) return std::nullopt;
+  return *date;
+}
+
+Result<std::string> DayColumnOf(const std::vector<PlacedFile>& files, const std::string& where) {
+  std::map<std::string, std::string> columns;  // And a value of each.
+  for (const PlacedFile& file : files) {
+    for (const auto& [column, text] : file.values) {
+      if (text && DayOfText(*text)) columns.emplace(column, *text);
+    }
+  }
+  if (columns.contains(kDs)) return std::string(kDs);
+  if (columns.size() > 1) {
+    const auto& first = *columns.begin();
+    const auto& second = *std::next(columns.begin());
+    return InvalidData(
+        "days in two columns, none of which is ds; keep one of them: " + first.first + "=" +
+        first.second + ", " + second.first + "=" + second.second + " in " + where);
+  }
+  return columns.empty() ? std::string() : columns.begin()->first;
+}
+
 Result<std::vector<PartitionFiles>> ListPartitions(const std::string& table_directory,
                                                    const PartitionRange& range) {
-  std::vector<PartitionFiles> partitions;
-  CATENA_TRY(const auto names, Names(table_directory));
-  CATENA_TRY(const auto days, DayDirectories(names, table_directory));
-  for (const DayDirectory& day : days) {
-    if (!range.Contains(day.day)) continue;
-    PartitionFiles partition{day.day, day.column, {}};
-    const std::string directory = table_directory + "/" + day.name;
-    CATENA_TRY(const auto files, Names(directory));
-    for (const std::string& file : files) {
-      if (IsData(file)) partition.files.push_back(directory + "/" + file);
+  std::vector<PlacedFile> files;
+  CATENA_RETURN_IF_ERROR(Walk(table_directory, {}, range, &files));
+  CATENA_TRY(const std::string column, DayColumnOf(files, table_directory));
+  std::map<Date, PartitionFiles> days;
+  std::map<Date, std::string> spelled;
+  bool has_more = false;
+  for (PlacedFile& file : files) {
+    const auto text = ValueOf(file.values, column);
+    const auto day = DayOfText(text.value_or(""));
+    if (!day || !range.Contains(*day)) continue;
+    const auto& known = spelled.emplace(*day, *text).first->second;
+    if (known != *text) {
+      return InvalidData("a day has two directories; keep one of them: " + column + "=" + known +
+                         ", " + column + "=" + *text + " in " + table_directory);
     }
-    if (!partition.files.empty()) partitions.push_back(std::move(partition));
+    has_more = has_more || file.values.size() > 1;
+    PartitionFiles& partition = days[*day];
+    partition.ds = *day;
+    partition.column = column;
+    partition.files.push_back(std::move(file.path));
+    partition.values.push_back(std::move(file.values));
+  }
+  std::vector<PartitionFiles> partitions;
+  for (auto& [day, partition] : days) {
+    if (!has_more) partition.values.clear();
+    partitions.push_back(std::move(partition));
   }
   return partitions;
 }
@@ -211,6 +297,7 @@ Status WorkDirectory::Publish(Date ds) {
   const std::string partition = PartitionPath(table_directory_, ds);
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory_ + "/.commit.lock", /*wait=*/true));
+  CATENA_RETURN_IF_ERROR(RequireFlat(partition));
   // The exchange needs something to exchange with; a plain rename needs nothing there. A file
   // system that cannot exchange shows the partition absent for a moment, still never half.
   if (renameat2(AT_FDCWD, data().c_str(), AT_FDCWD, partition.c_str(), RENAME_EXCHANGE) != 0) {
@@ -231,6 +318,7 @@ Status WorkDirectory::Retire(Date ds) {
   const std::string partition = PartitionPath(table_directory_, ds);
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory_ + "/.commit.lock", /*wait=*/true));
+  CATENA_RETURN_IF_ERROR(RequireFlat(partition));
   if (std::rename(partition.c_str(), (path_ + "/retired").c_str()) != 0 && errno != ENOENT) {
     return SystemError("cannot drop partition", partition, errno);
   }

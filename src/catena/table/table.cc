@@ -86,7 +86,7 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
       const std::lock_guard lock(cache_->mutex);
       if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
     }
-    auto facts = ReadTableFacts(database_, name_, partitions);
+    auto facts = ReadTableFacts(database_, name_, {partitions, std::nullopt});
     const bool moved = Fingerprint(partitions) != print;
     if (!facts.ok()) {
       if (moved && attempt < kAttempts) continue;
@@ -104,7 +104,8 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
 Result<bool> Table::IsSpelledOurWay() const {
   CATENA_TRY(const auto partitions, ListPartitions(directory_, PartitionRange::All()));
   return std::all_of(partitions.begin(), partitions.end(), [&](const PartitionFiles& partition) {
-    return partition.files.front().starts_with(PartitionPath(directory_, partition.ds) + "/");
+    return partition.values.empty() &&
+           partition.files.front().starts_with(PartitionPath(directory_, partition.ds) + "/");
   });
 }
 

@@ -4,9 +4,9 @@
 //   layout  <warehouse>/<namespace>.db/<table>/ds=YYYY-MM-DD/*.parquet for "namespace.table"; dots
 //           after the first become `_`; a name without a dot is in namespace `default`. Tables of
 //           others are read where their days stand in another column or spelling
-//           (partition_files.h); `ds` is there nevertheless, beside that column. Files and
-//           directories that begin with `.` or `_` are not data; a day without a data file is no
-//           partition
+//           (partition_files.h); `ds` is there nevertheless, beside that column. Directories of
+//           more columns, ds=2026-11-20/hr=07/, are columns STRING. Files and directories that
+//           begin with `.` or `_` are not data; a day without a data file is no partition
 //   output  the schema is the union over partitions by column name, without `ds` (a column `ds`
 //           inside the files is hidden by the directory's); columns a file lacks are null in it;
 //           numbers widen (INT in one day and LONG in another is LONG), other conflicts are errors

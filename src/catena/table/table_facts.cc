@@ -11,6 +11,17 @@ namespace catena::table {
 
 namespace {
 
+// ['a', 'b'] of file names, for read_parquet.
+std::string FileList(const std::vector<PartitionFiles>& partitions) {
+  std::string list;
+  for (const PartitionFiles& partition : partitions) {
+    for (const std::string& file : partition.files) {
+      list += (list.empty() ? "[" : ", ") + sql::QuotePath(file);
+    }
+  }
+  return list + "]";
+}
+
 using types::DataType;
 using types::Kind;
 
@@ -19,19 +30,6 @@ std::optional<DataType> Widen(const DataType& a, const DataType& b) {
   if (a.IsInteger() && b.IsInteger()) return a.kind < b.kind ? b : a;
   if (a.IsNumeric() && b.IsNumeric()) return DataType(Kind::kDouble);
   return std::nullopt;
-}
-
-std::string ReadParquet(const std::string& list, bool by_name, bool with_file) {
-  return "read_parquet(" + list +
-         ", hive_partitioning = false, union_by_name = " + (by_name ? "true" : "false") +
-         (with_file ? ", filename = '__catena_file'" : "") + ")";
-}
-
-// The day of a row as its directory has it.
-std::string DayText() { return "regexp_extract(__catena_file, '=([^/=]*)/[^/]*$', 1)"; }
-
-bool IsDashed(const PartitionFiles& partition) {
-  return partition.files.front().find("=" + FormatDate(partition.ds) + "/") != std::string::npos;
 }
 
 struct FileShape {
@@ -59,11 +57,11 @@ Result<std::vector<FileShape>> FileShapes(sql::Database* database, const std::st
 // Merges the columns of the files into one schema.
 class SchemaUnion {
  public:
-  explicit SchemaUnion(std::string partition_column)
-      : partition_column_(std::move(partition_column)) {}
+  // Columns that the place of a file says are never taken from the file.
+  explicit SchemaUnion(std::set<std::string> placed) : placed_(std::move(placed)) {}
   Status Add(const types::Schema& columns, const std::string& table, const std::string& file) {
     for (const types::Field& field : columns.fields) {
-      if (field.name == kPartitionColumn || field.name == partition_column_) continue;
+      if (field.name == kPartitionColumn || placed_.contains(field.name)) continue;
       const auto known = schema_.Find(field.name);
       if (!known) {
         schema_.fields.push_back(field);
@@ -86,10 +84,100 @@ class SchemaUnion {
   types::Schema Take() { return std::move(schema_); }
 
  private:
-  std::string partition_column_;
+  std::set<std::string> placed_;
   types::Schema schema_;
   std::vector<std::string> first_file_;
 };
+
+// Columns besides the day's that the places of the files say, in their order.
+std::vector<std::string> PlacedColumns(const std::vector<PartitionFiles>& partitions) {
+  std::vector<std::string> columns;
+  for (const PartitionFiles& partition : partitions) {
+    for (const PathValues& values : partition.values) {
+      for (const auto& [name, text] : values) {
+        if (name == partition.column || name == kPartitionColumn) continue;
+        if (std::find(columns.begin(), columns.end(), name) == columns.end()) {
+          columns.push_back(name);
+        }
+      }
+    }
+  }
+  return columns;
+}
+
+struct FileColumn {
+  std::string name;
+  std::string type;
+  int64_t id = -1;
+};
+
+// The columns of one file; nested ones are part of theirs.
+Result<std::vector<FileColumn>> ColumnsOf(sql::Database* database, const std::string& file) {
+  const std::string list = "[" + sql::QuotePath(file) + "]";
+  CATENA_TRY(const auto described, database->Query("DESCRIBE SELECT * FROM read_parquet(" + list +
+                                                   ", hive_partitioning = false)"));
+  std::vector<FileColumn> columns;
+  for (size_t row = 0; row < described.rows(); ++row) {
+    columns.push_back(
+        {std::string(described.column(0).Text(row)), std::string(described.column(1).Text(row))});
+  }
+  CATENA_TRY(const auto tree,
+             database->Query("SELECT CAST(coalesce(num_children, 0) AS BIGINT), "
+                             "CAST(coalesce(field_id, -1) AS BIGINT) FROM parquet_schema(" +
+                             list + ")"));
+  const auto children = tree.column(0).Values<int64_t>();
+  int64_t inside = 0;  // So many more rows belong to the column before.
+  size_t column = 0;
+  for (size_t row = 1; row < tree.rows() && column < columns.size(); ++row) {
+    if (inside == 0) columns[column++].id = tree.column(1).Values<int64_t>()[row];
+    inside += children[row] - (inside > 0 ? 1 : 0);
+  }
+  return columns;
+}
+
+using Shape = std::map<std::string, TableFacts::StoredColumn>;
+
+Shape PlainShape(const std::vector<FileColumn>& columns) {
+  Shape shape;
+  for (const FileColumn& column : columns) shape[column.name] = {column.name, column.type};
+  return shape;
+}
+
+Shape DeclaredShape(const std::vector<FileColumn>& columns,
+                    const std::vector<DeclaredColumn>& declared) {
+  const bool has_ids = std::any_of(columns.begin(), columns.end(),
+                                   [](const FileColumn& column) { return column.id >= 0; });
+  Shape shape;
+  for (const DeclaredColumn& wanted : declared) {
+    const auto find = [&](const auto& matches) {
+      const auto at = std::find_if(columns.begin(), columns.end(), matches);
+      if (at == columns.end()) return false;
+      shape[wanted.field.name] = {at->name, at->type};
+      return true;
+    };
+    if (wanted.id && has_ids) {
+      find([&](const FileColumn& column) { return column.id == *wanted.id; });
+      continue;
+    }
+    for (const std::string& name : wanted.stored_names) {
+      if (find([&](const FileColumn& column) { return column.name == name; })) break;
+    }
+  }
+  return shape;
+}
+
+Status CheckFileIndex(const std::vector<FileColumn>& columns, const std::string& table,
+                      const std::string& file) {
+  // DuckDB's name for the number of a file, by which values of its place are found.
+  for (const FileColumn& column : columns) {
+    if (column.name != "file_index") continue;
+    return Unsupported(
+        "a table with more partition columns than its day cannot have a column file_index; rename "
+        "it: table " +
+        table + ", " + file);
+  }
+  return Status();
+}
 
 }  // namespace
 
@@ -102,46 +190,48 @@ types::Schema TableFacts::WithPartitionColumn() const {
   return with;
 }
 
-std::string FileList(const std::vector<PartitionFiles>& partitions) {
-  std::string list;
-  for (const PartitionFiles& partition : partitions) {
-    for (const std::string& file : partition.files) {
-      list += (list.empty() ? "[" : ", ") + sql::QuotePath(file);
-    }
-  }
-  return list + "]";
-}
-
 Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database,
                                                          const std::string& table,
-                                                         std::vector<PartitionFiles> partitions) {
-  if (partitions.empty()) {
+                                                         TableFiles files) {
+  if (files.partitions.empty()) {
     return NotFound(
         "table has no partition; write it first, for example with a backfill, "
         "`catena table load` or `catena topic archive`: " +
         table);
   }
   auto facts = std::make_shared<TableFacts>();
-  facts->partitions = std::move(partitions);
+  facts->partitions = std::move(files.partitions);
+  facts->is_declared = files.declared.has_value();
   const std::string list = FileList(facts->partitions);
-  CATENA_TRY(const auto files, FileShapes(database, list));
+  const std::vector<std::string> placed = PlacedColumns(facts->partitions);
+  std::set<std::string> not_in_files(placed.begin(), placed.end());
+  not_in_files.insert(facts->partition_column());
+  CATENA_TRY(const auto shapes, FileShapes(database, list));
   std::map<std::string, size_t> known;
-  SchemaUnion merged(facts->partition_column());
-  for (const FileShape& file : files) {
+  SchemaUnion merged(std::move(not_in_files));
+  for (const FileShape& file : shapes) {
     const auto [at, added] = known.emplace(file.shape, facts->shapes.size());
     facts->shape_of_file[file.file] = at->second;
     if (!added) continue;
-    const std::string select =
-        "SELECT * FROM " + ReadParquet("[" + sql::QuotePath(file.file) + "]", false, false);
-    CATENA_TRY(const auto columns, database->Describe(select));
-    CATENA_TRY(const auto spelled, database->Query("DESCRIBE " + select));
-    auto& shape = facts->shapes.emplace_back();
-    for (size_t row = 0; row < spelled.rows(); ++row) {
-      shape[std::string(spelled.column(0).Text(row))] = spelled.column(1).Text(row);
-    }
-    CATENA_RETURN_IF_ERROR(merged.Add(columns, table, file.file));
+    CATENA_TRY(const auto columns, ColumnsOf(database, file.file));
+    const bool has_values = !facts->partitions.front().values.empty();
+    if (has_values) CATENA_RETURN_IF_ERROR(CheckFileIndex(columns, table, file.file));
+    facts->shapes.push_back(files.declared ? DeclaredShape(columns, *files.declared)
+                                           : PlainShape(columns));
+    if (files.declared) continue;
+    CATENA_TRY(const auto types,
+               database->Describe("SELECT * FROM read_parquet([" + sql::QuotePath(file.file) +
+                                  "], hive_partitioning = false)"));
+    CATENA_RETURN_IF_ERROR(merged.Add(types, table, file.file));
   }
   facts->schema = merged.Take();
+  if (!files.declared) {
+    for (const std::string& name : placed) facts->schema.fields.push_back({name, Kind::kString});
+  } else {
+    for (const DeclaredColumn& column : *files.declared) {
+      if (column.field.name != kPartitionColumn) facts->schema.fields.push_back(column.field);
+    }
+  }
   CATENA_TRY(const auto rows, database->Query("SELECT file_name, CAST(num_rows AS BIGINT) FROM "
                                               "parquet_file_metadata(" +
                                               list + ")"));
@@ -150,50 +240,6 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
         static_cast<uint64_t>(rows.column(1).Values<int64_t>()[row]);
   }
   return std::shared_ptr<const TableFacts>(std::move(facts));
-}
-
-std::string TableSql(const TableFacts& facts, const PartitionRange& range) {
-  std::vector<PartitionFiles> partitions;
-  std::set<size_t> shapes;
-  for (const PartitionFiles& partition : facts.partitions) {
-    if (!range.Contains(partition.ds)) continue;
-    partitions.push_back(partition);
-    for (const std::string& file : partition.files) shapes.insert(facts.shape_of_file.at(file));
-  }
-  if (partitions.empty()) return "";
-
-  std::string sql = "(SELECT ";
-  for (const types::Field& field : facts.schema.fields) {
-    const std::string name = sql::QuoteName(field.name);
-    const std::string wanted = sql::SqlTypeName(field.type);
-    bool present = false;
-    bool same = true;
-    for (const size_t shape : shapes) {
-      const auto found = facts.shapes[shape].find(field.name);
-      if (found == facts.shapes[shape].end()) continue;
-      present = true;
-      same = same && found->second == wanted;
-    }
-    if (!present) {
-      sql += "CAST(NULL AS " + wanted + ") AS " + name + ", ";
-    } else {
-      sql += same ? name + ", " : "CAST(" + name + " AS " + wanted + ") AS " + name + ", ";
-    }
-  }
-  const bool ours = facts.partition_column() == kPartitionColumn;
-  const bool one_day = partitions.size() == 1;
-  const bool dashed = std::all_of(partitions.begin(), partitions.end(), IsDashed);
-  if (one_day) {
-    sql += sql::QuoteText(FormatDate(partitions[0].ds));
-  } else if (dashed) {
-    sql += DayText();
-  } else {
-    sql += "regexp_replace(" + DayText() + R"(, '^(\d{4})\D?(\d\d)\D?', '\1-\2-'))";
-  }
-  sql += std::string(" AS ") + kPartitionColumn;
-  if (!ours) sql += ", " + DayText() + " AS " + sql::QuoteName(facts.partition_column());
-  return sql + " FROM " + ReadParquet(FileList(partitions), shapes.size() > 1, !one_day || !ours) +
-         ")";
 }
 
 }  // namespace catena::table

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,31 @@ inline constexpr const char* kPartitionColumn = "ds";
 inline constexpr const char* kTopicPartitionColumn = "_topic_partition";
 inline constexpr const char* kOffsetColumn = "_offset";
 
+// A column as the metadata of a table declares it, and how to find it in a file.
+struct DeclaredColumn {
+  types::Field field;
+  std::optional<int64_t> id;              // Of the field, in Parquet files that have ids.
+  std::vector<std::string> stored_names;  // In files without: the first one that is there.
+};
+
+// The files of a table, and its columns where its metadata says more of them than the files do.
+struct TableFiles {
+  std::vector<PartitionFiles> partitions;
+  std::optional<std::vector<DeclaredColumn>> declared;
+};
+
 struct TableFacts {
+  struct StoredColumn {
+    std::string name;  // In the file.
+    std::string type;  // As DuckDB spells it there.
+  };
   std::vector<PartitionFiles> partitions;
   types::Schema schema;  // Without the partition column.
   std::map<std::string, uint64_t> rows_of_file;
-  // Files with the same columns share a shape: column name -> how DuckDB spells its type there.
-  std::vector<std::map<std::string, std::string>> shapes;
+  // Files with the same columns share a shape: column -> how it is stored there.
+  std::vector<std::map<std::string, StoredColumn>> shapes;
   std::map<std::string, size_t> shape_of_file;
+  bool is_declared = false;  // A column may have other names in other files.
 
   // The column that the directories name; it is a text as they have it, and `ds` besides.
   const std::string& partition_column() const { return partitions.front().column; }
@@ -40,10 +59,7 @@ struct TableFacts {
 
 Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database,
                                                          const std::string& table,
-                                                         std::vector<PartitionFiles> partitions);
-
-// ['a', 'b'] of file names, for read_parquet.
-std::string FileList(const std::vector<PartitionFiles>& partitions);
+                                                         TableFiles files);
 
 // A subquery of every column of WithPartitionColumn(), over the partitions inside `range`, in
 // their order; columns that the files lack or spell otherwise are cast. Empty when there is none.

@@ -67,13 +67,16 @@ class HopWriter {
   HopWriter(const WindowedAggregator& windowed, const types::Schema& keys, types::Schema hops)
       : windowed_(windowed), keys_(keys), builder_(std::move(hops)) {}
 
-  void Add(const GroupByRows& events, size_t source, Date partition) {
+  // `several`: there are other sources than this one.
+  Status Add(const GroupByRows& events, size_t source, bool several, Date partition) {
     std::vector<uint64_t> orders = events.orders;
     if (orders.empty()) {
       orders.resize(events.times.size());
       std::iota(orders.begin(), orders.end(), static_cast<uint64_t>(partition.days) << kDayShift);
     }
-    for (uint64_t& order : orders) order |= uint64_t{source} << kSourceShift;
+    if (several) {
+      CATENA_RETURN_IF_ERROR(PlaceOrders(uint64_t{source} << kSourceShift, orders));
+    }
     std::vector<uint32_t> rows(events.times.size());
     std::iota(rows.begin(), rows.end(), 0);
     const auto place = [&](uint32_t row) {
@@ -92,6 +95,7 @@ class HopWriter {
       aggregate::EncodeIr(windowed_.rows(), ir.data(), &bytes);
       AddRow(events.rows, rows[begin], place(rows[begin]).second, bytes);
     }
+    return Status();
   }
   types::Batch Finish() { return builder_.Build(); }
 
@@ -210,7 +214,7 @@ class Hops {
                  ReadGroupByRows(context_, one,
                                  {table::PartitionRange::Of(partition), false, false, {}}, &keys));
       report->rows_read += events.rows_read;
-      writer.Add(events, source, partition);
+      CATENA_RETURN_IF_ERROR(writer.Add(events, source, group_by_.sources.size() > 1, partition));
     }
     return writer.Finish();
   }

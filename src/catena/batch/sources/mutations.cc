@@ -54,8 +54,13 @@ class MutationReader {
     CATENA_TRY(const types::Schema given, SchemaOfSource(context, source, request));
     CATENA_RETURN_IF_ERROR(fetch::CheckMutationColumns(given, schema_));
     has_time_ = !conf::QueryOf(source).time_column.spark.empty();
-    CATENA_TRY(const SourceRows all, ReadSource(context, source, request));
-    Add(all, source_bits);
+    CATENA_TRY(SourceRows all, ReadSource(context, source, request));
+    if (all.orders.empty()) {
+      all.orders.resize(all.times.size());
+      std::iota(all.orders.begin(), all.orders.end(), uint64_t{0});
+    }
+    CATENA_RETURN_IF_ERROR(PlaceOrders(source_bits | kMutationOrder, all.orders));
+    Add(all);
     return Status();
   }
 
@@ -65,7 +70,7 @@ class MutationReader {
   }
 
  private:
-  void Add(const SourceRows& all, uint64_t source_bits) {
+  void Add(const SourceRows& all) {
     std::vector<std::string> names;
     for (const types::Field& field : schema_.fields) names.push_back(field.name);
     const types::Batch rows = all.rows.Select(names);
@@ -88,8 +93,7 @@ class MutationReader {
       mutations_.push_back({group, time, before, static_cast<uint32_t>(lives_->times.size())});
       // Without a time column a row has that of its snapshot: the end of the day before.
       lives_->times.push_back(has_time_ ? all.times[row] : ToMillis(all.days[row].Start()) - 1);
-      const uint64_t order = all.orders.empty() ? row : all.orders[row];
-      lives_->orders.push_back(order | source_bits | kMutationOrder);
+      lives_->orders.push_back(all.orders[row]);
       lives_->groups.push_back(group);
       lives_->born.push_back(time);
       lives_->died.push_back(before ? time : INT64_MAX);

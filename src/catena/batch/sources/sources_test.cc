@@ -119,6 +119,34 @@ TEST_F(SourcesTest, SourcesHandOverToEachOther) {
               HasSubstr("[\"a\",102]"));
 }
 
+// The bits above partition 2047 are those that keep two sources, and mutations, apart.
+TEST_F(SourcesTest, TopicPartitionsThatCannotBeOrderedAmongSourcesAreRefused) {
+  constexpr char kPlaced[] =
+      "user STRING, amount LONG, ts LONG, _topic_partition INT, _offset LONG";
+  for (const int partition : {2047, 2048}) {
+    for (const char* table : {"t.old", "t.new"}) {
+      for (const char* day : {"2026-03-01", "2026-03-02", "2026-03-03"}) {
+        Write(table, day, kPlaced, {{"a", 1, At(day, 6), partition, 0}});
+      }
+    }
+    const auto source = [](const std::string& table) {
+      return R"({"events": {"table": ")" + table + R"(", "query": {"timeColumn": "ts"}}})";
+    };
+    const std::string alone = Answers(Join(GroupBy(source("t.old"))));
+    EXPECT_THAT(alone, HasSubstr("[\"a\",3]"));
+    const std::string both = Answers(Join(GroupBy(source("t.old") + "," + source("t.new"))));
+    EXPECT_THAT(both, HasSubstr(partition == 2047 ? "[\"a\",6]" : "topic partition 2048"));
+    std::string days = GroupBy(source("t.old") + "," + source("t.new"), R"(, "isIncremental": 1)");
+    days.replace(days.find(R"("accuracy": 0)"), 13, R"("accuracy": 1)");
+    days.replace(days.find(R"("operation": 7)"), 14,
+                 R"("operation": 7, "windows": [{"length": 2, "timeUnit": 1}])");
+    const auto daily = Backfill(context_, ConfOf(days), {std::nullopt, Day("2026-03-03")});
+    EXPECT_EQ(daily.ok(), partition == 2047);
+    EXPECT_THAT(daily.ok() ? "topic partition 2048" : daily.error().message,
+                HasSubstr("topic partition 2048"));
+  }
+}
+
 TEST_F(SourcesTest, RowsOfSkewKeysAreLeftOut) {
   Write("t.events", "2026-03-01", kColumns, {{"a", 1, At("2026-03-01", 6)}});
   Write("t.events", "2026-03-02", kColumns, {});

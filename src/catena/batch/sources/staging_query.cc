@@ -126,6 +126,7 @@ Status RunStep(const BatchContext& context, const conf::StagingQuery& staging_qu
     for (const Date day : range) {
       if (!std::binary_search(given.begin(), given.end(), day)) {
         holes.push_back(day);
+        CATENA_RETURN_IF_ERROR(output.Drop(day));
         continue;
       }
       CATENA_TRY(const types::Batch rows,
@@ -144,11 +145,12 @@ Status RunStep(const BatchContext& context, const conf::StagingQuery& staging_qu
 
 }  // namespace
 
-Result<plan::Step> PlanStagingQuery(const BatchContext& context,
-                                    const conf::StagingQuery& staging_query,
-                                    const plan::DaysAsked& asked) {
-  CATENA_TRY(const plan::Inventory inventory,
-             ReadInventory(context, {conf::OutputTable(staging_query.metadata)}));
+Result<plan::BackfillPlan> PlanStagingQuery(const BatchContext& context,
+                                            const conf::StagingQuery& staging_query,
+                                            const plan::DaysAsked& asked) {
+  std::vector<std::string> tables = staging_query.tables;
+  tables.push_back(conf::OutputTable(staging_query.metadata));
+  CATENA_TRY(const plan::Inventory inventory, ReadInventory(context, tables));
   return plan::PlanStagingQuery(staging_query, asked, inventory);
 }
 
@@ -159,13 +161,16 @@ Status RunStagingQuery(const BatchContext& context, const conf::StagingQuery& st
              context.warehouse->Find(conf::OutputTable(staging_query.metadata)));
   CATENA_TRY(const FileLock lock, table.LockForJob(/*wait=*/false));
   CATENA_RETURN_IF_ERROR(RemoveHalfWrittenMarks(table));
-  CATENA_TRY(const plan::Step step, PlanStagingQuery(context, staging_query, asked));
+  CATENA_TRY(const plan::BackfillPlan plan, PlanStagingQuery(context, staging_query, asked));
+  CATENA_RETURN_IF_ERROR(Adopt(context, plan.adopted));
+  const plan::Step& step = plan.steps.front();
   if (context.progress != nullptr) {
-    context.progress->OnPlan({{step}});
+    context.progress->OnPlan(plan);
     context.progress->OnStep(step, 0, 1);
   }
   const auto start = std::chrono::steady_clock::now();
   StepReport done = BeginReport(step);
+  done.notes.insert(done.notes.end(), step.notes.begin(), step.notes.end());
   const Status status =
       step.compute.empty() ? Status() : RunStep(context, staging_query, step, step_days, &done);
   done.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -5,6 +5,8 @@
 //            the warehouse that the query reads is there as namespace.table, its day in column `ds`
 //   output   rows in the partition that their `ds` says. A day without rows stays a hole, and the
 //            report says so: what is not there yet may still come
+//   again    days whose inputs changed are computed again; a day of which the query then gives no
+//            rows is taken away
 //   errors   kUnsupported: setups, createView; kInvalidConf: never translated, a macro, SQL that
 //            does not bind, no `ds` in the answer; kNotFound: a table; kInvalidData: a `ds` that
 //            is no date, or lies outside the days that the query was asked for
@@ -18,9 +20,9 @@
 
 namespace catena::batch {
 
-Result<plan::Step> PlanStagingQuery(const BatchContext& context,
-                                    const conf::StagingQuery& staging_query,
-                                    const plan::DaysAsked& asked);
+Result<plan::BackfillPlan> PlanStagingQuery(const BatchContext& context,
+                                            const conf::StagingQuery& staging_query,
+                                            const plan::DaysAsked& asked);
 
 // `step_days`: at most so many days at once; 0: whole runs of missing days. What was done before an
 // error is in the report.

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "catena/batch/table_meanings.h"
 #include "catena/batch/warehouse_fixture.h"
 
 namespace catena::batch {
@@ -23,13 +24,14 @@ class StagingQueryTest : public ::testing::Test, protected TemporaryWarehouse {
       Write("t.events", day, "user STRING, amount LONG", {{"a", 1}, {"a", 2}, {"b", 3}});
     }
   }
-  static conf::StagingQuery Query(const std::string& duckdb, const std::string& more = "",
-                                  const std::string& tables = R"("t.events")") {
+  conf::StagingQuery Query(const std::string& duckdb, const std::string& more = "",
+                           const std::string& tables = R"("t.events")") {
     return OrStop(conf::ParseStagingQuery(
         OrStop(ParseJson(R"({"metaData": {"name": "s.v1", "outputNamespace": "t"},
                              "query": "q", "startPartition": "2026-03-01")" +
                              more + R"(, "catena": {"query": {"duckdb": ")" + duckdb +
-                             R"(", "tables": [)" + tables + "]}}}",
+                             R"(", "tables": [)" + tables + R"(], "own_day": [)" + own_day_ +
+                             "]}}}",
                          "test")),
         "test"));
   }
@@ -43,6 +45,8 @@ class StagingQueryTest : public ::testing::Test, protected TemporaryWarehouse {
     const auto report = Run(query, "2026-03-02");
     return report.ok() ? "it ran" : report.error().message;
   }
+  std::string own_day_ = R"("t.events")";
+  std::vector<std::string> notes_;
 };
 
 TEST_F(StagingQueryTest, ComputesHolesAndNothingElse) {
@@ -74,6 +78,55 @@ TEST_F(StagingQueryTest, ComputesHolesAndNothingElse) {
   EXPECT_EQ(report->computed.size(), 2u);
 }
 
+TEST_F(StagingQueryTest, DaysWhoseTablesChangedAreComputedAgain) {
+  own_day_ = "";
+  auto query = Query(kTotals);
+  const auto days = [&] {
+    const auto report = Run(query, "2026-03-04");
+    EXPECT_TRUE(report.ok()) << (report.ok() ? "" : report.error().message);
+    notes_ = report->notes;
+    return report->computed;
+  };
+  EXPECT_EQ(days().size(), 3u);
+  EXPECT_THAT(days(), ElementsAre());
+  // A day that comes later is nothing to those before it; one that is replaced is to all after it.
+  Write("t.events", "2026-03-05", "user STRING, amount LONG", {{"a", 1}});
+  EXPECT_THAT(days(), ElementsAre());
+  Write("t.events", "2026-03-02", "user STRING, amount LONG", {{"a", 50}});
+  EXPECT_THAT(days(), ElementsAre(Day("2026-03-02"), Day("2026-03-04")));
+  EXPECT_THAT(notes_, ::testing::Contains(HasSubstr("what they were made from changed: t.events")));
+  EXPECT_EQ(PrintRows(ReadTable("t.s_v1", {"user", "total"})),
+            "[\"a\",3]\n[\"b\",3]\n[\"a\",50]\n[\"a\",3]\n[\"b\",3]\n");
+  // Its rows are gone, and so is its day.
+  Write("t.events", "2026-03-04", "user STRING, amount LONG", {});
+  EXPECT_THAT(days(), ElementsAre());
+  EXPECT_THAT(*warehouse_->Find("t.s_v1")->Partitions(),
+              ElementsAre(Day("2026-03-01"), Day("2026-03-02")));
+  // What retention took cannot be computed again.
+  OrStop(warehouse_->Find("t.events")->DropPartition(Day("2026-03-01")));
+  EXPECT_THAT(days(), ElementsAre());
+  EXPECT_THAT(notes_, ::testing::Contains(HasSubstr("no longer has all partitions")));
+  own_day_ = R"("t.events")";
+  query = Query(kTotals);
+  OrStop(warehouse_->Find("t.s_v1")->DropPartition(Day("2026-03-02")));
+  Write("t.events", "2026-03-04", "user STRING, amount LONG", {{"d", 1}});
+  EXPECT_THAT(days(), ElementsAre(Day("2026-03-02"), Day("2026-03-04")));
+  Write("t.events", "2026-03-02", "user STRING, amount LONG", {{"d", 2}});
+  EXPECT_THAT(days(), ElementsAre(Day("2026-03-02")));
+}
+
+TEST_F(StagingQueryTest, DaysOfBeforeInputsWereRecordedAreAdopted) {
+  const auto query = Query(kTotals);
+  ASSERT_TRUE(Run(query, "2026-03-02").ok());
+  const table::Table table = OrStop(warehouse_->Find("t.s_v1"));
+  auto marks = OrStop(ReadMarks(table));
+  const auto made = marks;
+  for (auto& [day, mark] : marks) mark.inputs.reset();
+  OrStop(WriteMarks(table, marks));
+  EXPECT_THAT(Run(query, "2026-03-02")->computed, ElementsAre());
+  EXPECT_EQ(OrStop(ReadMarks(table)), made);
+}
+
 TEST_F(StagingQueryTest, FillsItsMacros) {
   const auto report =
       Run(Query("SELECT '{{start_date}}' AS s, '{{ end_date }}' AS e, '{{ latest_date }}' AS l, "
@@ -88,8 +141,8 @@ TEST_F(StagingQueryTest, FillsItsMacros) {
 
 TEST_F(StagingQueryTest, BeginsWhereItIsToldTo) {
   const auto days = [&](const conf::StagingQuery& query, std::optional<Date> start) {
-    const auto step = OrStop(PlanStagingQuery(context_, query, {start, Day("2026-03-04")}));
-    return step.compute.size();
+    const auto plan = OrStop(PlanStagingQuery(context_, query, {start, Day("2026-03-04")}));
+    return plan.steps.front().compute.size();
   };
   EXPECT_EQ(days(Query(kTotals), std::nullopt), 4u);
   EXPECT_EQ(days(Query(kTotals), Day("2026-03-03")), 2u);
