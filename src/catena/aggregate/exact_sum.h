@@ -78,14 +78,14 @@ class ExactSum {
   }
   // Adds the value that became addends[i].
   void Add(const Addends& addends, size_t i) noexcept {
-    uint64_t low = 0;
-    uint64_t middle = 0;
+    // Carries by arithmetic: whether a limb overflows no branch could guess.
+    const uint64_t low = low_ + addends.low[i];
+    const uint64_t from_low = low < low_ ? 1 : 0;
+    const uint64_t sum = middle_ + addends.middle[i];
+    const uint64_t middle = sum + from_low;
+    const uint64_t from_middle = (sum < middle_ ? 1 : 0) | (middle < sum ? 1 : 0);
     int64_t high = 0;
-    const bool from_low = __builtin_add_overflow(low_, addends.low[i], &low);
-    bool from_middle = __builtin_add_overflow(middle_, addends.middle[i], &middle);
-    middle += from_low ? 1 : 0;
-    from_middle |= from_low && middle == 0;
-    if (__builtin_add_overflow(high_, addends.high[i] + (from_middle ? 1 : 0), &high))
+    if (__builtin_add_overflow(high_, addends.high[i] + static_cast<int64_t>(from_middle), &high))
         [[unlikely]] {
       AddLimbs(addends.low[i], addends.middle[i], static_cast<uint64_t>(addends.high[i]), 0);
       return;
