@@ -37,6 +37,18 @@ class ValuePrefix : public rocksdb::SliceTransform {
   }
 };
 
+// A commit comes sorted: what of a dataset is inserted next lies beside what was inserted last.
+class DatasetOfKey : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "catena.DatasetOfKey.1"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override {
+    return {key.data(), kDatasetPrefixBytes};
+  }
+  bool InDomain(const rocksdb::Slice& key) const override {
+    return key.size() >= kValueKeyBytesMin && key[0] == kValueTag;
+  }
+};
+
 // RocksDB's own log lines, among ours instead of in files beside the data.
 class LogLines : public rocksdb::Logger {
  public:
@@ -130,6 +142,7 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.prefix_extractor = std::make_shared<ValuePrefix>();
   options.memtable_prefix_bloom_size_ratio = 0.05;
+  options.memtable_insert_with_hint_prefix_extractor = std::make_shared<DatasetOfKey>();
   options.db_write_buffer_size = place.write_buffer_mb * kMegabyte;
   options.write_buffer_size = std::max(place.write_buffer_mb * kMegabyte / 2, kMegabyte);
   options.max_write_buffer_number = 4;

@@ -45,6 +45,7 @@ std::string EncodeDatasetId(DatasetId id);
 std::optional<DatasetId> ParseDatasetId(std::string_view bytes);
 
 // Everything of a kind (kMarkTag, kValueTag) and a dataset begins with these five bytes.
+inline constexpr size_t kDatasetPrefixBytes = 1 + 4;
 std::string DatasetPrefix(char tag, DatasetId id);
 std::string MarkKey(DatasetId id, std::string_view name);
 
