@@ -12,6 +12,7 @@ namespace catena::kv {
 namespace {
 
 constexpr char kReading[] = "cannot read the store";
+constexpr size_t kFew = 16;
 
 std::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 
@@ -65,8 +66,22 @@ std::vector<TimedValue> ReadForward(const KeyRange& range, rocksdb::Iterator* it
   return values;
 }
 
+// Nothing where there are more than `count`.
+std::optional<std::vector<TimedValue>> ReadAllIfFew(const KeyRange& range, size_t count,
+                                                    rocksdb::Iterator* iterator) {
+  std::vector<TimedValue> values;
+  for (iterator->Seek(range.first); iterator->Valid(); iterator->Next()) {
+    if (values.size() == count) return std::nullopt;
+    values.push_back(ValueAt(*iterator));
+  }
+  return values;
+}
+
+// Backwards no filter of RocksDB's helps, and mostly there are few.
 std::vector<TimedValue> ReadNewest(const KeyRange& range, size_t limit,
                                    rocksdb::Iterator* iterator) {
+  auto few = ReadAllIfFew(range, std::min(limit, kFew), iterator);
+  if (few || !iterator->status().ok()) return few.value_or(std::vector<TimedValue>());
   std::vector<TimedValue> values;
   for (iterator->SeekForPrev(range.end); iterator->Valid() && values.size() < limit;
        iterator->Prev()) {
@@ -129,9 +144,10 @@ std::vector<Result<std::vector<TimedValue>>> RocksDBReads::MultiGet(
   std::vector<Result<std::vector<TimedValue>>> answers(requests.size(), std::vector<TimedValue>());
   std::vector<KeyRange> ranges;
   ranges.reserve(requests.size());
+  Result<std::optional<DatasetId>> id = std::optional<DatasetId>();
   for (size_t i = 0; i < requests.size(); ++i) {
     const GetRequest& request = requests[i];
-    const Result<std::optional<DatasetId>> id = FindDataset(request.dataset);
+    if (i == 0 || request.dataset != requests[i - 1].dataset) id = FindDataset(request.dataset);
     if (!id.ok()) answers[i] = id.error();
     if (!id.ok() || !id->has_value() || request.after >= request.before) continue;
     KeyRange& range = ranges.emplace_back();

@@ -12,13 +12,19 @@ namespace {
 
 constexpr int kUnlockedReads = 3;
 
-bool IsBefore(const TimedValue& value, Timestamp time) { return value.time < time; }
-
-template <typename V>
-std::pair<const V*, const V*> RangeOf(const std::vector<V>& values, const GetRequest& request) {
-  const auto begin = std::lower_bound(values.begin(), values.end(), request.after, IsBefore);
-  const auto end = std::lower_bound(begin, values.end(), request.before, IsBefore);
-  return {values.data() + (begin - values.begin()), values.data() + (end - values.begin())};
+// Of what is kept, what a request asks for.
+std::vector<TimedValue> ValuesIn(const KeptValues& kept, uint32_t dataset,
+                                 const GetRequest& request) {
+  const auto is_before = [](const KeptValue& value, Timestamp time) { return value.time < time; };
+  const std::span<const KeptValue> all = kept.Of(dataset);
+  const auto begin = std::lower_bound(all.begin(), all.end(), request.after, is_before);
+  const auto end = std::lower_bound(begin, all.end(), request.before, is_before);
+  std::vector<TimedValue> values;
+  values.reserve(static_cast<size_t>(end - begin));
+  for (auto at = begin; at != end; ++at) {
+    values.push_back({at->time, at->sequence, std::string(kept.BytesOf(*at))});
+  }
+  return values;
 }
 
 void KeepNewest(size_t limit, std::vector<TimedValue>* values) {
@@ -87,11 +93,11 @@ bool CachedStore::Answer(Reading* reading) const {
     }
     if (!is_covered) answer = *reading->behind[i];
     if (slot == nullptr || !answer.ok()) continue;
-    const auto [begin, end] = RangeOf(slot->values, request);
+    std::vector<TimedValue> both = ValuesIn(entry->values, *number, request);
     if (is_covered || answer->empty()) {
-      *answer = std::vector<TimedValue>(begin, end);
-    } else if (begin != end) {
-      std::vector<TimedValue> both(begin, end);  // Of one instant, the first: what is held.
+      *answer = std::move(both);
+    } else if (!both.empty()) {
+      // Of one instant, the first: what is held.
       both.insert(both.end(), answer->begin(), answer->end());
       std::stable_sort(both.begin(), both.end(), IsEarlier);
       both.erase(std::unique(both.begin(), both.end(), IsSameInstant), both.end());
@@ -102,7 +108,8 @@ bool CachedStore::Answer(Reading* reading) const {
   return reading->missing.empty();
 }
 
-// What is missing, as it is; of what is kept, everything from the earliest time that is asked for.
+// What is missing, as it is; of what is kept, everything: who folds a key asks for its newest
+// values, who looks it up for older ones.
 void CachedStore::AskBehind(Reading* reading) const {
   std::vector<GetRequest> asked;
   std::vector<size_t> asked_for;
@@ -110,16 +117,16 @@ void CachedStore::AskBehind(Reading* reading) const {
   for (const auto& [i, number] : reading->missing) {
     const GetRequest& request = reading->requests[i];
     if (reading->keep && !reading->is_many[i] && number) {
-      reading->loads.emplace_back(*number, GetRequest{request.dataset, request.key, request.after,
-                                                      Timestamp::max(), kValuesMax + 1});
+      reading->loads.emplace_back(
+          *number,
+          GetRequest{request.dataset, request.key, Timestamp::min(), Timestamp::max(), kValuesMax});
     } else {
       asked.push_back(request);
       asked_for.push_back(i);
     }
   }
   std::sort(reading->loads.begin(), reading->loads.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first, a.second.key, a.second.after) <
-           std::tie(b.first, b.second.key, b.second.after);
+    return std::tie(a.first, a.second.key) < std::tie(b.first, b.second.key);
   });
   reading->loads.erase(std::unique(reading->loads.begin(), reading->loads.end(),
                                    [](const auto& a, const auto& b) {
@@ -137,10 +144,7 @@ void CachedStore::AskBehind(Reading* reading) const {
 void CachedStore::Keep(Reading* reading) {
   for (size_t i = 0; i < reading->loads.size(); ++i) {
     const auto& [number, request] = reading->loads[i];
-    auto& loaded = reading->loaded[i];
-    if (loaded.ok() && loaded->size() <= kValuesMax) {
-      Insert(number, request, std::move(*loaded));
-    }
+    if (const auto& loaded = reading->loaded[i]; loaded.ok()) Insert(number, request.key, *loaded);
   }
   for (const auto& missing : reading->missing) reading->is_many[missing.request] = 1;
 }
@@ -201,11 +205,13 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
         continue;
       }
       // Mostly the newest.
-      auto at = slot->values.end();
-      while (at != slot->values.begin() && std::prev(at)->time >= place.time) --at;
-      const bool is_there = at != slot->values.end() && at->time == place.time;
-      const std::string_view bytes = is_there ? at->value : std::string_view();
-      const bool is_newest = at == slot->values.end() || (is_there && at + 1 == slot->values.end());
+      const std::span<const KeptValue> values = entry->values.Of(place.dataset);
+      size_t at = values.size();
+      while (at != 0 && values[at - 1].time >= place.time) --at;
+      const bool is_there = at != values.size() && values[at].time == place.time;
+      const std::string_view bytes =
+          is_there ? entry->values.BytesOf(values[at]) : std::string_view();
+      const bool is_newest = at + (is_there ? 1 : 0) == values.size();
       CATENA_RETURN_IF_ERROR(visit(i, is_there ? &bytes : nullptr, is_newest));
     }
   }
@@ -227,34 +233,22 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
   return Status();
 }
 
-// Beside what is held of the key and not behind yet.
-void CachedStore::Insert(DatasetNumber dataset, const GetRequest& loaded,
-                         std::vector<TimedValue> values) {
-  const auto [at, is_new] = entries_.try_emplace(std::string(loaded.key));
+// Beside what is held of the key and not behind yet. Where there may be older values than were
+// loaded, there may be others of the same time as the oldest.
+void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
+                         std::span<const TimedValue> values) {
+  const auto [at, is_new] = entries_.try_emplace(std::string(key));
   Entry* entry = &at->second;
   if (is_new) Begin(&*at);
-  Slot* slot = AddSlot(entry, dataset);
-  size_t before = 0;
-  for (const Value& value : slot->values) before += BytesOf(value);
-  std::vector<Value> all;
-  all.reserve(values.size());
-  auto held = slot->values.begin();
-  const auto take_held = [&](const TimedValue* until) {
-    for (; held != slot->values.end() && (until == nullptr || !IsEarlier(*until, *held)); ++held) {
-      if (!IsStored(held->epoch)) all.push_back(std::move(*held));
-    }
-  };
-  for (TimedValue& value : values) {
-    take_held(&value);
-    if (!all.empty() && IsSameInstant(all.back(), value)) continue;
-    all.push_back(Value{std::move(value), 0});
+  const size_t before = MemoryOf(*entry);
+  entry->values.Erase(dataset, [this](const KeptValue& value) { return IsStored(value.epoch); });
+  for (const TimedValue& value : values) {
+    if (entry->values.Has(dataset, value.time, value.sequence)) continue;
+    entry->values.Put(dataset, value.time, value.sequence, value.value, /*epoch=*/0);
   }
-  take_held(nullptr);
-  size_t after = 0;
-  for (const Value& value : all) after += BytesOf(value);
-  Grow(entry, before, after);
-  slot->values = std::move(all);
-  slot->from = loaded.after;
+  AddSlot(entry, dataset)->from =
+      values.size() < kValuesMax ? Timestamp::min() : values.front().time + Millis{1};
+  bytes_ += MemoryOf(*entry) - before;
 }
 
 }  // namespace catena::kv

@@ -16,7 +16,7 @@
 namespace catena::kv {
 namespace {
 
-constexpr size_t kOverhead = 160;  // Of an entry, about.
+constexpr size_t kOverhead = 200;  // Of an entry, about.
 constexpr size_t kUntrimmedMax = 16;
 // What is held is committed from this share of the memory on, and waited for from half of it on.
 constexpr size_t kCommitShare = 8;
@@ -65,6 +65,7 @@ CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
   const auto at = numbers_.find(dataset);
   if (at != numbers_.end()) return at->second;
   const auto number = static_cast<DatasetNumber>(names_.size());
+  CATENA_CHECK(number >> KeptValue::kDatasetBits == 0, "a million datasets in one process");
   names_.emplace_back(dataset);
   copied_.emplace_back();
   numbers_.emplace(dataset, number);
@@ -75,30 +76,31 @@ CachedStore::Slot* CachedStore::AddSlot(Entry* entry, DatasetNumber dataset) con
   for (Slot& slot : entry->slots) {
     if (slot.dataset == dataset) return &slot;
   }
-  entry->slots.push_back(Slot{dataset, Timestamp::max(), {}});
+  entry->slots.reserve(entry->slots.size() + 1);  // They are few, and there are many entries.
+  entry->slots.push_back(Slot{dataset});
   return &entry->slots.back();
+}
+
+size_t CachedStore::MemoryOf(const Entry& entry) {
+  return kOverhead + entry.key->size() + entry.values.memory() + entry.slots.size() * sizeof(Slot);
 }
 
 void CachedStore::Begin(Entries::value_type* entry) {
   entry->second.key = &entry->first;
-  Grow(&entry->second, 0, kOverhead + entry->first.size());
+  bytes_ += MemoryOf(entry->second);
 }
 
-void CachedStore::Grow(Entry* entry, size_t from, size_t to) {
-  entry->bytes += to - from;
-  bytes_ += to - from;
-}
-
-// What is behind and no longer whole here, or too much, need not be here.
-void CachedStore::Trim(Entry* entry, Slot* slot) {
-  if (slot->values.size() > kValuesMax) slot->from = Timestamp::max();
-  const bool is_of_use = slot->from != Timestamp::max() || slot->values.size() < kUntrimmedMax;
-  if (is_of_use || slot->trimmed == stored_) return;
+// What is behind and no longer whole here, or too much, need not be here: of very many the newer
+// half stays.
+void CachedStore::Trim(Entry* entry, Slot* slot) const {
+  if (slot->trimmed == stored_) return;
+  const std::span<const KeptValue> values = entry->values.Of(slot->dataset);
+  const bool is_whole = slot->from != Timestamp::max();
+  if (values.size() <= (is_whole ? kValuesMax : kUntrimmedMax)) return;
   slot->trimmed = stored_;
-  std::erase_if(slot->values, [&](const Value& value) {
-    if (!IsStored(value.epoch)) return false;
-    Grow(entry, BytesOf(value), 0);
-    return true;
+  if (is_whole) slot->from = std::max(slot->from, values[values.size() - kValuesMax / 2].time);
+  entry->values.Erase(slot->dataset, [&](const KeptValue& value) {
+    return value.time < slot->from && IsStored(value.epoch);
   });
 }
 
@@ -108,57 +110,49 @@ void CachedStore::Hold(DatasetNumber dataset, size_t bytes) {
   held_of_[dataset] += bytes;
 }
 
-void CachedStore::TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch) {
-  auto at = slot->values.end();
-  if (at != slot->values.begin() && !IsEarlier(*std::prev(at), value)) {
-    at = std::lower_bound(slot->values.begin(), at, value, IsEarlier);
+// Null when nothing is known of the key, and nothing is to be held.
+CachedStore::Entry* CachedStore::EntryToTake(std::string_view key, Epoch epoch) {
+  auto at = entries_.find(key);
+  if (at == entries_.end()) {
+    if (epoch == 0) return nullptr;
+    at = entries_.try_emplace(std::string(key)).first;
+    Begin(&*at);
   }
-  const size_t bytes = BytesOf(value);
-  if (at == slot->values.end() || !IsSameInstant(*at, value)) {
-    slot->values.insert(at, Value{std::move(value), epoch});
-    Grow(entry, 0, bytes);
-    if (epoch != 0) Hold(slot->dataset, bytes);
-    return;
+  Entry* entry = &at->second;
+  if (epoch != 0 && entry->epoch != epoch) {
+    if (committing_ != 0 && entry->epoch == committing_) CopyOut(entry);
+    entry->epoch = epoch;
+    written_.push_back(entry);
   }
-  Grow(entry, BytesOf(*at), bytes);
-  if (epoch != 0 && at->epoch != epoch) Hold(slot->dataset, bytes);
-  at->value = std::move(value.value);
-  at->epoch = epoch;
+  return entry;
 }
 
-void CachedStore::Take(std::vector<HeldPut> puts, Epoch epoch) {
-  Entry* entry = nullptr;
-  for (HeldPut& put : puts) {
-    if (entry == nullptr || *entry->key != put.key) {
-      auto at = entries_.find(put.key);
-      if (at == entries_.end()) {
-        if (epoch == 0) {  // Nothing is known of it.
-          entry = nullptr;
-          continue;
-        }
-        at = entries_.try_emplace(std::string(put.key)).first;
-        Begin(&*at);
-      }
-      entry = &at->second;
-      if (epoch != 0 && entry->epoch != epoch) {
-        if (committing_ != 0 && entry->epoch == committing_) CopyOut(entry);
-        entry->epoch = epoch;
-        written_.push_back(entry);
-      }
+void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
+  for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
+    const std::string_view key = puts[begin].key;
+    while (end < puts.size() && puts[end].key == key) ++end;
+    Entry* entry = EntryToTake(key, epoch);
+    if (entry == nullptr) continue;
+    const size_t before = MemoryOf(*entry);
+    for (const HeldPut& put : puts.subspan(begin, end - begin)) {
+      Slot* slot = AddSlot(entry, put.dataset);
+      const bool is_known = slot->from <= put.time;
+      if (epoch == 0 && !is_known) continue;
+      const bool is_news = entry->values.Put(put.dataset, put.time, put.sequence, put.value, epoch);
+      if (epoch != 0 && is_news) Hold(put.dataset, sizeof(KeptValue) + put.value.size());
+      Trim(entry, slot);
     }
-    Slot* slot = AddSlot(entry, put.dataset);
-    const bool is_known = slot->from <= put.value.time;
-    if (epoch == 0 && !is_known) continue;
-    TakeInto(entry, slot, std::move(put.value), epoch);
-    Trim(entry, slot);
+    bytes_ += MemoryOf(*entry) - before;
   }
 }
 
-Status CachedStore::PassOn(std::vector<HeldPut> puts, std::vector<Mark> marks, bool durable) {
+Status CachedStore::PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable) {
   WriteBatch batch;
   batch.puts.reserve(puts.size());
   for (const HeldPut& put : puts) {
-    batch.puts.push_back({names_[put.dataset], std::string(put.key), put.value});
+    batch.puts.push_back({names_[put.dataset],
+                          std::string(put.key),
+                          {put.time, put.sequence, std::string(put.value)}});
   }
   batch.marks = std::move(marks);
   if (const Status applied = store_->Apply(batch, durable); !applied.ok()) {
@@ -166,20 +160,20 @@ Status CachedStore::PassOn(std::vector<HeldPut> puts, std::vector<Mark> marks, b
     return applied;
   }
   ++version_;
-  Take(std::move(puts), 0);
+  Take(puts, 0);
   MakeRoom();
   return Status();
 }
 
-Status CachedStore::Hold(std::vector<HeldPut> puts, std::vector<Mark> marks) {
+Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks) {
   std::unique_lock lock(mutex_);
-  if (!holds_back_) return PassOn(std::move(puts), std::move(marks), /*durable=*/false);
+  if (!holds_back_) return PassOn(puts, std::move(marks), /*durable=*/false);
   changed_.wait(lock, [this] { return !failure_.ok() || HeldBytes() < bytes_max_ / kHoldShare; });
   if (!failure_.ok()) return failure_;
   for (Mark& mark : marks) {
     marks_[{std::move(mark.dataset), std::move(mark.name)}] = {std::move(mark.value), epoch_};
   }
-  Take(std::move(puts), epoch_);
+  Take(puts, epoch_);
   MakeRoom();
   if (held_bytes_ >= bytes_max_ / kCommitShare) changed_.notify_all();
   return Status();
@@ -189,34 +183,33 @@ Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
   std::vector<HeldPut> puts;
   puts.reserve(batch.puts.size());
   for (const Put& put : batch.puts) {
-    puts.push_back({NumberOf(put.dataset), put.key, put.value});
+    puts.push_back(
+        {NumberOf(put.dataset), put.key, put.value.time, put.value.sequence, put.value.value});
   }
   if (!holds_back_) {
     const std::unique_lock lock(mutex_);
-    return PassOn(std::move(puts), batch.marks, durable);
+    return PassOn(puts, batch.marks, durable);
   }
-  CATENA_RETURN_IF_ERROR(Hold(std::move(puts), batch.marks));
+  CATENA_RETURN_IF_ERROR(Hold(puts, batch.marks));
   return durable ? Sync() : Status();
 }
 
 void CachedStore::CopyOut(Entry* entry) {
   if (entry->copied == committing_) return;
   entry->copied = committing_;
-  for (const Slot& slot : entry->slots) {
-    CopiedValues& copied = copied_[slot.dataset];
-    size_t key_at = SIZE_MAX;
-    for (const Value& value : slot.values) {
-      if (value.epoch != committing_) continue;
-      if (key_at == SIZE_MAX) {
-        key_at = copied.bytes.size();
-        copied.bytes.append(*entry->key);
-      }
-      copied.values.push_back({HeadOf(*entry->key), key_at,
-                               static_cast<uint32_t>(entry->key->size()), copied.bytes.size(),
-                               static_cast<uint32_t>(value.value.size()), value.time,
-                               value.sequence});
-      copied.bytes.append(value.value);
+  CopiedValues* copied = nullptr;  // Of the dataset of the value before.
+  size_t key_at = 0;
+  for (const KeptValue& value : entry->values.all()) {
+    if (value.epoch != committing_) continue;
+    if (copied != &copied_[value.dataset]) {
+      copied = &copied_[value.dataset];
+      key_at = copied->bytes.size();
+      copied->bytes.append(*entry->key);
     }
+    copied->values.push_back({HeadOf(*entry->key), key_at,
+                              static_cast<uint32_t>(entry->key->size()), copied->bytes.size(),
+                              value.size, value.time, value.sequence});
+    copied->bytes.append(entry->values.BytesOf(value));
   }
 }
 
@@ -339,7 +332,7 @@ void CachedStore::MakeRoom() {
     }
     for (const std::string* key : unused) {
       const auto at = entries_.find(*key);
-      bytes_ -= at->second.bytes;
+      bytes_ -= MemoryOf(at->second);
       entries_.erase(at);
     }
   }
@@ -418,11 +411,10 @@ Status CachedStore::DropDataset(std::string_view dataset) {
   std::erase_if(marks_, [&](const auto& mark) { return mark.first.first == dataset; });
   if (const auto number = numbers_.find(dataset); number != numbers_.end()) {
     for (auto& [key, entry] : entries_) {
-      std::erase_if(entry.slots, [&](const Slot& slot) {
-        if (slot.dataset != number->second) return false;
-        for (const Value& value : slot.values) Grow(&entry, BytesOf(value), 0);
-        return true;
-      });
+      const size_t before = MemoryOf(entry);
+      entry.values.Erase(number->second, [](const KeptValue&) { return true; });
+      std::erase_if(entry.slots, [&](const Slot& slot) { return slot.dataset == number->second; });
+      bytes_ += MemoryOf(entry) - before;
     }
   }
   return store_->DropDataset(dataset);

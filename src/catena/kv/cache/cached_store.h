@@ -16,7 +16,7 @@
 //            nothing is held back: every write is passed on at once
 //   atomic   a write excludes all reads, so a MultiGet sees one state, from memory or not
 //   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
-//            A key of more than a few hundred values is not kept
+//            Of a key and dataset, the newest few hundred values are kept
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held
 //   threads  every call may run concurrently with every other
@@ -33,6 +33,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "catena/kv/cache/kept_values.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -40,10 +41,13 @@ namespace catena::kv {
 class CachedStore : public KVStore {
  public:
   using DatasetNumber = uint32_t;
+  // As PutView; the bytes live until Hold returns.
   struct HeldPut {
     DatasetNumber dataset = 0;
     std::string_view key;
-    TimedValue value;
+    Timestamp time;
+    uint64_t sequence = 0;
+    std::string_view value;
   };
 
   // `store` outlives this object. No memory: nothing is kept nor held back.
@@ -56,7 +60,7 @@ class CachedStore : public KVStore {
   // Cached from then on.
   DatasetNumber NumberOf(std::string_view dataset);
   // As Apply, of datasets by number: readable when it returns, stored by the next Commit.
-  Status Hold(std::vector<HeldPut> puts, std::vector<Mark> marks);
+  Status Hold(std::span<const HeldPut> puts, std::vector<Mark> marks);
   // One value of a key, asked for by its time.
   struct Place {
     DatasetNumber dataset = 0;
@@ -98,21 +102,17 @@ class CachedStore : public KVStore {
   static constexpr size_t kValuesMax = 512;  // That are kept of one key and dataset.
   // By commit: what is written in epoch n is stored by commit n.
   using Epoch = uint64_t;
-  struct Value : TimedValue {
-    Epoch epoch = 0;  // 0: as the store behind had it when it was read.
-  };
-  struct Slot {  // The values of one dataset.
+  struct Slot {  // What is known of the values of one dataset.
     DatasetNumber dataset = 0;
     Timestamp from = Timestamp::max();  // Every value of the key at or after it is here.
-    std::vector<Value> values;          // By time and sequence.
     Epoch trimmed = 0;                  // Of what was stored then.
   };
   struct Entry {  // Of one key.
+    KeptValues values;
     std::vector<Slot> slots;
     const std::string* key = nullptr;
     Epoch epoch = 0;   // Of its newest write.
     Epoch copied = 0;  // What was written in this one has been copied for its commit.
-    size_t bytes = 0;
     mutable std::atomic<bool> used{true};  // Since the sweep came by.
   };
   struct KeyHash {
@@ -166,13 +166,9 @@ class CachedStore : public KVStore {
   void AskBehind(Reading* reading) const;
   void Keep(Reading* reading);
   void Begin(Entries::value_type* entry);
-  void Insert(DatasetNumber dataset, const GetRequest& loaded, std::vector<TimedValue> values);
+  void Insert(DatasetNumber dataset, std::string_view key, std::span<const TimedValue> values);
 
-  static size_t BytesOf(const TimedValue& value) {
-    constexpr size_t kInlineBytes = 15;  // What a string holds itself.
-    const size_t bytes = value.value.size();
-    return sizeof(Value) + (bytes > kInlineBytes ? bytes : 0);
-  }
+  static size_t MemoryOf(const Entry& entry);
   static bool IsEarlier(const TimedValue& a, const TimedValue& b) {
     return a.time < b.time || (a.time == b.time && a.sequence < b.sequence);
   }
@@ -181,11 +177,10 @@ class CachedStore : public KVStore {
   }
   const Slot* FindSlot(const Entry& entry, DatasetNumber dataset) const;
   Slot* AddSlot(Entry* entry, DatasetNumber dataset) const;
-  Status PassOn(std::vector<HeldPut> puts, std::vector<Mark> marks, bool durable);
-  void Take(std::vector<HeldPut> puts, Epoch epoch);
-  void TakeInto(Entry* entry, Slot* slot, TimedValue value, Epoch epoch);
-  void Trim(Entry* entry, Slot* slot);
-  void Grow(Entry* entry, size_t from, size_t to);
+  Status PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable);
+  void Take(std::span<const HeldPut> puts, Epoch epoch);
+  Entry* EntryToTake(std::string_view key, Epoch epoch);
+  void Trim(Entry* entry, Slot* slot) const;
   void Hold(DatasetNumber dataset, size_t bytes);
   void CopyOut(Entry* entry);
   bool BeginCommit(std::vector<Mark>* marks);

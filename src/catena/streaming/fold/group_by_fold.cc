@@ -287,24 +287,26 @@ Status GroupByFold::FoldPrefixes(Work* work) {
   return Status();
 }
 
+// What has been appended to the bytes is the value of a put.
+void GroupByFold::Put(kv::CachedStore::DatasetNumber dataset, size_t key, Timestamp time,
+                      uint64_t sequence, Work* work) {
+  work->puts.push_back({dataset, work->rows.Key(key), time, sequence, {}});
+  work->ends.push_back(work->bytes.size());
+}
+
 void GroupByFold::PutTiles(const TileSet& set, size_t key, size_t* next, Work* work) const {
   const auto dataset = tile_datasets_[static_cast<size_t>(&set - work->sets.data())];
-  std::string ir;
   for (; *next < set.tiles.size() && set.tiles[*next].key == key; ++*next) {
     const TileSet::Tile& tile = set.tiles[*next];
-    ir.clear();
-    aggregate::EncodeIr(windowed_.rows(), tile.ir, &ir);
-    std::string value;
-    value.reserve(ir.size() + 1);
-    fetch::EncodeTile(tile.incomplete, ir, &value);
-    work->puts.push_back(
-        {dataset, work->rows.Key(key), {FromMillis(tile.start), 0, std::move(value)}});
+    work->row.clear();
+    aggregate::EncodeIr(windowed_.rows(), tile.ir, &work->row);
+    fetch::EncodeTile(tile.incomplete, work->row, &work->bytes);
+    Put(dataset, key, FromMillis(tile.start), 0, work);
   }
 }
 
 void GroupByFold::PutRows(size_t key, Work* work) const {
   const FoldRows& input = *work->input;
-  std::string row_bytes;
   for (uint32_t i = work->rows.begin(key); i < work->rows.begin(key + 1); ++i) {
     const uint32_t row = work->rows.rows()[i];
     const int64_t event_time = input.event_times[row];
@@ -313,36 +315,29 @@ void GroupByFold::PutRows(size_t key, Work* work) const {
     const bool after_its_day =
         FloorMillis(event_time, kDay.count()) < FloorMillis(input.append_times[row], kDay.count());
     if (!is_raw && !after_its_day) continue;
-    row_bytes.clear();
-    row_codec_.Encode(*input.rows, input_columns_, row, &row_bytes);
+    work->row.clear();
+    row_codec_.Encode(*input.rows, input_columns_, row, &work->row);
     if (is_raw) {
-      std::string value;
-      fetch::EncodeRawRow(incomplete, row_bytes, &value);
-      work->puts.push_back({raw_dataset_,
-                            work->rows.Key(key),
-                            {FromMillis(event_time), input.source_orders[row], std::move(value)}});
+      fetch::EncodeRawRow(incomplete, work->row, &work->bytes);
+      Put(raw_dataset_, key, FromMillis(event_time), input.source_orders[row], work);
     }
     if (after_its_day) {
-      std::string value;
-      fetch::EncodeLateRow({event_time, incomplete, row_bytes}, &value);
-      work->puts.push_back(
-          {late_dataset_,
-           work->rows.Key(key),
-           {FromMillis(input.append_times[row]), input.source_orders[row], std::move(value)}});
+      fetch::EncodeLateRow({event_time, incomplete, work->row}, &work->bytes);
+      Put(late_dataset_, key, FromMillis(input.append_times[row]), input.source_orders[row], work);
     }
   }
 }
 
 void GroupByFold::PutMutations(size_t key, Work* work) const {
   const FoldRows& input = *work->input;
-  std::string row_bytes;
   for (uint32_t i = work->rows.begin(key); i < work->rows.begin(key + 1); ++i) {
     const uint32_t row = work->rows.rows()[i];
-    row_bytes.clear();
-    row_codec_.Encode(*input.rows, input_columns_, row, &row_bytes);
-    work->puts.push_back({mutation_dataset_, work->rows.Key(key),
-                          mutations_->ValueOf(*input.rows, row, input.event_times[row],
-                                              input.source_orders[row], row_bytes)});
+    work->row.clear();
+    row_codec_.Encode(*input.rows, input_columns_, row, &work->row);
+    const kv::TimedValue value = mutations_->ValueOf(*input.rows, row, input.event_times[row],
+                                                     input.source_orders[row], work->row);
+    work->bytes.append(value.value);
+    Put(mutation_dataset_, key, value.time, value.sequence, work);
   }
 }
 
@@ -350,19 +345,26 @@ void GroupByFold::PutMutations(size_t key, Work* work) const {
 Status GroupByFold::Store(int32_t partition, const Checkpoint& next,
                           std::vector<kv::Put> dead_letters, Work* work) {
   work->puts.clear();
+  work->bytes.clear();
+  work->ends.clear();
   std::vector<size_t> at(work->sets.size(), 0);
   for (size_t key = 0; key < work->rows.keys(); ++key) {
     for (size_t s = 0; s < work->sets.size(); ++s) PutTiles(work->sets[s], key, &at[s], work);
     mutations_ ? PutMutations(key, work) : PutRows(key, work);
   }
-  for (kv::Put& put : work->prefixes.puts) {
-    work->puts.push_back({prefix_dataset_, put.key, std::move(put.value)});
+  size_t begin = 0;
+  for (size_t i = 0; i < work->ends.size(); ++i) {  // The bytes no longer move.
+    work->puts[i].value = std::string_view(work->bytes).substr(begin, work->ends[i] - begin);
+    begin = work->ends[i];
   }
-  for (kv::Put& put : dead_letters) {
-    work->puts.push_back({store_->NumberOf(put.dataset), put.key, std::move(put.value)});
-  }
+  const auto put = [&](kv::CachedStore::DatasetNumber dataset, const kv::Put& given) {
+    work->puts.push_back(
+        {dataset, given.key, given.value.time, given.value.sequence, given.value.value});
+  };
+  for (const kv::Put& prefix : work->prefixes.puts) put(prefix_dataset_, prefix);
+  for (const kv::Put& letter : dead_letters) put(store_->NumberOf(letter.dataset), letter);
   for (const TileSet& set : work->sets) tile_updates_ += set.tiles.size();
-  return store_->Hold(std::move(work->puts), {fetch::CheckpointMark(name(), partition, next)});
+  return store_->Hold(work->puts, {fetch::CheckpointMark(name(), partition, next)});
 }
 
 Result<Checkpoint> GroupByFold::Apply(const FoldRows& rows, int32_t partition, Checkpoint next,

@@ -102,6 +102,9 @@ class GroupByFold {
     std::vector<TileSet> sets;          // By layer, as in layers_.
     std::vector<uint8_t> needs_prefix;  // By key: of some day that it touches, or a later one.
     std::vector<kv::CachedStore::HeldPut> puts;
+    std::string row;    // One, or one tile, encoded.
+    std::string bytes;  // Of the puts' values; those of puts[i] end at ends[i].
+    std::vector<size_t> ends;
     kv::WriteBatch prefixes;
   };
 
@@ -115,6 +118,8 @@ class GroupByFold {
   bool KeepsPrefixes() const;
   void PutTiles(const TileSet& set, size_t key, size_t* next, Work* work) const;
   void PutRows(size_t key, Work* work) const;
+  static void Put(kv::CachedStore::DatasetNumber dataset, size_t key, Timestamp time,
+                  uint64_t sequence, Work* work);
   void PutMutations(size_t key, Work* work) const;
   Status Store(int32_t partition, const fetch::Checkpoint& next, std::vector<kv::Put> dead_letters,
                Work* work);

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/kv/cache/kept_values.h"
+
+#include <cstring>
+#include <tuple>
+
+namespace catena::kv {
+namespace {
+
+constexpr size_t kHolesMin = 64;
+
+auto PlaceOf(const KeptValue& value) {
+  return std::tuple(uint64_t{value.dataset}, value.time, value.sequence);
+}
+
+}  // namespace
+
+std::vector<KeptValue>::const_iterator KeptValues::Find(uint32_t dataset, Timestamp time,
+                                                        uint64_t sequence) const {
+  const auto place = std::tuple(uint64_t{dataset}, time, sequence);
+  return std::lower_bound(
+      heads_.begin(), heads_.end(), place,
+      [](const KeptValue& value, const auto& at) { return PlaceOf(value) < at; });
+}
+
+bool KeptValues::Has(uint32_t dataset, Timestamp time, uint64_t sequence) const {
+  const auto found = Find(dataset, time, sequence);
+  return found != heads_.end() && PlaceOf(*found) == std::tuple(uint64_t{dataset}, time, sequence);
+}
+
+bool KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::string_view bytes,
+                     uint64_t epoch) {
+  const auto found = Find(dataset, time, sequence);
+  auto at = heads_.begin() + (found - heads_.cbegin());
+  const bool is_there =
+      at != heads_.end() && PlaceOf(*at) == std::tuple(uint64_t{dataset}, time, sequence);
+  const bool is_news = !is_there || at->epoch != epoch;
+  if (!is_there) {
+    KeptValue value;
+    value.time = time;
+    value.sequence = sequence;
+    value.dataset = dataset;
+    at = heads_.insert(at, value);
+  }
+  at->epoch = epoch;
+  if (bytes.size() <= at->size) {
+    std::memcpy(bytes_.data() + at->at, bytes.data(), bytes.size());
+    holes_ += at->size - bytes.size();
+  } else {
+    holes_ += at->size;
+    at->at = static_cast<uint32_t>(bytes_.size());
+    bytes_.append(bytes);
+  }
+  at->size = static_cast<uint32_t>(bytes.size());
+  CloseHoles();
+  return is_news;
+}
+
+void KeptValues::CloseHoles() {
+  if (holes_ < kHolesMin || holes_ < bytes_.size() / 2) return;
+  std::string bytes;
+  bytes.reserve(bytes_.size() - holes_);
+  for (KeptValue& value : heads_) {
+    const std::string_view kept = BytesOf(value);
+    value.at = static_cast<uint32_t>(bytes.size());
+    bytes.append(kept);
+  }
+  bytes_ = std::move(bytes);
+  holes_ = 0;
+}
+
+}  // namespace catena::kv
