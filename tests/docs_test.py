@@ -132,7 +132,7 @@ def test_metrics_are_spelled_as_in_the_source():
 
 
 def test_messages_are_those_of_the_source():
-    code = sources("*/*.cc")
+    code = sources("**/*.cc")
     page = (ROOT / "docs/reference/errors.md").read_text(encoding="utf-8")
     messages = re.findall(r"^\| `([^`]+)` \|", page.partition("Some errors")[2], re.MULTILINE)
     assert len(messages) >= 5

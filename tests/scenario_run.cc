@@ -8,6 +8,7 @@
 
 #include "catena/base/hash.h"
 #include "catena/fetch/online_state.h"
+#include "catena/plan/streaming_plan.h"
 
 namespace catena::scenario {
 namespace {
@@ -77,7 +78,21 @@ ScenarioRun::ScenarioRun(const Scenario& scenario, const RunOptions& options)
   stream_.stream.as_of_retention = kForever;
   stream_.stream.raw_retention = options.tiled ? Millis(std::chrono::hours{2}) : kForever;
   stream_.stream.parallelism = options.workers;
+  if (options.staged) PublishEnriched();
   WriteTables();
+}
+
+void ScenarioRun::PublishEnriched() {
+  enrich_store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+  const auto plan = plan::PlanStreaming({&conf_, 1});
+  ASSERT_TRUE(plan.ok()) << plan.error().message;
+  for (const plan::StreamTask& task : plan->tasks) {
+    if (task.stages.empty()) continue;
+    const std::string& join = task.stages.back().join->metadata.name;
+    const std::string name = "enriched_" + join + suffix_;
+    ASSERT_TRUE(topic::CreateTopic({"memory", "", name}, options_.partitions + 1).ok());
+    stream_.published[join] = {name, {"ts"}, false};
+  }
 }
 
 ScenarioRun::~ScenarioRun() {
@@ -227,8 +242,11 @@ void ScenarioRun::UploadOne(const std::shared_ptr<const conf::GroupBy>& group_by
   clock_.Set(end.End());
   conf::Conf conf = conf_;
   conf.definition = group_by;
-  const auto report = batch::UploadGroupBy(context_, conf, end, store_.get(), {kForever});
-  ASSERT_TRUE(report.ok()) << report.error().message;
+  for (kv::KVStore* store : {store_.get(), enrich_store_.get()}) {
+    if (store == nullptr) continue;
+    const auto report = batch::UploadGroupBy(context_, conf, end, store, {kForever});
+    ASSERT_TRUE(report.ok()) << report.error().message;
+  }
 }
 
 void ScenarioRun::UploadSnapshots() {
@@ -246,21 +264,33 @@ void ScenarioRun::Upload(Date end) {
   for (const auto& group_by : GroupBysOf(conf::Accuracy::kTemporal)) UploadOne(group_by, end);
 }
 
-void ScenarioRun::ExpectConserved() {
-  for (const auto& group_by : GroupBysOf(conf::Accuracy::kTemporal)) {
-    const auto checkpoints = fetch::ReadCheckpoints(store_.get(), group_by->metadata.name);
-    ASSERT_TRUE(checkpoints.ok()) << checkpoints.error().message;
-    for (const auto& [partition, checkpoint] : *checkpoints) {
-      EXPECT_EQ(checkpoint.Consumed(), checkpoint.Accounted())
-          << group_by->metadata.name << ", partition " << partition;
-    }
+void ScenarioRun::ExpectConserved(kv::KVStore* store, const std::string& name) {
+  const auto checkpoints = fetch::ReadCheckpoints(store, name);
+  ASSERT_TRUE(checkpoints.ok()) << checkpoints.error().message;
+  for (const auto& [partition, checkpoint] : *checkpoints) {
+    EXPECT_EQ(checkpoint.Consumed(), checkpoint.Accounted()) << name << ", partition " << partition;
+    EXPECT_EQ(checkpoint.duplicate, 0) << name << ", partition " << partition;
   }
 }
 
 void ScenarioRun::RunJob(Millis stop_after, const std::function<bool()>& done) {
+  using Stage = plan::ChainStage;
+  if (options_.staged) {
+    RunJobOver(enrich_store_.get(), Stage::kEnrich, stop_after, [] { return true; });
+    for (const auto& [join, to] : stream_.published) ExpectConserved(enrich_store_.get(), join);
+  }
+  RunJobOver(store_.get(), options_.staged ? Stage::kAggregate : Stage::kWhole, stop_after, done);
+  for (const auto& group_by : GroupBysOf(conf::Accuracy::kTemporal)) {
+    ExpectConserved(store_.get(), group_by->metadata.name);
+  }
+}
+
+void ScenarioRun::RunJobOver(kv::KVStore* store, plan::ChainStage stage, Millis stop_after,
+                             const std::function<bool()>& done) {
+  stream_.stage = stage;
   auto job = streaming::StreamJob::Open(
       {conf_}, stream_,
-      [](const std::string& table) { return Result<types::Schema>(NotFound(table)); }, store_.get(),
+      [](const std::string& table) { return Result<types::Schema>(NotFound(table)); }, store,
       database_.get(), &SystemClock());
   ASSERT_TRUE(job.ok()) << job.error().message;
   std::stop_source stop;
@@ -278,7 +308,6 @@ void ScenarioRun::RunJob(Millis stop_after, const std::function<bool()>& done) {
   stop.request_stop();
   thread.join();
   ASSERT_TRUE(ended.ok()) << ended.error().message;
-  ExpectConserved();
 }
 
 void ScenarioRun::Stream(Millis stop_after) {

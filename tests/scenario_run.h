@@ -31,6 +31,8 @@ struct RunOptions {
   bool tiled = false;
   // Tables carry _topic_partition and _offset, as archived topics do.
   bool source_order = true;
+  // Chains in two stages, each over a store of its own.
+  bool staged = false;
   // Differences are counted, not failures: for negative controls.
   bool may_differ = false;
 };
@@ -82,8 +84,11 @@ class ScenarioRun {
   std::vector<std::shared_ptr<const conf::GroupBy>> GroupBysOf(conf::Accuracy accuracy) const;
   void Materialise();  // The final Join and what it reads.
   void UploadOne(const std::shared_ptr<const conf::GroupBy>& group_by, Date end);
+  void PublishEnriched();  // Topics for all that is enriched.
   void RunJob(Millis stop_after, const std::function<bool()>& done);
-  void ExpectConserved();
+  void RunJobOver(kv::KVStore* store, plan::ChainStage stage, Millis stop_after,
+                  const std::function<bool()>& done);
+  void ExpectConserved(kv::KVStore* store, const std::string& name);
   void CompareRow(const types::Batch& features, size_t row, size_t query, Compared* compared);
 
   const Scenario& scenario_;
@@ -97,6 +102,7 @@ class ScenarioRun {
   std::unique_ptr<sql::Database> database_;
   std::unique_ptr<table::Warehouse> warehouse_;
   std::unique_ptr<kv::KVStore> store_;
+  std::unique_ptr<kv::KVStore> enrich_store_;  // Of a staged run.
   SimulatedClock clock_;
   batch::BatchContext context_;
   streaming::StreamJobOptions stream_;

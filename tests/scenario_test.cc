@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every scenario in five modes, one answer: tables; a stream; a stream of which only tiles are
-// left, or an upload and what came after it; stops at random rows; other parallelism.
+// Every scenario in six modes, one answer: tables; a stream; a stream of which only tiles are
+// left, or an upload and what came after it; stops at random rows; other parallelism; chains in two
+// stages.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -47,6 +48,16 @@ class ScenarioTest : public testing::TestWithParam<std::string> {
 
   Scenario scenario_;
 };
+
+class StagedScenarioTest : public ScenarioTest {};
+
+std::vector<std::string> ChainNames() {
+  std::vector<std::string> names = ScenarioNames();
+  std::erase_if(names, [](const std::string& name) {
+    return PrintJson(ReadScenario(name).conf).find("joinSource") == std::string::npos;
+  });
+  return names;
+}
 
 TEST_P(ScenarioTest, Batch) {
   const Compared compared = ScenarioRun(scenario_, {}).Backfill();
@@ -102,6 +113,26 @@ TEST_P(ScenarioTest, UploadFirst) {
   EXPECT_GT(compared.equal, 0u);
 }
 
+// Both stages stop somewhere; an upload in the middle.
+TEST_P(StagedScenarioTest, StopsAtRandomRows) {
+  SCOPED_TRACE("CATENA_SEED=" + std::to_string(Seed()));
+  Random random(Seed());
+  ScenarioRun run(scenario_, {.partitions = 2, .workers = 2, .staged = true});
+  run.UploadSnapshots();
+  size_t appended = 0;
+  bool uploaded = false;
+  while (appended < run.records()) {
+    appended = std::min(run.records(), appended + 1 + random.Below(run.records() / 4));
+    run.AppendRecords(appended);
+    run.Stream(Millis(random.Below(25)));
+    if (uploaded || appended < run.RecordAt(scenario_.upload_day.Start())) continue;
+    run.Upload(scenario_.upload_day - 1);
+    uploaded = true;
+  }
+  run.Stream();
+  ExpectAll(run.Fetch());
+}
+
 // As in life: a generation a night, late records after it, queries on either side of each.
 TEST_P(ScenarioTest, UploadEveryNight) {
   ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
@@ -152,6 +183,9 @@ TEST_P(ScenarioTest, AnyParallelism) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ScenarioTest, testing::ValuesIn(ScenarioNames()),
+                         [](const auto& info) { return info.param; });
+
+INSTANTIATE_TEST_SUITE_P(All, StagedScenarioTest, testing::ValuesIn(ChainNames()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -80,14 +80,33 @@ def custom_json_of(join: ttypes.Join, part_names: list[str]) -> str:
     return json.dumps({**join.custom, "join_part_tags": tags})
 
 
+def _published(topic, key, kv) -> dict:
+    """What a stream reads in customJson of where enriched rows go."""
+    key = [key] if isinstance(key, str) else key
+    for name, value, kind, wanted in (
+        ("publish_topic", topic, str, "the name or URL of a topic"),
+        ("publish_key", key, (list, tuple), "a column or a list of columns"),
+        ("publish_kv", kv, bool, "True or False"),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise DefinitionError(f"{name} must be {wanted}, not {value!r}")
+    given = {"publish_topic": topic, "publish_key": key, "publish_kv": kv}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def Join(left, right_parts, check_consistency=False, additional_args=None, additional_env=None,
          dependencies=None, online=False, production=False, output_namespace=None,
          table_properties=None, env=None, lag=0, skew_keys=None, sample_percent=None,
          consistency_sample_percent=5.0, online_external_parts=None, offline_schedule="@daily",
          historical_backfill=None, row_ids=None, bootstrap_parts=None, bootstrap_from_log=False,
          label_part=None, derivations=None, deprecation_date=None, tags=None, description=None,
-         model_transforms=None, **kwargs) -> ttypes.Join:  # fmt: skip
-    """Unknown keyword arguments (also `name`) are kept in metaData.customJson, as in Chronon."""
+         model_transforms=None, publish_topic=None, publish_key=None, publish_kv=None,
+         **kwargs) -> ttypes.Join:  # fmt: skip
+    """`publish_topic="enriched"`, `publish_kv=True`: of a Join that a streamed GroupBy reads, each
+    row goes to the topic too, the newest of each `publish_key` to the store.
+
+    Unknown keyword arguments (also `name`) are kept in metaData.customJson, as in Chronon.
+    """
     arguments = Join.__code__.co_varnames[: Join.__code__.co_argcount]
     refuse_near_miss("Join", kwargs, arguments)
     left = copy_source(left, "left")
@@ -111,6 +130,7 @@ def Join(left, right_parts, check_consistency=False, additional_args=None, addit
     if additional_env:
         custom["additional_env"] = additional_env
     custom.update(kwargs)
+    custom.update(_published(publish_topic, publish_key, publish_kv))
     custom["join_tags"] = tags
     try:
         json.dumps(custom)

@@ -14,6 +14,7 @@ from catena.api import (
     EntitySource,
     EventSource,
     GroupBy,
+    Join,
     Operation,
     Query,
     Source,
@@ -106,3 +107,19 @@ def test_exact_windows_stand_in_custom_json():
     assert "exact_windows" not in custom()
     with pytest.raises(DefinitionError, match="exact_windows must be True or False"):
         custom(exact_windows="yes")
+
+
+def test_where_enriched_rows_go_stands_in_custom_json():
+    def custom(**arguments):
+        left = Source(events=EventSource("db.t", query=Query(time_column="ts")))
+        return Join(left, [], **arguments).custom
+
+    given = custom(publish_topic="enriched", publish_key="user_id", publish_kv=True)
+    assert given["publish_topic"] == "enriched"
+    assert given["publish_key"] == ["user_id"]
+    assert given["publish_kv"] is True
+    assert not any(name.startswith("publish_") for name in custom())
+    with pytest.raises(DefinitionError, match="publish_kv must be True or False"):
+        custom(publish_kv="yes")
+    with pytest.raises(DefinitionError, match="publish_topic"):
+        custom(publish_topics="enriched")

@@ -36,7 +36,10 @@ const std::vector<std::string> kStreamKeys = {"event_time_query",
                                               "as_of_retention_ms",
                                               "on_error",
                                               "debug",
-                                              "snapshot_wait_ms"};
+                                              "snapshot_wait_ms",
+                                              "publish_topic",
+                                              "publish_key",
+                                              "publish_kv"};
 
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);

@@ -6,10 +6,13 @@
 
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
+#include "catena/fetch/enriched_row.h"
 #include "catena/serve/features.h"
 
 namespace catena::cli {
 namespace {
+
+constexpr char kEnriched[] = "enriched";
 
 struct FetchFlags {
   std::string type = "join";
@@ -41,6 +44,14 @@ Result<Json> ReadKeys(const FetchFlags& given) {
   return keys;
 }
 
+// Rows as a stream published them last, whatever the time.
+Result<int> FetchEnriched(const Settings& settings, const std::string& join, const Json& keys) {
+  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
+  CATENA_TRY(const auto rows, fetch::ReadEnrichedRows(store.get(), join, keys));
+  fmt::print("{}\n", PrettyJson(Json{{"results", rows}}));
+  return 0;
+}
+
 Result<int> Fetch(const FetchFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const auto confs, GivenOrRepositoryConfs(settings, given.conf_paths));
@@ -54,6 +65,7 @@ Result<int> Fetch(const FetchFlags& given, const CommonFlags& common) {
     return InvalidConf("--name is required; `catena fetch --list` prints the names");
   }
   CATENA_TRY(const Json keys, ReadKeys(given));
+  if (given.type == kEnriched) return FetchEnriched(settings, given.name, keys);
   serve::FeaturesCall call{given.name, given.type == "join", std::nullopt};
   if (given.at_millis) call.as_of = FromMillis(*given.at_millis);
   {
@@ -93,11 +105,13 @@ Command FetchCommand() {
           "  catena fetch --type group-by --name fraud.user_risk.v1 --key-json '[{\"user_id\": 7}, "
           "{\"user_id\": 8}]'\n"
           "  catena fetch --type join --name fraud.final.v1 --key-json-file keys.json --at-millis "
-          "1763640000000\n",
+          "1763640000000\n"
+          "  catena fetch --type enriched --name fraud.enriched.v1 --key-json '{\"user_id\": 7}'\n",
           [](Flags* flags, const CommonFlags* common) -> Run {
             auto given = std::make_shared<FetchFlags>();
-            flags->Choice("--type KIND", &given->type, {"join", "group-by"},
-                          "What --name names; join when absent.");
+            flags->Choice("--type KIND", &given->type, {"join", "group-by", kEnriched},
+                          "What --name names, join when absent; enriched: a parent Join, of which "
+                          "the newest rows that publish_kv keeps are printed.");
             flags->Text("--name NAME", &given->name, "Of the Join or GroupBy: team.file.variable.");
             flags->Text("--key-json JSON", &given->key_json,
                         "A key map, or an array of them; numbers may be strings.");

@@ -66,7 +66,7 @@ Result<int> Serve(const ServeFlags& given, const CommonFlags& common) {
   for (const conf::Conf& conf : streamed) fetcher.AddConf(conf);
   StreamingJob job;
   if (streams) {
-    CATENA_RETURN_IF_ERROR(job.Open(settings, streamed, store.get(), false));
+    CATENA_RETURN_IF_ERROR(job.Open(settings, streamed, store.get(), {}));
     fmt::print("{}\n", job.Explain());
   }
   monitor::ChainMonitor monitor(

@@ -20,8 +20,14 @@ struct StreamingFlags {
   bool debug = false;
   std::string gate;
   std::string kafka_bootstrap;
+  std::string stage;
   bool allow_gap = false;
 };
+
+plan::ChainStage StageOf(const StreamingFlags& given) {
+  if (given.stage == "enrich") return plan::ChainStage::kEnrich;
+  return given.stage == "aggregate" ? plan::ChainStage::kAggregate : plan::ChainStage::kWhole;
+}
 
 // A run that writes nothing owns nothing, so that it can stand beside the real one.
 Result<std::unique_ptr<kv::KVStore>> StoreFor(const Settings& settings, bool debug) {
@@ -48,7 +54,7 @@ Result<int> Stream(const StreamingFlags& given, const CommonFlags& common) {
   StopSignals signals;
   CATENA_TRY(const auto store, StoreFor(settings, given.debug));
   StreamingJob job;
-  CATENA_RETURN_IF_ERROR(job.Open(settings, confs, store.get(), given.allow_gap));
+  CATENA_RETURN_IF_ERROR(job.Open(settings, confs, store.get(), {given.allow_gap, StageOf(given)}));
   fmt::print("{}\n", job.Explain());
   std::fflush(stdout);
   CATENA_RETURN_IF_ERROR(job.Run(signals));
@@ -70,7 +76,10 @@ Command GroupByStreamingCommand() {
       "  catena group-by-streaming --conf-path A --conf-path B --lag-millis 2000 --gate "
       "watermark\n"
       "  catena group-by-streaming --conf-path A --debug true   # print, write nothing\n"
-      "  catena group-by-streaming --conf-path A -Z spark.chronon.stream.chain.lag.millis=500\n",
+      "  catena group-by-streaming --conf-path A -Z spark.chronon.stream.chain.lag.millis=500\n"
+      "  catena group-by-streaming --conf-path A --stage enrich -Z publish_topic=enriched "
+      "-Z kv.url=rocksdb:build/enrich\n"
+      "  catena group-by-streaming --conf-path A --stage aggregate -Z publish_topic=enriched\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
         auto given = std::make_shared<StreamingFlags>();
         flags->Texts("--conf-path,CONF FILE", &given->conf_paths,
@@ -82,6 +91,9 @@ Command GroupByStreamingCommand() {
                       "When a row may be enriched; caught_up when absent.");
         flags->Text("--kafka-bootstrap HOST:PORT", &given->kafka_bootstrap,
                     "Topics of bare name are Kafka's, at these brokers.");
+        flags->Choice("--stage STAGE", &given->stage, {"enrich", "aggregate"},
+                      "One half of a chain: enrich publishes enriched rows to the Join's "
+                      "publish_topic, aggregate folds them, each over a store of its own.");
         flags->Switch("--allow-gap", &given->allow_gap,
                       "Go on although the topic no longer holds the records that come next.");
         return [given, common] { return Stream(*given, *common); };

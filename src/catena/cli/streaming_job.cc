@@ -8,6 +8,7 @@
 
 #include "catena/cli/storage.h"
 #include "catena/plan/streaming_plan.h"
+#include "catena/streaming/publish/publish_options.h"
 #include "catena/streaming/stream_options.h"
 
 namespace catena::cli {
@@ -29,16 +30,18 @@ std::vector<std::shared_ptr<const conf::GroupBy>> StreamedBy(
 }  // namespace
 
 Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf>& confs,
-                          kv::KVStore* store, bool allow_gap) {
+                          kv::KVStore* store, const StreamingRun& run) {
   streaming::StreamJobOptions options;
   const auto plan = plan::PlanStreaming(confs);
   // A parameter that nobody could take is told first.
   CATENA_TRY(const auto parameters, streaming::StreamParametersOf(settings, StreamedBy(plan)));
   CATENA_TRY(options.stream, streaming::ReadStreamOptions(parameters));
   CATENA_RETURN_IF_ERROR(plan.status());
+  CATENA_TRY(options.published, streaming::PublishedJoinsOf(settings, *plan));
   options.topics_default = settings.topics_default;
   options.kafka = settings.kafka;
-  options.allow_gap = allow_gap;
+  options.allow_gap = run.allow_gap;
+  options.stage = run.stage;
   CATENA_TRY(database_, OpenDatabase(settings));
   const auto schemas = [database = database_.get(), root = settings.warehouse](
                            const std::string& name) -> Result<types::Schema> {

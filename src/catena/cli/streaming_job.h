@@ -15,15 +15,21 @@
 #include "catena/cli/stop_signals.h"
 #include "catena/conf/conf.h"
 #include "catena/kv/kv_store.h"
+#include "catena/plan/chain_stage.h"
 #include "catena/sql/database.h"
 #include "catena/streaming/job.h"
 
 namespace catena::cli {
 
+struct StreamingRun {
+  bool allow_gap = false;
+  plan::ChainStage stage = plan::ChainStage::kWhole;
+};
+
 class StreamingJob {
  public:
   Status Open(const Settings& settings, const std::vector<conf::Conf>& confs, kv::KVStore* store,
-              bool allow_gap);
+              const StreamingRun& run);
   std::string Explain() const { return job_->Explain(); }
   bool CaughtUp() const { return job_->CaughtUp(); }
   // Prints `ready` once everything that was in the topics is in the state.

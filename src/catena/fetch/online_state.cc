@@ -10,23 +10,6 @@
 namespace catena::fetch {
 namespace {
 
-Json SchemaToJson(const types::Schema& schema) {
-  Json columns = Json::array();
-  for (const types::Field& field : schema.fields) {
-    columns.push_back({field.name, types::TypeName(field.type)});
-  }
-  return columns;
-}
-
-Result<types::Schema> SchemaFromJson(const Json& columns) {
-  types::Schema schema;
-  for (const Json& column : columns) {
-    CATENA_TRY(types::DataType type, types::ParseType(column.at(1).get<std::string>()));
-    schema.fields.push_back(types::Field{column.at(0).get<std::string>(), std::move(type)});
-  }
-  return schema;
-}
-
 // Marks are JSON, so that a person can read them; whatever does not parse is corruption.
 template <typename T, typename Read>
 Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read) {
@@ -54,6 +37,23 @@ constexpr int64_t Checkpoint::*kCheckpointFields[] = {
     &Checkpoint::late_after_gate};
 
 }  // namespace
+
+Json SchemaToJson(const types::Schema& schema) {
+  Json columns = Json::array();
+  for (const types::Field& field : schema.fields) {
+    columns.push_back({field.name, types::TypeName(field.type)});
+  }
+  return columns;
+}
+
+Result<types::Schema> SchemaFromJson(const Json& columns) {
+  types::Schema schema;
+  for (const Json& column : columns) {
+    CATENA_TRY(types::DataType type, types::ParseType(column.at(1).get<std::string>()));
+    schema.fields.push_back(types::Field{column.at(0).get<std::string>(), std::move(type)});
+  }
+  return schema;
+}
 
 std::string UploadDataset(const std::string& group_by) {
   return conf::CleanName(group_by) + kUploadSuffix;
@@ -231,6 +231,10 @@ Result<std::map<int32_t, Checkpoint>> ReadCheckpoints(kv::KVStore* store,
     ByteReader reader(mark.value);
     Checkpoint checkpoint;
     for (const auto field : kCheckpointFields) checkpoint.*field = reader.Zigzag();
+    for (uint64_t left = reader.AtEnd() ? 0 : reader.Varint(); left > 0 && reader.ok(); --left) {
+      const auto origin = static_cast<int32_t>(reader.Zigzag());
+      checkpoint.origins[origin] = reader.Zigzag();
+    }
     if (code != std::errc() || end != number.data() + number.size() || !reader.ok()) {
       return Corruption("checkpoint does not decode: " + group_by + " " + mark.name);
     }
@@ -243,6 +247,12 @@ kv::Mark CheckpointMark(const std::string& group_by, int32_t partition,
                         const Checkpoint& checkpoint) {
   kv::Mark mark{StreamingDataset(group_by), kCheckpointPrefix + std::to_string(partition), ""};
   for (const auto field : kCheckpointFields) AppendZigzag(&mark.value, checkpoint.*field);
+  if (checkpoint.origins.empty()) return mark;
+  AppendVarint(&mark.value, checkpoint.origins.size());
+  for (const auto& [origin, next] : checkpoint.origins) {
+    AppendZigzag(&mark.value, origin);
+    AppendZigzag(&mark.value, next);
+  }
   return mark;
 }
 

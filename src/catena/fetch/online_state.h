@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "catena/aggregate/window/cover.h"
+#include "catena/base/json.h"
 #include "catena/base/result.h"
 #include "catena/base/time.h"
 #include "catena/kv/kv_store.h"
@@ -103,6 +104,10 @@ struct Generation {
   bool operator==(const Generation&) const = default;
 };
 
+// [["user_id", "LONG"], ...], as marks hold it. Reading throws what JSON of another shape does.
+Json SchemaToJson(const types::Schema& schema);
+Result<types::Schema> SchemaFromJson(const Json& columns);
+
 // Marks. Each Read answers the empty value when nothing was ever written.
 Result<std::optional<ServingInfo>> ReadServingInfo(kv::KVStore* store, const std::string& group_by);
 kv::Mark ServingInfoMark(const std::string& group_by, const ServingInfo& info);
@@ -125,6 +130,9 @@ struct Checkpoint {
   int64_t incomplete = 0;       // Of the folded ones.
   int64_t forced = 0;           // Of the incomplete ones: released by lag_millis.
   int64_t late_after_gate = 0;  // Of the folded ones: came after a left event had looked past them.
+  // Of a topic of enriched rows, by partition of the left topic: the left offset below which its
+  // rows have come.
+  std::map<int32_t, int64_t> origins;
   bool operator==(const Checkpoint&) const = default;
 
   // consumed = folded + filtered + null key + dead-lettered + late beyond retention + duplicate.

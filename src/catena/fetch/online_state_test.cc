@@ -28,6 +28,9 @@ TEST(OnlineStateTest, GoldenBytes) {
   EXPECT_EQ(CheckpointMark("a.b", 2, checkpoint).value,
             std::string("\0\x0e\x02\x02\x0e\0\0\0\0\0\0\0\0", 13));
   EXPECT_EQ(CheckpointMark("a.b", 2, checkpoint).dataset, "a_b_STREAMING");
+  checkpoint.origins = {{1, 3}, {2, 64}};
+  EXPECT_EQ(CheckpointMark("a.b", 2, checkpoint).value,
+            std::string("\0\x0e\x02\x02\x0e\0\0\0\0\0\0\0\0\x02\x02\x06\x04\x80\x01", 19));
   EXPECT_EQ(TileDataset("a.b", aggregate::Layer::kFiveMinutes), "a_b_STREAMING/5m");
 }
 
@@ -49,6 +52,7 @@ TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
   checkpoint.null_key = 1;
   checkpoint.dead_lettered = 1;
   checkpoint.late_beyond_retention = 1;
+  checkpoint.origins = {{0, 5}, {70, 1'000'000'000'000}};
   ASSERT_TRUE(store
                   ->Apply({{},
                            {ServingInfoMark("g", info), GenerationsMark("g", generations),

@@ -42,12 +42,15 @@ class Planner {
       if (!why.empty()) {
         return Unsupported("cannot stream " + (*group_by)->metadata.name + ": " + why);
       }
+      plan_.asked.insert((*group_by)->metadata.name);
       return AddGroupBy(*group_by);
     }
     const auto& join = std::get<std::shared_ptr<const conf::Join>>(conf.definition);
     plan_.joins.push_back(join);
     for (const conf::JoinPart& part : join->join_parts) {
-      if (WhyNotStreamed(*part.group_by).empty()) CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));
+      if (!WhyNotStreamed(*part.group_by).empty()) continue;
+      plan_.asked.insert(part.group_by->metadata.name);
+      CATENA_RETURN_IF_ERROR(AddGroupBy(part.group_by));
     }
     if (plan_.tasks.empty()) {
       return Unsupported("cannot stream " + join->metadata.name + ": none of its parts streams");
@@ -152,7 +155,10 @@ std::string StreamingPlan::ToString() const {
     text += task.reason + "\n  topic " + task.topic + "\n";
     if (!joins.empty()) text += "  enriched by " + list(joins) + "\n";
     if (!task.right_sides.empty()) text += "  looks up, fresh " + list(task.right_sides) + "\n";
-    text += "  folded into " + list(folds) + "\n";
+    if (task.enriched_by != nullptr) {
+      text += "  enriched by " + task.enriched_by->metadata.name + ", in another process\n";
+    }
+    if (!folds.empty()) text += "  folded into " + list(folds) + "\n";
   }
   return text;
 }

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,18 +32,22 @@ struct EnrichStage {
 };
 
 struct StreamTask {
-  std::string topic;                                            // As the conf says it.
-  std::string table;                                            // Whose schema the records have.
-  const conf::Query* left_query = nullptr;                      // Over the topic's records.
-  const conf::EntitySource* entities = nullptr;                 // Whose mutations they are.
-  std::vector<EnrichStage> stages;                              // Empty: the simple stream.
+  std::string topic;                              // As the conf says it.
+  std::string table;                              // Whose schema the records have.
+  const conf::Query* left_query = nullptr;        // Over the topic's records.
+  const conf::EntitySource* entities = nullptr;   // Whose mutations they are.
+  std::vector<EnrichStage> stages;                // Empty: the simple stream.
+  std::shared_ptr<const conf::Join> enriched_by;  // Instead of stages: another process.
   std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;  // Folded from the same rows.
+  // Folded from them in any process: more than group_bys in a stage of the chain.
+  std::vector<std::shared_ptr<const conf::GroupBy>> next_group_bys;
   std::vector<std::string> right_sides;  // Names of streaming GroupBys that are looked up.
   std::string reason;                    // Why this path, as a sentence.
 };
 
 struct StreamingPlan {
   std::vector<StreamTask> tasks;
+  std::set<std::string> asked;  // Names of the GroupBys that the confs mean themselves.
   // Keeps alive what the tasks point into.
   std::vector<std::shared_ptr<const conf::GroupBy>> group_bys;
   std::vector<std::shared_ptr<const conf::Join>> joins;

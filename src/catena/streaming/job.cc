@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/streaming/job.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -8,7 +9,6 @@
 
 #include "catena/base/log.h"
 #include "catena/base/metrics.h"
-#include "catena/plan/streaming_plan.h"
 #include "catena/streaming/job_binding.h"
 #include "catena/streaming/worker.h"
 
@@ -26,7 +26,7 @@ double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
 }  // namespace
 
 struct StreamJob::State {
-  plan::StreamingPlan plan;
+  plan::StagedPlan plan;
   StreamJobOptions options;
   std::map<std::string, types::Schema> conf_schemas;
   SchemaLookup table_schemas;
@@ -51,7 +51,15 @@ struct StreamJob::State {
   Status Bind();
   Status BindAgain(std::stop_token stop, Error error);
   void TellStalled(const Error& error, Timestamp since);
-  ChainReport ReportOf(const BoundGroupBy& group_by, Timestamp now) const;
+  struct Reported {
+    const RowSink* sink = nullptr;
+    const ChainStats* stats = nullptr;
+    const topic::TopicAddress* topic = nullptr;
+    int32_t partitions = 0;
+    bool chained = false;
+  };
+  static std::vector<Reported> ReportedOf(const BoundJob& bound);
+  static ChainReport ReportOf(const Reported& reported, Timestamp now);
   Status MoveRetention(const BoundGroupBy& group_by);
   Status Maintain();
   Status Sync();
@@ -68,7 +76,8 @@ Result<std::unique_ptr<StreamJob>> StreamJob::Open(const std::vector<conf::Conf>
                                                    const SchemaLookup& schemas, kv::KVStore* store,
                                                    sql::Database* database, const Clock* clock) {
   auto state = std::make_unique<State>();
-  CATENA_TRY(state->plan, plan::PlanStreaming(confs));
+  CATENA_TRY(plan::StreamingPlan whole, plan::PlanStreaming(confs));
+  CATENA_TRY(state->plan, plan::PlanChainStage(std::move(whole), options.stage));
   state->options = options;
   for (const conf::Conf& conf : confs) {
     state->conf_schemas.insert(conf.schemas.begin(), conf.schemas.end());
@@ -101,8 +110,8 @@ void StreamJob::State::TellStalled(const Error& error, Timestamp since) {
   Metrics::Global().Set("catena_stream_stalled", {}, 1);
   if (options.stream.debug) return;
   kv::WriteBatch batch;
-  for (const auto& [name, group_by] : bound->group_bys) {
-    ChainReport report = ReportOf(group_by, clock->Now());
+  for (const Reported& reported : ReportedOf(*bound)) {
+    ChainReport report = ReportOf(reported, clock->Now());
     report.stalled = error.message;
     report.stalled_since = since;
     batch.marks.push_back(ReportMark(report));
@@ -139,7 +148,14 @@ Status StreamJob::State::BindAgain(std::stop_token stop, Error error) {
   return error;
 }
 
-std::string StreamJob::Explain() const { return state_->plan.ToString(); }
+std::string StreamJob::Explain() const {
+  std::string text = state_->plan.plan.ToString();
+  const std::shared_ptr<BoundJob> bound = state_->Bound();
+  for (const auto& [join, publisher] : bound->publishers) {
+    text += "publishes the rows of " + join + publisher.publisher->Explain() + "\n";
+  }
+  return text;
+}
 
 bool StreamJob::CaughtUp() const { return state_->caught_up.load(); }
 
@@ -147,17 +163,29 @@ bool StreamJob::State::ReachedEnds() const {
   for (const auto& [name, group_by] : bound->group_bys) {
     if (!bound->progress->ReachedEnd(name)) return false;
   }
-  return true;
+  return std::all_of(bound->publishers.begin(), bound->publishers.end(),
+                     [&](const auto& each) { return bound->progress->ReachedEnd(each.first); });
 }
 
-ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp now) const {
-  const ChainStats& stats = *group_by.stats;
+std::vector<StreamJob::State::Reported> StreamJob::State::ReportedOf(const BoundJob& bound) {
+  std::vector<Reported> all;
+  for (const auto& [name, each] : bound.group_bys) {
+    all.push_back({each.fold.get(), each.stats.get(), &each.topic, each.partitions, each.chained});
+  }
+  for (const auto& [name, each] : bound.publishers) {
+    all.push_back({each.publisher.get(), each.stats.get(), &each.topic, each.partitions, true});
+  }
+  return all;
+}
+
+ChainReport StreamJob::State::ReportOf(const Reported& reported, Timestamp now) {
+  const ChainStats& stats = *reported.stats;
   ChainReport report;
-  report.group_by = group_by.fold->name();
-  report.topic = topic::TopicURL(group_by.topic);
-  report.chained = group_by.chained;
+  report.group_by = reported.sink->name();
+  report.topic = topic::TopicURL(*reported.topic);
+  report.chained = reported.chained;
   report.written_at = now;
-  if (group_by.chained) {
+  if (reported.chained) {
     report.join_input_rate = stats.read.Rate(now);
     report.join_output_rate = stats.enriched.Rate(now);
     report.join_latency_p99 = MillisOf(stats.enriched.Quantile(now, 0.99));
@@ -166,7 +194,7 @@ ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp n
   if (oldest != INT64_MAX) {
     report.groupby_input_lag = static_cast<double>(std::max<int64_t>(0, ToMillis(now) - oldest));
   }
-  if (const auto bytes = group_by.fold->StateBytes(); bytes.ok()) {
+  if (const auto bytes = reported.sink->StateBytes(); bytes.ok()) {
     report.groupby_state_size = static_cast<double>(*bytes);
   }
   report.groupby_window_updates = stats.tiles.Rate(now);
@@ -177,8 +205,8 @@ ChainReport StreamJob::State::ReportOf(const BoundGroupBy& group_by, Timestamp n
     report.chain_data_quality = std::max(report.chain_data_quality, rate);
   }
   fetch::Checkpoint sum;
-  for (int32_t p = 0; p < group_by.partitions; ++p) {
-    const fetch::Checkpoint each = group_by.fold->CheckpointOf(p);
+  for (int32_t p = 0; p < reported.partitions; ++p) {
+    const fetch::Checkpoint each = reported.sink->CheckpointOf(p);
     report.counts["consumed"] += each.Consumed();
     report.counts["folded"] += each.folded;
     report.counts["filtered"] += each.filtered;
@@ -197,8 +225,8 @@ std::vector<ChainReport> StreamJob::Reports() const {
   std::vector<ChainReport> reports;
   const Timestamp now = state_->clock->Now();
   const std::shared_ptr<BoundJob> bound = state_->Bound();
-  for (const auto& [name, group_by] : bound->group_bys) {
-    reports.push_back(state_->ReportOf(group_by, now));
+  for (const State::Reported& reported : State::ReportedOf(*bound)) {
+    reports.push_back(State::ReportOf(reported, now));
   }
   return reports;
 }
@@ -209,6 +237,8 @@ Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
   const fetch::Retention before = group_by.fold->retention();
   fetch::Retention after = before;
   if (before.watermark == INT64_MAX || watermark > before.watermark) after.watermark = watermark;
+  const int64_t covered = bound->progress->CoveredFrom(group_by.fold->name());
+  after.coverage_start = std::max(before.coverage_start, covered);
   int64_t reached = watermark;
   for (const std::string& dependent : group_by.dependents) {
     reached = std::min(reached, bound->progress->BacklogFloor(dependent));
@@ -230,10 +260,12 @@ Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
 }
 
 Status StreamJob::State::Maintain() {
+  for (const auto& heart : bound->hearts) CATENA_RETURN_IF_ERROR(heart->failure());
   kv::WriteBatch batch;
-  for (const auto& [name, group_by] : bound->group_bys) {
-    const ChainReport report = ReportOf(group_by, clock->Now());
+  for (const Reported& reported : ReportedOf(*bound)) {
+    const ChainReport report = ReportOf(reported, clock->Now());
     batch.marks.push_back(ReportMark(report));
+    const std::string& name = reported.sink->name();
     const Labels labels = {{"group_by", name}};
     Metrics& metrics = Metrics::Global();
     metrics.Set("catena_state_bytes", labels, report.groupby_state_size);
@@ -243,10 +275,13 @@ Status StreamJob::State::Maintain() {
       metrics.Set("catena_watermark_timestamp_seconds", labels,
                   static_cast<double>(watermark) / 1000.0);
     }
-    if (!options.stream.debug) CATENA_RETURN_IF_ERROR(MoveRetention(group_by));
+  }
+  if (options.stream.debug) return Status();
+  for (const auto& [name, group_by] : bound->group_bys) {
+    CATENA_RETURN_IF_ERROR(MoveRetention(group_by));
   }
   // With the state that it tells of.
-  return options.stream.debug ? Status() : bound->store->Apply(batch, /*durable=*/false);
+  return bound->store->Apply(batch, /*durable=*/false);
 }
 
 Status StreamJob::State::Sync() {
@@ -290,6 +325,7 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
     changed.notify_all();
   });
   for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin());
+  for (auto& heart : bound->hearts) heart->Start();
   std::vector<std::jthread> threads;
   for (auto& worker : bound->workers) {
     threads.emplace_back([this, &all, worker = worker.get()] {
@@ -303,6 +339,10 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
   Supervise(stop);
   all.request_stop();
   threads.clear();
+  for (auto& heart : bound->hearts) {
+    if (const Status told = heart->Finish(); !told.ok()) Fail(told.error());
+  }
+  bound->hearts.clear();
   if (!options.stream.debug) {
     // The last report tells what the last micro-batch did.
     if (const Status status = Maintain(); !status.ok()) Fail(status.error());

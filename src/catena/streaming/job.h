@@ -30,8 +30,10 @@
 #include "catena/base/settings.h"
 #include "catena/conf/conf.h"
 #include "catena/kv/kv_store.h"
+#include "catena/plan/chain_stage.h"
 #include "catena/sql/database.h"
 #include "catena/streaming/chain_report.h"
+#include "catena/streaming/publish/publish_options.h"
 #include "catena/streaming/stream_options.h"
 
 namespace catena::streaming {
@@ -44,6 +46,9 @@ struct StreamJobOptions {
   std::string topics_default;                // "file:/dir": where bare topic names live.
   std::map<std::string, std::string> kafka;  // librdkafka's properties.
   bool allow_gap = false;  // Go on although the topic no longer holds what comes next.
+  // Of a chain: all of it, or one of two processes with the publish_topic of its Join between.
+  plan::ChainStage stage = plan::ChainStage::kWhole;
+  PublishedJoins published;  // Where enriched rows go besides.
 };
 
 class StreamJob {

@@ -2,6 +2,7 @@
 #include "catena/streaming/job_binding.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
 #include "catena/base/log.h"
@@ -23,7 +24,7 @@ class Binder {
         clock_(clock),
         bound_(bound) {}
 
-  Status Bind(const plan::StreamingPlan& plan);
+  Status Bind(const plan::StagedPlan& staged);
 
  private:
   // A topic's records, and the Query that makes left rows of them.
@@ -35,12 +36,19 @@ class Binder {
   Result<Left> LeftOf(const plan::StreamTask& task) const;
   Result<types::Schema> MutationRecords(const conf::EntitySource& entities) const;
   Result<types::Schema> RowsOf(const plan::StreamTask& task, const conf::GroupBy& group_by) const;
+  Status CheckStage(const plan::StreamTask& task, const std::string& group_by) const;
   Status OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
                      const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
   Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
+  Result<std::string> TopicOf(const plan::StreamTask& task) const;
+  Result<const PublishOptions*> PublishOptionsOf(const plan::StreamTask& task) const;
+  Status OpenPublisher(const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status BindTask(const plan::StreamTask& task);
+  Status BindRecords(const plan::StreamTask& task, WorkerParts* parts);
+  Status BindGate(const plan::StreamTask& task, WorkerParts* parts);
+  Status BindTargets(const plan::StreamTask& task, WorkerParts* parts);
   Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
                     int workers);
 
@@ -50,6 +58,7 @@ class Binder {
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
+  std::set<std::string> published_;  // Joins that the stage is to publish, with heartbeats.
 };
 
 Error NoTimes() {
@@ -135,17 +144,35 @@ Result<types::Schema> Binder::RowsOf(const plan::StreamTask& task,
   return rows;
 }
 
+// Offsets of enriched rows and of left events are not of one topic.
+Status Binder::CheckStage(const plan::StreamTask& task, const std::string& group_by) const {
+  CATENA_TRY(const auto checkpoints, fetch::ReadCheckpoints(store_, group_by));
+  for (const auto& [partition, checkpoint] : checkpoints) {
+    const int64_t rows = checkpoint.Accounted() - checkpoint.dead_lettered;
+    const bool is_other = task.enriched_by == nullptr ? !checkpoint.origins.empty()
+                                                      : checkpoint.origins.empty() && rows > 0;
+    if (!is_other) continue;
+    return InvalidConf("its state was streamed " +
+                       std::string(task.enriched_by == nullptr
+                                       ? "from enriched rows, with --stage aggregate"
+                                       : "from the left topic, without --stage") +
+                       "; go on like that, or begin anew after `catena state reset`: " + group_by);
+  }
+  return Status();
+}
+
 Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
                            const plan::StreamTask& task, const topic::TopicAddress& topic,
                            int workers) {
   CATENA_RETURN_IF_ERROR(RefuseHalfReset(store_, group_by->metadata.name));
+  CATENA_RETURN_IF_ERROR(CheckStage(task, group_by->metadata.name));
   CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
   BoundGroupBy bound;
   CATENA_TRY(types::Schema rows, RowsOf(task, *group_by));
   CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_));
   bound.stats = std::make_unique<ChainStats>(workers);
   bound.topic = topic;
-  bound.chained = !task.stages.empty();
+  bound.chained = !task.stages.empty() || task.enriched_by != nullptr;
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   bound.partitions = reader->partitions();
   CATENA_RETURN_IF_ERROR(Begin(&bound, reader.get()));
@@ -174,17 +201,8 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   for (topic::TopicPartition p = 0; p < group_by->partitions; ++p) {
     CATENA_TRY(const topic::Offset begin, reader->BeginOffset(p));
     if (fold.HasCheckpoint(p)) {
-      const int64_t next = fold.CheckpointOf(p).next_offset;
-      if (next >= begin) continue;
-      if (!options_.allow_gap) {
-        return NotFound("the topic no longer holds what comes next (" + fold.name() + ", topic " +
-                        group_by->topic.name + ", partition " + std::to_string(p) +
-                        ": next offset " + std::to_string(next) + ", earliest kept " +
-                        std::to_string(begin) +
-                        "); upload a newer generation, or go on with --allow-gap");
-      }
-      CATENA_LOG_WARN("gap", "group_by={} partition={} from={} to={}", fold.name(), p, next, begin);
-      fold.SkipTo(p, begin);
+      CATENA_TRY(const bool skipped, SkipGap(group_by->topic, p, begin, options_.allow_gap, &fold));
+      if (!skipped) continue;
       CATENA_TRY(const int64_t covered,
                  CoveredFrom(reader, p, begin, options_.stream.max_future_skew, *clock_));
       trimmed = std::max(trimmed, covered);
@@ -222,66 +240,156 @@ Result<EndWatch*> Binder::EndsOf(const topic::TopicAddress& topic) {
   return ends.get();
 }
 
+// Of a stage that aggregates its rows are in the topic that the other stage publishes to.
+Result<std::string> Binder::TopicOf(const plan::StreamTask& task) const {
+  if (task.enriched_by == nullptr) return task.topic;
+  const std::string& join = task.enriched_by->metadata.name;
+  const auto at = options_.published.find(join);
+  if (at != options_.published.end() && !at->second.topic.empty()) return at->second.topic;
+  return InvalidConf(
+      "the stages of a chain meet in a topic; say it in the Join's conf, or with -Z "
+      "publish_topic=: " +
+      join);
+}
+
+// Null: the task's rows are not published.
+Result<const PublishOptions*> Binder::PublishOptionsOf(const plan::StreamTask& task) const {
+  if (task.stages.empty() || options_.stream.debug) return nullptr;
+  const std::string& join = task.stages.back().join->metadata.name;
+  const auto at = options_.published.find(join);
+  if (published_.contains(join)) {
+    if (at != options_.published.end() && !at->second.topic.empty()) return &at->second;
+    return InvalidConf(
+        "the stages of a chain meet in a topic; say it in the Join's conf, or with -Z "
+        "publish_topic=: " +
+        join);
+  }
+  const bool is_whole = options_.stage == plan::ChainStage::kWhole;
+  return is_whole && at != options_.published.end() ? &at->second : nullptr;
+}
+
+Status Binder::OpenPublisher(const plan::StreamTask& task, const topic::TopicAddress& topic,
+                             int workers) {
+  CATENA_TRY(const PublishOptions* to, PublishOptionsOf(task));
+  if (to == nullptr) return Status();
+  const conf::Join& join = *task.stages.back().join;
+  const std::string& name = join.metadata.name;
+  if (bound_->group_bys.contains(name)) {
+    return InvalidConf("a Join that publishes is not to be named like a GroupBy: " + name);
+  }
+  PublishedTask published{.task = &task, .left = topic, .workers = workers};
+  CATENA_TRY(published.rows, resolver_.RowsOf(join));
+  for (const auto& group_by : task.group_bys) {
+    published.siblings.push_back(bound_->group_bys.at(group_by->metadata.name).fold.get());
+  }
+  const bool beats = published_.contains(name);
+  if (beats) published.heartbeats = Heartbeats::kSent;
+  CATENA_TRY(BoundPublisher bound, BindPublisher(published, *to, options_, store_, clock_));
+  bound_->progress->Register(name, bound.partitions);
+  if (beats) {
+    bound_->hearts.push_back(
+        std::make_unique<Heart>(bound.publisher.get(), bound_->progress.get(), bound.covered_from));
+  }
+  bound_->publishers.emplace(name, std::move(bound));
+  return Status();
+}
+
+// How left rows come out of the topic's records.
+Status Binder::BindRecords(const plan::StreamTask& task, WorkerParts* parts) {
+  if (task.enriched_by != nullptr) {
+    CATENA_TRY(const types::Schema rows, resolver_.RowsOf(*task.enriched_by));
+    auto enriched = EnrichedDecoder::Open(parts->topic, rows);
+    if (!enriched.ok()) return enriched.error().WithContext("topic " + parts->topic.name);
+    parts->enriched = std::move(*enriched);
+    return Status();
+  }
+  CATENA_TRY(const Left from, LeftOf(task));
+  auto decoder = topic::Decoder::Open(parts->topic, from.records);
+  if (!decoder.ok()) return decoder.error().WithContext("topic " + task.topic);
+  parts->decoder = std::move(*decoder);
+  auto left = sql::Projection::Bind(database_, from.query, from.records);
+  if (!left.ok()) return left.error().WithContext("topic " + task.topic);
+  parts->left_query = std::move(*left);
+  parts->time_column = from.time_column;
+  const types::Schema rows = parts->left_query->output();
+  if (!rows.Find(parts->time_column)) return NoTimes().WithContext("topic " + task.topic);
+  return RequireTimes(rows).WithContext("topic " + task.topic);
+}
+
+Status Binder::BindGate(const plan::StreamTask& task, WorkerParts* parts) {
+  if (task.stages.empty()) return Status();
+  std::vector<RightSide> right_sides;
+  for (const std::string& name : task.right_sides) {
+    CATENA_TRY(EndWatch * ends, EndsOf(bound_->group_bys.at(name).topic));
+    right_sides.push_back({name, ends});
+  }
+  std::vector<std::string> snapshots;
+  for (const plan::EnrichStage& stage : task.stages) {
+    for (const conf::JoinPart& part : stage.join->join_parts) {
+      if (part.group_by->accuracy == conf::Accuracy::kSnapshot) {
+        snapshots.push_back(part.group_by->metadata.name);
+      }
+    }
+  }
+  parts->gate.emplace(std::move(right_sides), std::move(snapshots), options_.stream,
+                      bound_->progress.get(), store_);
+  CATENA_TRY(parts->enricher, Enricher::Bind(task.stages, parts->left_query->output(), resolver_,
+                                             options_.stream, bound_->fetcher.get(), database_));
+  return Status();
+}
+
+Status Binder::BindTargets(const plan::StreamTask& task, WorkerParts* parts) {
+  const bool is_chain = !task.stages.empty() || task.enriched_by != nullptr;
+  for (const auto& group_by : task.group_bys) {
+    BoundGroupBy& target = bound_->group_bys.at(group_by->metadata.name);
+    FoldTarget fold{target.fold.get(), target.stats.get(), std::nullopt};
+    if (is_chain) {
+      types::Schema rows;
+      if (parts->enricher) rows = parts->enricher->output();
+      if (task.enriched_by != nullptr) {
+        CATENA_TRY(rows, resolver_.RowsOf(*task.enriched_by));
+      }
+      auto query = sql::Projection::Bind(database_, plan::StreamingQueryOf(*group_by), rows);
+      if (!query.ok()) return query.error().WithContext(group_by->metadata.name);
+      CATENA_RETURN_IF_ERROR(RequireTimes(query->output()).WithContext(group_by->metadata.name));
+      fold.query = std::move(*query);
+    }
+    parts->targets.push_back(std::move(fold));
+  }
+  if (task.stages.empty()) return Status();
+  // Behind the GroupBys, which are readable before the topic has answered.
+  const auto publisher = bound_->publishers.find(task.stages.back().join->metadata.name);
+  if (publisher != bound_->publishers.end()) {
+    BoundPublisher& bound = publisher->second;
+    parts->targets.push_back({bound.publisher.get(), bound.stats.get(), std::nullopt});
+  }
+  return Status();
+}
+
 Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
                           int workers) {
   WorkerParts parts;
   parts.index = index;
   parts.topic = topic;
-  parts.topic.consumer = "catena." + task.group_bys.front()->metadata.name;
+  parts.topic.consumer =
+      "catena." + (task.group_bys.empty() ? task.stages.back().join->metadata.name
+                                          : task.group_bys.front()->metadata.name);
   CATENA_TRY(parts.reader, topic::OpenTopicReader(parts.topic));
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }
-  CATENA_TRY(const Left from, LeftOf(task));
-  auto decoder = topic::Decoder::Open(topic, from.records);
-  if (!decoder.ok()) return decoder.error().WithContext("topic " + task.topic);
-  parts.decoder = std::move(*decoder);
-  auto left = sql::Projection::Bind(database_, from.query, from.records);
-  if (!left.ok()) return left.error().WithContext("topic " + task.topic);
-  parts.left_query = std::move(*left);
-  parts.time_column = from.time_column;
-  const types::Schema rows = parts.left_query->output();
-  if (!rows.Find(parts.time_column)) return NoTimes().WithContext("topic " + task.topic);
-  CATENA_RETURN_IF_ERROR(RequireTimes(rows).WithContext("topic " + task.topic));
-  if (!task.stages.empty()) {
-    std::vector<RightSide> right_sides;
-    for (const std::string& name : task.right_sides) {
-      CATENA_TRY(EndWatch * ends, EndsOf(bound_->group_bys.at(name).topic));
-      right_sides.push_back({name, ends});
-    }
-    std::vector<std::string> snapshots;
-    for (const plan::EnrichStage& stage : task.stages) {
-      for (const conf::JoinPart& part : stage.join->join_parts) {
-        if (part.group_by->accuracy == conf::Accuracy::kSnapshot) {
-          snapshots.push_back(part.group_by->metadata.name);
-        }
-      }
-    }
-    parts.gate.emplace(std::move(right_sides), std::move(snapshots), options_.stream,
-                       bound_->progress.get(), store_);
-    CATENA_TRY(parts.enricher, Enricher::Bind(task.stages, rows, resolver_, options_.stream,
-                                              bound_->fetcher.get(), database_));
-  }
-  for (const auto& group_by : task.group_bys) {
-    BoundGroupBy& target = bound_->group_bys.at(group_by->metadata.name);
-    FoldTarget fold{target.fold.get(), target.stats.get(), std::nullopt};
-    if (!task.stages.empty()) {
-      auto query = sql::Projection::Bind(database_, plan::StreamingQueryOf(*group_by),
-                                         parts.enricher->output());
-      if (!query.ok()) return query.error().WithContext(group_by->metadata.name);
-      CATENA_RETURN_IF_ERROR(RequireTimes(query->output()).WithContext(group_by->metadata.name));
-      fold.query = std::move(*query);
-    }
-    parts.targets.push_back(std::move(fold));
-  }
+  CATENA_RETURN_IF_ERROR(BindRecords(task, &parts));
+  CATENA_RETURN_IF_ERROR(BindGate(task, &parts));
+  CATENA_RETURN_IF_ERROR(BindTargets(task, &parts));
   bound_->workers.push_back(
       std::make_unique<Worker>(std::move(parts), options_.stream, bound_->progress.get(), clock_));
   return Status();
 }
 
 Status Binder::BindTask(const plan::StreamTask& task) {
+  CATENA_TRY(const std::string name, TopicOf(task));
   CATENA_TRY(const topic::TopicAddress topic,
-             topic::ParseTopicAddress(task.topic, options_.topics_default, options_.kafka));
+             topic::ParseTopicAddress(name, options_.topics_default, options_.kafka));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : cores;
@@ -289,10 +397,12 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   for (const auto& group_by : task.group_bys) {
     CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, task, topic, workers));
   }
+  CATENA_RETURN_IF_ERROR(OpenPublisher(task, topic, workers));
   for (const std::string& right : task.right_sides) {
-    for (const auto& group_by : task.group_bys) {
-      bound_->group_bys.at(right).dependents.push_back(group_by->metadata.name);
-    }
+    std::vector<std::string>& dependents = bound_->group_bys.at(right).dependents;
+    for (const auto& group_by : task.group_bys) dependents.push_back(group_by->metadata.name);
+    const std::string& join = task.stages.back().join->metadata.name;
+    if (bound_->publishers.contains(join)) dependents.push_back(join);
   }
   for (int index = 0; index < workers; ++index) {
     CATENA_RETURN_IF_ERROR(BindWorker(task, topic, index, workers));
@@ -300,11 +410,12 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   return Status();
 }
 
-Status Binder::Bind(const plan::StreamingPlan& plan) {
+Status Binder::Bind(const plan::StagedPlan& staged) {
+  published_ = staged.published;
   bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
-  for (const auto& group_by : plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
-  for (const plan::StreamTask& task : plan.tasks) {
+  for (const auto& group_by : staged.plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
+  for (const plan::StreamTask& task : staged.plan.tasks) {
     for (const plan::EnrichStage& stage : task.stages) bound_->fetcher->AddJoin(stage.join);
     CATENA_RETURN_IF_ERROR(BindTask(task));
   }
@@ -313,7 +424,7 @@ Status Binder::Bind(const plan::StreamingPlan& plan) {
 
 }  // namespace
 
-Status BindJob(const plan::StreamingPlan& plan, const StreamJobOptions& options,
+Status BindJob(const plan::StagedPlan& plan, const StreamJobOptions& options,
                const SchemaLookup& tables, kv::KVStore* store, sql::Database* database,
                const Clock* clock, BoundJob* bound) {
   const auto cache_bytes = static_cast<size_t>(options.stream.state_cache_mb) << 20;

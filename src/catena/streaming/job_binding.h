@@ -20,11 +20,12 @@
 #include "catena/fetch/fetcher.h"
 #include "catena/fetch/schema_resolver.h"
 #include "catena/kv/cache/cached_store.h"
-#include "catena/plan/streaming_plan.h"
+#include "catena/plan/chain_stage.h"
 #include "catena/streaming/chain_stats.h"
 #include "catena/streaming/fold/group_by_fold.h"
 #include "catena/streaming/job.h"
 #include "catena/streaming/progress.h"
+#include "catena/streaming/publish/publisher_binding.h"
 #include "catena/streaming/worker.h"
 
 namespace catena::streaming {
@@ -43,11 +44,13 @@ struct BoundJob {
   std::unique_ptr<fetch::Fetcher> fetcher;
   std::unique_ptr<Progress> progress;
   std::map<std::string, BoundGroupBy> group_bys;
+  std::map<std::string, BoundPublisher> publishers;       // By Join.
+  std::vector<std::unique_ptr<Heart>> hearts;             // Of the stage that enriches.
   std::map<std::string, std::unique_ptr<EndWatch>> ends;  // Of the topics of right sides, by URL.
   std::vector<std::unique_ptr<Worker>> workers;
 };
 
-Status BindJob(const plan::StreamingPlan& plan, const StreamJobOptions& options,
+Status BindJob(const plan::StagedPlan& plan, const StreamJobOptions& options,
                const SchemaLookup& tables, kv::KVStore* store, sql::Database* database,
                const Clock* clock, BoundJob* bound);
 

@@ -28,6 +28,8 @@ struct ProgressCell {
   std::atomic<int64_t> event_time_max{INT64_MIN};
   std::atomic<bool> reached_end{false};  // Once is for ever.
   std::atomic<bool> idle{false};         // At the end now, nothing waiting.
+  // Of enriched rows: those of left events before it may be missing.
+  std::atomic<int64_t> covered_from{INT64_MIN};
 
   void RaiseWatermark(int64_t to) {
     if (to > watermark.load()) watermark.store(to);
@@ -55,6 +57,11 @@ class Progress {
       lowest = std::min(lowest, cell->watermark.load());
     }
     return lowest;
+  }
+  int64_t CoveredFrom(const std::string& group_by) const {
+    int64_t from = INT64_MIN;
+    for (const auto& cell : cells_.at(group_by)) from = std::max(from, cell->covered_from.load());
+    return from;
   }
   bool ReachedEnd(const std::string& group_by) const {
     return std::all_of(cells_.at(group_by).begin(), cells_.at(group_by).end(),

@@ -63,6 +63,15 @@ Result<ResetPlan> PlanReset(const std::string& group_by, const topic::TopicAddre
   ResetPlan plan{.group_by = group_by, .topic = topic.name};
   CATENA_TRY(const auto reader, topic::OpenTopicReader(topic));
   CATENA_TRY(const auto checkpoints, fetch::ReadCheckpoints(store, group_by));
+  for (const auto& [partition, checkpoint] : checkpoints) {
+    if (checkpoint.origins.empty() || (!to.appended_at && !to.every_offset && to.offset.empty())) {
+      continue;
+    }
+    return InvalidConf(
+        "it was streamed from enriched rows, which begin where the topic between the stages does; "
+        "reset it without --to-millis and --to-offset: " +
+        group_by);
+  }
   for (const auto& [partition, offset] : to.offset) {
     if (partition >= 0 && partition < reader->partitions()) continue;
     return InvalidConf("topic " + topic.name + " has partitions 0 to " +

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "catena/streaming/publish/publish_options.h"
+
 namespace catena::streaming {
 namespace {
 
@@ -148,7 +150,7 @@ Result<StreamParameters> StreamParametersOf(
   std::map<std::string, const conf::MetaData*> said_by;
   for (const auto& group_by : group_bys) {
     for (const auto& [name, value] : group_by->metadata.stream) {
-      if (settings.stream_overrides.contains(name)) continue;
+      if (settings.stream_overrides.contains(name) || IsPublishParameter(name)) continue;
       const auto [at, is_new] = parameters.emplace(name, value);
       const conf::MetaData*& other = said_by.emplace(name, &group_by->metadata).first->second;
       if (is_new || at->second == value) continue;

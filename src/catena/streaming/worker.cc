@@ -27,9 +27,6 @@ constexpr int kIdleLookShare = 10;
 constexpr std::chrono::milliseconds kIdleLook{50};
 constexpr int64_t kFirstEventTime = -62'135'596'800'000;  // 0001-01-01.
 
-// The `ts` column whatever its integer width; null when the Query has none.
-const types::Column* TimeColumn(const types::Batch& rows) { return rows.Find("ts"); }
-
 double Seconds(Timestamp from, Timestamp to) {
   return static_cast<double>((to - from).count()) / 1000.0;
 }
@@ -42,9 +39,9 @@ Status Worker::Begin() {
     lane.partition = partition;
     lane.position = INT64_MAX;
     for (const FoldTarget& target : parts_.targets) {
-      const fetch::Checkpoint checkpoint = target.fold->CheckpointOf(partition);
+      const fetch::Checkpoint checkpoint = target.sink->CheckpointOf(partition);
       lane.position = std::min(lane.position, checkpoint.next_offset);
-      ProgressCell& cell = progress_->Cell(target.fold->name(), partition);
+      ProgressCell& cell = progress_->Cell(target.sink->name(), partition);
       cell.applied.store(checkpoint.next_offset);
       cell.event_time_max.store(checkpoint.event_time_max);
       cell.RaiseWatermark(checkpoint.watermark);
@@ -73,12 +70,11 @@ Status Worker::AddDeadLetter(const topic::Record& record, const std::string& rea
 
 // Why a row is a dead letter for its time, "" when it is not. A time further ahead than
 // max_future_skew would move watermarks, and with them what is kept.
-std::string Worker::Untimely(const types::Column& times, size_t row,
-                             const topic::Record& record) const {
+std::string Worker::Untimely(const types::Column& times, size_t row, Timestamp appended) const {
   if (times.IsNull(row)) return "its time column is null";
   const int64_t event_time = times.Values<int64_t>()[row];
   if (event_time < kFirstEventTime) return "its event time lies before the year 1";
-  if (event_time > ToMillis(record.append_time + options_.max_future_skew)) {
+  if (event_time > ToMillis(appended + options_.max_future_skew)) {
     return "its event time is further ahead of its append time than max_future_skew_ms";
   }
   return "";
@@ -91,7 +87,7 @@ Status Worker::KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch
   const types::Column& times = *rows.Find(parts_.time_column);
   for (uint32_t row = 0; row < rows.rows(); ++row) {
     const uint32_t record = record_of_row[row];
-    std::string reason = Untimely(times, row, batch->records[record]);
+    std::string reason = Untimely(times, row, batch->records[record].append_time);
     if (!reason.empty()) bad.emplace(record, std::move(reason));
   }
   for (const auto& [record, reason] : bad) {
@@ -145,7 +141,7 @@ Result<bool> Worker::Read(Lane* lane) {
   // none.
   auto wanted = static_cast<int64_t>(kRecordsPerPoll);
   for (const FoldTarget& target : parts_.targets) {
-    const int64_t from = target.fold->CheckpointOf(lane->partition).next_offset;
+    const int64_t from = target.sink->CheckpointOf(lane->partition).next_offset;
     if (from > lane->position) wanted = std::min(wanted, from - lane->position);
   }
   MicroBatch batch;
@@ -158,12 +154,12 @@ Result<bool> Worker::Read(Lane* lane) {
   lane->has_read = batch.next_offset > lane->position;
   if (!lane->has_read) return false;
   for (const FoldTarget& target : parts_.targets) {
-    progress_->Cell(target.fold->name(), lane->partition).idle.store(false);
+    progress_->Cell(target.sink->name(), lane->partition).idle.store(false);
   }
   batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
   CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, &batch));
-  CATENA_RETURN_IF_ERROR(Decode(&batch));
+  CATENA_RETURN_IF_ERROR(parts_.enriched ? DecodeEnriched(&batch) : Decode(&batch));
   for (const FoldTarget& target : parts_.targets) {
     target.stats->read.Add(began, 0, batch.records.size());
   }
@@ -210,7 +206,7 @@ Status Worker::LookForIdleLanes() {
   }
   const Steady::time_point now = Steady::now();
   idle_look_due_ = now + (kIdleLookShare - 1) * (now - looked);
-  const std::string& name = parts_.targets.front().fold->name();
+  const std::string& name = parts_.targets.front().sink->name();
   const bool is_urgent = options_.gate == GateKind::kWatermark ||
                          !std::all_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
                            return progress_->Cell(name, lane.partition).reached_end.load();
@@ -224,7 +220,7 @@ std::map<topic::TopicPartition, topic::Offset> Worker::Applied() const {
   for (const topic::TopicPartition partition : parts_.partitions) {
     topic::Offset lowest = INT64_MAX;
     for (const FoldTarget& target : parts_.targets) {
-      lowest = std::min(lowest, target.fold->CheckpointOf(partition).next_offset);
+      lowest = std::min(lowest, target.sink->CheckpointOf(partition).next_offset);
     }
     applied[partition] = lowest;
   }
@@ -247,8 +243,8 @@ Status Worker::CommitSynced() {
 
 void Worker::NoteIdle(const Lane& lane, Timestamp began) {
   for (const FoldTarget& target : parts_.targets) {
-    ProgressCell& cell = progress_->Cell(target.fold->name(), lane.partition);
-    cell.RaiseWatermark(ToMillis(began - options_.out_of_orderness));
+    ProgressCell& cell = progress_->Cell(target.sink->name(), lane.partition);
+    RaiseWatermark(&cell, ToMillis(began - options_.out_of_orderness));
     cell.reached_end.store(true);
     cell.idle.store(true);
   }
@@ -260,8 +256,8 @@ void Worker::NoteIdle(const Lane& lane, Timestamp began) {
 void Worker::NoteReachedEnd(Lane* lane, Timestamp appended_before) {
   lane->reached_end = true;
   for (const FoldTarget& target : parts_.targets) {
-    ProgressCell& cell = progress_->Cell(target.fold->name(), lane->partition);
-    cell.RaiseWatermark(ToMillis(appended_before - options_.out_of_orderness));
+    ProgressCell& cell = progress_->Cell(target.sink->name(), lane->partition);
+    RaiseWatermark(&cell, ToMillis(appended_before - options_.out_of_orderness));
     cell.reached_end.store(true);
   }
 }
@@ -286,11 +282,16 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
       Metrics::Global().Observe("catena_enrich_gate_wait_seconds", {},
                                 Seconds(batch.ticket.read_at, now));
       CATENA_RETURN_IF_ERROR(ReleaseChain(batch, release == Release::kForced));
+    } else if (parts_.enriched) {
+      CATENA_RETURN_IF_ERROR(ReleaseEnriched(batch, lane));
     } else {
-      const std::vector<uint8_t> complete(batch.rows.rows(), 0);
-      CATENA_RETURN_IF_ERROR(FoldInto(&parts_.targets.front(), batch, batch.rows,
-                                      batch.record_of_row, batch.event_times, complete,
-                                      batch.dead_letters, batch.filtered, false));
+      TargetRows all{batch.rows,
+                     std::move(batch.record_of_row),
+                     std::move(batch.event_times),
+                     std::vector<uint8_t>(batch.rows.rows(), 0),
+                     std::move(batch.dead_letters),
+                     batch.filtered};
+      CATENA_RETURN_IF_ERROR(FoldInto(&parts_.targets.front(), batch, std::move(all)));
     }
     if (batch.reaches_end) NoteReachedEnd(lane, *batch.reaches_end);
     lane->records_waiting -= batch.records.size();
@@ -336,101 +337,8 @@ Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
   for (FoldTarget& target : parts_.targets) {
     target.stats->enriched.Add(now, (now - batch.ticket.read_at).count() * 1000,
                                enriched.rows.rows());
-    CATENA_RETURN_IF_ERROR(FoldEnriched(&target, batch, enriched, forced));
+    CATENA_RETURN_IF_ERROR(FoldEnriched(&target, batch, enriched, /*duplicate=*/0, forced));
   }
-  return Status();
-}
-
-Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
-                            const EnrichedRows& enriched, bool forced) {
-  CATENA_TRY(sql::Projected projected, target->query->Apply(enriched.rows));
-  DeadLetters dead_letters = batch.dead_letters;
-  const auto record_of = [&](uint32_t left_row) { return batch.record_of_row[left_row]; };
-  for (const auto& [left_row, reason] : enriched.bad_left_rows) {
-    CATENA_RETURN_IF_ERROR(
-        AddDeadLetter(batch.records[record_of(left_row)], reason, &dead_letters));
-  }
-  for (const sql::BadRow& bad : projected.bad_rows) {
-    CATENA_RETURN_IF_ERROR(AddDeadLetter(batch.records[record_of(enriched.left_rows[bad.row])],
-                                         bad.message, &dead_letters));
-  }
-  const types::Column* times = TimeColumn(projected.rows);
-  std::vector<uint32_t> keep, record_of_row;
-  std::vector<int64_t> event_times;
-  std::vector<uint8_t> incomplete;
-  for (uint32_t i = 0; i < projected.source_rows.size(); ++i) {
-    const uint32_t from = projected.source_rows[i];
-    const uint32_t record = record_of(enriched.left_rows[from]);
-    const std::string untimely = times == nullptr ? "" : Untimely(*times, i, batch.records[record]);
-    if (!untimely.empty()) {
-      CATENA_RETURN_IF_ERROR(AddDeadLetter(batch.records[record], untimely, &dead_letters));
-      continue;
-    }
-    keep.push_back(i);
-    record_of_row.push_back(record);
-    event_times.push_back(times != nullptr ? times->Values<int64_t>()[i]
-                                           : enriched.event_times[from]);
-    incomplete.push_back(enriched.incomplete[from]);
-  }
-  const types::Batch rows =
-      keep.size() == projected.rows.rows() ? projected.rows : projected.rows.Take(keep);
-  const int64_t lost = dead_letters.count - batch.dead_letters.count;
-  const int64_t filtered =
-      batch.filtered + static_cast<int64_t>(batch.rows.rows() - rows.rows()) - lost;
-  return FoldInto(target, batch, rows, record_of_row, event_times, incomplete,
-                  std::move(dead_letters), filtered, forced);
-}
-
-Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
-                        const std::vector<uint32_t>& record_of_row,
-                        const std::vector<int64_t>& event_times,
-                        const std::vector<uint8_t>& incomplete, DeadLetters dead_letters,
-                        int64_t filtered, bool forced) {
-  GroupByFold& fold = *target->fold;
-  ProgressCell& cell = progress_->Cell(fold.name(), batch.partition);
-  fetch::Checkpoint next = fold.CheckpointOf(batch.partition);
-  if (batch.next_offset <= next.next_offset) return Status();  // In its state already.
-  const fetch::Checkpoint before = next;
-  std::vector<int64_t> append_times;
-  std::vector<uint64_t> orders;
-  for (const uint32_t record : record_of_row) {
-    append_times.push_back(ToMillis(batch.records[record].append_time));
-    orders.push_back(SourceOrder(batch.records[record]));
-  }
-  const auto kept = static_cast<int64_t>(rows.rows());
-  next.next_offset = batch.next_offset;
-  next.start_offset += batch.absent;  // What is consumed are records.
-  next.filtered += filtered;
-  // Counted, not the rest of what was consumed: the sum is to show when something is lost.
-  next.dead_lettered += dead_letters.count;
-  next.forced += forced ? kept : 0;
-  next.watermark = std::max(next.watermark, cell.watermark.load());
-  target->stats->CountNulls(rows, fold.group_by().key_columns);
-  if (options_.debug) {
-    PrintRows(*target, rows, event_times, incomplete);
-    for (const int64_t time : event_times) {
-      next.event_time_max = std::max(next.event_time_max, time);
-    }
-    fold.BeginAt(batch.partition, batch.next_offset);
-  } else {
-    const uint64_t tiles_before = fold.tile_updates();
-    const Timestamp began = clock_->Now();
-    CATENA_TRY(next, fold.Apply({&rows, event_times, append_times, orders, incomplete},
-                                batch.partition, next, std::move(dead_letters.puts)));
-    const uint64_t tiles = fold.tile_updates() - tiles_before;
-    target->stats->tiles.Add(clock_->Now(), 0, tiles);
-    Metrics::Global().Count("catena_tile_updates_total", {{"group_by", fold.name()}},
-                            static_cast<double>(tiles));
-    Metrics::Global().Observe("catena_stage_duration_seconds", {{"stage", "fold"}},
-                              Seconds(began, clock_->Now()));
-  }
-  cell.event_time_max.store(next.event_time_max);
-  if (next.event_time_max != INT64_MIN) {
-    cell.RaiseWatermark(next.event_time_max - options_.out_of_orderness.count());
-  }
-  cell.applied.store(next.next_offset);
-  progress_->Tell();
-  CountFolded(target, before, next, append_times);
   return Status();
 }
 

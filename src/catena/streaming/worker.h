@@ -2,6 +2,8 @@
 // Worker: one thread's share of a stream task: some partitions of one topic, from record to state.
 //
 //     poll -> decode -> left query -> [gate -> enrich] -> query and fold of each GroupBy
+//                                                     \_ publish
+//     poll -> decode, of a topic of enriched rows ------> query and fold of each GroupBy
 //
 // Micro-batches of one partition are released first in, first out. When too many records or bytes
 // wait, the partition is no longer polled; nothing is dropped.
@@ -26,17 +28,19 @@
 #include "catena/sql/projection.h"
 #include "catena/streaming/chain_stats.h"
 #include "catena/streaming/enricher.h"
-#include "catena/streaming/fold/group_by_fold.h"
+#include "catena/streaming/fold/row_sink.h"
 #include "catena/streaming/gate.h"
 #include "catena/streaming/progress.h"
+#include "catena/streaming/publish/enriched_record.h"
+#include "catena/streaming/publish/origin_watermarks.h"
 #include "catena/topic/decoder.h"
 #include "catena/topic/topic.h"
 
 namespace catena::streaming {
 
-// One GroupBy that the worker folds.
+// One GroupBy that the worker folds, or who publishes the rows of the chain.
 struct FoldTarget {
-  GroupByFold* fold = nullptr;
+  RowSink* sink = nullptr;
   ChainStats* stats = nullptr;
   std::optional<sql::Projection> query;  // Of the JoinSource; absent in a simple stream.
 };
@@ -46,6 +50,7 @@ struct WorkerParts {
   topic::TopicAddress topic;
   std::vector<topic::TopicPartition> partitions;
   std::unique_ptr<topic::TopicReader> reader;
+  std::optional<EnrichedDecoder> enriched;  // Of a topic of enriched rows; of others the next two.
   std::unique_ptr<topic::Decoder> decoder;
   std::optional<sql::Projection> left_query;
   std::string time_column = "ts";  // Of what left_query gives; of mutations their own.
@@ -88,6 +93,20 @@ class Worker {
     std::vector<uint32_t> record_of_row;
     std::vector<int64_t> event_times;
     GateTicket ticket;
+    // Of enriched rows: which left record each record is of, and what else they brought.
+    std::vector<Origin> origins;
+    std::vector<uint8_t> incomplete;  // By row.
+    std::vector<Heartbeat> heartbeats;
+  };
+  struct TargetRows {  // What one target gets of a micro-batch.
+    types::Batch rows;
+    std::vector<uint32_t> record_of_row;
+    std::vector<int64_t> event_times;
+    std::vector<uint8_t> incomplete;
+    DeadLetters dead_letters;
+    int64_t filtered = 0;
+    int64_t duplicate = 0;
+    bool forced = false;
   };
   struct Lane {  // One partition.
     topic::TopicPartition partition = 0;
@@ -99,15 +118,17 @@ class Worker {
     int64_t known_end = 0;  // Of the partition, at `end_known_at` or later.
     Timestamp end_known_at;
     bool reached_end = false;  // Once is for ever.
+    OriginWatermarks origins;  // Of a topic of enriched rows.
   };
 
   // True when records were read.
   Result<bool> Read(Lane* lane);
   Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
   Status Decode(MicroBatch* batch);
+  Status DecodeEnriched(MicroBatch* batch);
   Status KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch rows,
                   std::map<uint32_t, std::string> bad, MicroBatch* batch);
-  std::string Untimely(const types::Column& times, size_t row, const topic::Record& record) const;
+  std::string Untimely(const types::Column& times, size_t row, Timestamp appended) const;
   Status AddDeadLetter(const topic::Record& record, const std::string& reason,
                        DeadLetters* into) const;
   // True when something was released.
@@ -115,12 +136,14 @@ class Worker {
   Status ReleaseChain(const MicroBatch& batch, bool forced);
   Result<EnrichedRows> EnrichUntilAnswered(const MicroBatch& batch, int64_t complete_until,
                                            bool forced);
-  Status FoldInto(FoldTarget* target, const MicroBatch& batch, const types::Batch& rows,
-                  const std::vector<uint32_t>& record_of_row,
-                  const std::vector<int64_t>& event_times, const std::vector<uint8_t>& incomplete,
-                  DeadLetters dead_letters, int64_t filtered, bool forced);
+  Status ReleaseEnriched(const MicroBatch& batch, Lane* lane);
+  // Of the record, or of the left record that its row is of.
+  static Timestamp AppendTimeOf(const MicroBatch& batch, uint32_t record);
+  Status FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows given);
   Status FoldEnriched(FoldTarget* target, const MicroBatch& batch, const EnrichedRows& enriched,
-                      bool forced);
+                      int64_t duplicate, bool forced);
+  // That the rows up to there have come, by what a target has been given.
+  void RaiseWatermark(ProgressCell* cell, int64_t to) const;
   void PrintRows(const FoldTarget& target, const types::Batch& rows,
                  const std::vector<int64_t>& event_times,
                  const std::vector<uint8_t>& incomplete) const;

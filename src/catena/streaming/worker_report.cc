@@ -12,7 +12,7 @@ namespace catena::streaming {
 void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                          const fetch::Checkpoint& after,
                          const std::vector<int64_t>& append_times) const {
-  const std::string& name = target->fold->name();
+  const std::string& name = target->sink->name();
   const Timestamp now = clock_->Now();
   std::map<int64_t, uint64_t> rows_of;  // By milliseconds; those of one poll are few.
   for (const int64_t appended : append_times) ++rows_of[ToMillis(now) - appended];
@@ -43,7 +43,7 @@ void Worker::PrintRows(const FoldTarget& target, const types::Batch& rows,
     for (size_t i = 0; i < rows.width(); ++i) {
       values[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
     }
-    const Json line = {{"group_by", target.fold->name()},
+    const Json line = {{"group_by", target.sink->name()},
                        {"event_time", event_times[row]},
                        {"complete", incomplete[row] == 0},
                        {"row", std::move(values)}};

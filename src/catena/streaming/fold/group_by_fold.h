@@ -34,22 +34,14 @@
 #include "catena/fetch/online_state.h"
 #include "catena/kv/cache/cached_store.h"
 #include "catena/streaming/fold/mutation_rows.h"
+#include "catena/streaming/fold/row_sink.h"
 #include "catena/streaming/fold/rows_by_key.h"
 #include "catena/streaming/stream_options.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::streaming {
 
-struct FoldRows {
-  const types::Batch* rows = nullptr;
-  // All by row.
-  std::span<const int64_t> event_times;
-  std::span<const int64_t> append_times;
-  std::span<const uint64_t> source_orders;
-  std::span<const uint8_t> incomplete;
-};
-
-class GroupByFold {
+class GroupByFold : public RowSink {
  public:
   // `rows` is the schema that Apply will be given. Reads checkpoints and retention.
   // Of entities `rows` are mutations (fetch::MutationQuery), their event times those of mutation.
@@ -59,27 +51,24 @@ class GroupByFold {
                                                    kv::CachedStore* store);
 
   const conf::GroupBy& group_by() const { return *group_by_; }
-  const std::string& name() const { return group_by_->metadata.name; }
+  const std::string& name() const override { return group_by_->metadata.name; }
+  const char* stage() const override { return "fold"; }
+  const std::vector<std::string>& key_columns() const override { return group_by_->key_columns; }
 
-  // What is stored of a partition; a partition never seen begins at `start` once that is said.
-  fetch::Checkpoint CheckpointOf(int32_t partition) const;
-  bool HasCheckpoint(int32_t partition) const;
-  void BeginAt(int32_t partition, int64_t offset);
-  // Records up to `offset` are gone: goes on there, and does not count them as consumed.
-  void SkipTo(int32_t partition, int64_t offset);
+  fetch::Checkpoint CheckpointOf(int32_t partition) const override;
+  bool HasCheckpoint(int32_t partition) const override;
+  void BeginAt(int32_t partition, int64_t offset) override;
+  void SkipTo(int32_t partition, int64_t offset) override;
 
   fetch::Retention retention() const;
   // Stores the mark and lets the store forget what lies below the mark before it.
   Status SetRetention(const fetch::Retention& retention);
 
-  // `next` is the partition's checkpoint with the caller's counts already added; Apply adds what
-  // folding counts, writes everything at once and answers the checkpoint as stored.
   Result<fetch::Checkpoint> Apply(const FoldRows& rows, int32_t partition, fetch::Checkpoint next,
-                                  std::vector<kv::Put> dead_letters);
+                                  std::vector<kv::Put> dead_letters) override;
 
-  // Tile writes so far, and the bytes the state takes, estimated.
-  uint64_t tile_updates() const { return tile_updates_.load(); }
-  Result<uint64_t> StateBytes() const;
+  uint64_t tile_updates() const override { return tile_updates_.load(); }
+  Result<uint64_t> StateBytes() const override;
 
  private:
   // The tiles of one layer that a call touches: one IR a tile, loaded, merged, written. Those of

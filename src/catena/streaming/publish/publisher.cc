@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/streaming/publish/publisher.h"
+
+#include <algorithm>
+
+#include "catena/base/bytes.h"
+#include "catena/base/hash.h"
+#include "catena/base/log.h"
+#include "catena/fetch/enriched_row.h"
+#include "catena/types/row_codec.h"
+
+namespace catena::streaming {
+namespace {
+
+constexpr char kEndsMark[] = "published";
+constexpr int kPartitionShift = 48;  // Of a source order; the offset lies below.
+
+Origin OriginOf(const FoldRows& rows, size_t row) {
+  const uint64_t order = rows.source_orders[row];
+  return {static_cast<int32_t>(order >> kPartitionShift),
+          static_cast<int64_t>(order & ((uint64_t{1} << kPartitionShift) - 1)),
+          rows.append_times[row]};
+}
+
+kv::Mark EndsMark(const std::string& join, const std::vector<topic::Offset>& ends) {
+  kv::Mark mark{fetch::StreamingDataset(join), kEndsMark, ""};
+  for (const topic::Offset end : ends) AppendZigzag(&mark.value, end);
+  return mark;
+}
+
+Result<std::vector<topic::Offset>> ReadEnds(kv::KVStore* store, const std::string& join) {
+  std::vector<topic::Offset> ends;
+  CATENA_TRY(const auto mark, store->GetMark(fetch::StreamingDataset(join), kEndsMark));
+  if (!mark) return ends;
+  ByteReader reader(*mark);
+  while (reader.ok() && !reader.AtEnd()) ends.push_back(reader.Zigzag());
+  if (!reader.ok()) return Corruption("the mark of what was published does not decode: " + join);
+  return ends;
+}
+
+// By partition a key that goes there.
+std::vector<std::string> KeysByPartition(topic::TopicPartition partitions) {
+  std::vector<std::string> keys(static_cast<size_t>(partitions));
+  size_t missing = keys.size();
+  for (uint64_t i = 0; missing > 0; ++i) {
+    std::string key = "heartbeat " + std::to_string(i);
+    std::string& of_partition = keys[HashBytes(key) % keys.size()];
+    if (!of_partition.empty()) continue;
+    of_partition = std::move(key);
+    --missing;
+  }
+  return keys;
+}
+
+}  // namespace
+
+Publisher::Publisher(PublisherParts parts, kv::CachedStore* store)
+    : parts_(std::move(parts)),
+      store_(store),
+      dataset_(store->NumberOf(fetch::EnrichedDataset(parts_.join))) {}
+
+Result<std::unique_ptr<Publisher>> Publisher::Open(PublisherParts parts, kv::CachedStore* store,
+                                                   const Clock* clock) {
+  const std::string name = parts.join;
+  std::unique_ptr<Publisher> publisher(new Publisher(std::move(parts), store));
+  types::Schema keys;
+  for (const std::string& key : publisher->parts_.key) {
+    const auto at = publisher->parts_.rows.Find(key);
+    if (!at) {
+      return InvalidConf("publish_key names a column that " + name + " does not have (" +
+                         publisher->parts_.rows.ToString() + "): " + key);
+    }
+    publisher->key_columns_.push_back(*at);
+    keys.fields.push_back(publisher->parts_.rows.fields[*at]);
+  }
+  CATENA_TRY(publisher->checkpoints_, fetch::ReadCheckpoints(store, name));
+  if (publisher->parts_.topic) {
+    CATENA_RETURN_IF_ERROR(publisher->OpenTopic(*clock).WithContext("publish_topic of " + name));
+  }
+  if (!publisher->parts_.to_kv) return publisher;
+  const fetch::EnrichedShape shape{keys, publisher->parts_.rows};
+  CATENA_TRY(const auto stored, fetch::ReadEnrichedShape(store, name));
+  if (stored && !(*stored == shape)) {
+    return InvalidConf(
+        "the columns of the rows that are published to the store changed; give the changed Join a "
+        "new name: " +
+        name);
+  }
+  if (stored) return publisher;
+  CATENA_RETURN_IF_ERROR(store->Apply({{}, {fetch::EnrichedShapeMark(name, shape)}}, false));
+  return publisher;
+}
+
+Status Publisher::OpenTopic(const Clock& clock) {
+  const topic::TopicAddress& address = *parts_.topic;
+  CATENA_TRY(encoder_, EnrichedEncoder::Open(address, parts_.rows, parts_.heartbeats));
+  CATENA_TRY(writer_, topic::OpenTopicWriter(address, clock));
+  beat_keys_ = KeysByPartition(writer_->partitions());
+  CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
+  CATENA_TRY(OriginDecoder decoder, OriginDecoder::Open(address));
+  CATENA_TRY(ends_, ReadEnds(store_, parts_.join));
+  return ReadTail(reader.get(), &decoder);
+}
+
+// From the committed ends, or all of it where there are none: a state that was lost, or forgotten
+// to be streamed anew, does not publish again.
+Status Publisher::ReadTail(topic::TopicReader* reader, OriginDecoder* decoder) {
+  CATENA_TRY(const std::vector<topic::Offset> ends, reader->EndOffsets());
+  ends_.resize(ends.size());
+  int64_t found = 0;
+  std::vector<topic::Record> records;
+  for (topic::TopicPartition p = 0; p < reader->partitions(); ++p) {
+    topic::Offset& known = ends_[static_cast<size_t>(p)];
+    const topic::Offset end = ends[static_cast<size_t>(p)];
+    CATENA_TRY(const topic::Offset begin, reader->BeginOffset(p));
+    if (known > end) {
+      CATENA_LOG_WARN("publish", "topic {} partition {} ends at {}, not at {}: it was made anew",
+                      parts_.topic->name, p, end, known);
+      known = begin;
+    }
+    CATENA_RETURN_IF_ERROR(reader->Seek(p, std::max(known, begin)));
+    while (reader->Position(p) < end) {
+      records.clear();
+      CATENA_RETURN_IF_ERROR(reader->Poll(p, kPublishedAtOnce, &records));
+      if (records.empty()) break;
+      CATENA_TRY(const std::vector<Origin> origins, decoder->Decode(records));
+      for (const Origin& origin : origins) published_.Add(origin.partition, origin.offset);
+      found += static_cast<int64_t>(origins.size());
+    }
+    known = std::max(end, reader->Position(p));
+  }
+  CATENA_LOG_INFO("publish", "join={} topic={} already_there={}", parts_.join, parts_.topic->name,
+                  found);
+  return Status();
+}
+
+std::string Publisher::Explain() const {
+  std::string text;
+  if (parts_.topic) text += " to the topic " + topic::TopicURL(*parts_.topic);
+  if (parts_.to_kv) text += std::string(text.empty() ? "" : " and") + " to the store";
+  for (size_t i = 0; i < parts_.key.size(); ++i)
+    text += (i == 0 ? ", under " : ", ") + parts_.key[i];
+  return text;
+}
+
+fetch::Checkpoint Publisher::CheckpointOf(int32_t partition) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = checkpoints_.find(partition);
+  return at == checkpoints_.end() ? fetch::Checkpoint() : at->second;
+}
+
+bool Publisher::HasCheckpoint(int32_t partition) const {
+  const std::lock_guard lock(mutex_);
+  return checkpoints_.contains(partition);
+}
+
+void Publisher::BeginAt(int32_t partition, int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  fetch::Checkpoint& checkpoint = checkpoints_[partition];
+  checkpoint.start_offset = checkpoint.next_offset = offset;
+}
+
+void Publisher::SkipTo(int32_t partition, int64_t offset) {
+  const std::lock_guard lock(mutex_);
+  fetch::Checkpoint& checkpoint = checkpoints_[partition];
+  checkpoint.start_offset += offset - checkpoint.next_offset;
+  checkpoint.next_offset = offset;
+}
+
+std::string Publisher::Refusal(const types::Batch& rows, size_t row) const {
+  return encoder_ ? encoder_->Refusal(rows, row) : "";
+}
+
+// As `catena topic produce --key` makes it of one column; of several, their JSON array.
+std::string Publisher::RecordKey(const types::Batch& rows, size_t row) const {
+  Json values = Json::array();
+  for (const size_t column : key_columns_) {
+    values.push_back(types::ToJson(rows.column(column).ValueAt(row)));
+  }
+  const Json& told = values.size() == 1 ? values[0] : values;
+  if (told.is_null()) return "";
+  return told.is_string() ? told.get<std::string>() : PrintJson(told);
+}
+
+Status Publisher::Append(const std::vector<topic::OutRecord>& records) {
+  if (records.empty()) return Status();
+  CATENA_TRY(const auto places, writer_->Append(records));
+  for (const auto& [partition, offset] : places) {
+    topic::Offset& end = ends_[static_cast<size_t>(partition)];
+    end = std::max(end, offset + 1);
+  }
+  return Status();
+}
+
+Status Publisher::Append(const FoldRows& rows) {
+  std::vector<topic::OutRecord> records;
+  for (size_t row = 0; row < rows.rows->rows(); ++row) {
+    const Origin origin = OriginOf(rows, row);
+    if (published_.Contains(origin.partition, origin.offset)) continue;
+    CATENA_TRY(std::string value, encoder_->Row(*rows.rows, row, origin, rows.event_times[row],
+                                                rows.incomplete[row] != 0));
+    records.push_back({RecordKey(*rows.rows, row), std::move(value), Timestamp::min()});
+    if (records.size() < kPublishedAtOnce) continue;
+    CATENA_RETURN_IF_ERROR(Append(records));
+    records.clear();
+  }
+  return Append(records);
+}
+
+// Of the rows those that are newer than what the store has of their key.
+Result<std::vector<kv::CachedStore::HeldPut>> Publisher::NewestRows(
+    const FoldRows& rows, std::vector<std::string>* keys) const {
+  struct Newest {
+    fetch::EnrichedRow row;
+    size_t index = 0;
+    bool stored = false;  // Is newer.
+  };
+  std::map<std::string, Newest> newest;
+  for (size_t row = 0; row < rows.rows->rows(); ++row) {
+    std::string key;
+    if (!types::EncodeKey(*rows.rows, key_columns_, row, &key)) continue;
+    const fetch::EnrichedRow enriched{
+        rows.event_times[row], rows.source_orders[row], rows.incomplete[row] != 0, {}};
+    const auto [at, is_new] = newest.emplace(key, Newest{enriched, row});
+    if (!is_new && enriched.IsNewerThan(at->second.row)) at->second = {enriched, row};
+  }
+  std::vector<kv::CachedStore::Place> places;
+  std::vector<Newest*> of_place;
+  for (auto& [key, each] : newest) {
+    places.push_back({dataset_, key, fetch::kEnrichedInstant});
+    of_place.push_back(&each);
+  }
+  CATENA_RETURN_IF_ERROR(
+      store_->ReadEach(places, [&](size_t i, const std::string_view* value, bool) -> Status {
+        if (value == nullptr) return Status();
+        CATENA_TRY(const fetch::EnrichedRow stored, fetch::DecodeEnrichedRow(*value));
+        of_place[i]->stored = !of_place[i]->row.IsNewerThan(stored);
+        return Status();
+      }));
+  const types::RowCodec codec(parts_.rows);
+  std::vector<size_t> columns(parts_.rows.fields.size());
+  for (size_t i = 0; i < columns.size(); ++i) columns[i] = i;
+  std::vector<kv::CachedStore::HeldPut> puts;
+  keys->reserve(newest.size());
+  for (auto& [key, each] : newest) {
+    if (each.stored) continue;
+    std::string bytes;
+    codec.Encode(*rows.rows, columns, each.index, &bytes);
+    each.row.row = bytes;
+    keys->push_back(key);
+    kv::TimedValue value{fetch::kEnrichedInstant, 0, ""};
+    fetch::EncodeEnrichedRow(each.row, &value.value);
+    puts.push_back({dataset_, keys->back(), std::move(value)});
+  }
+  return puts;
+}
+
+Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partition,
+                                           fetch::Checkpoint next,
+                                           std::vector<kv::Put> dead_letters) {
+  const std::lock_guard lock(mutex_);
+  next.folded += static_cast<int64_t>(rows.rows->rows());
+  for (size_t row = 0; row < rows.rows->rows(); ++row) {
+    next.incomplete += rows.incomplete[row] != 0 ? 1 : 0;
+    next.event_time_max = std::max(next.event_time_max, rows.event_times[row]);
+  }
+  if (writer_) CATENA_RETURN_IF_ERROR(Append(rows));
+  std::vector<std::string> keys;
+  std::vector<kv::CachedStore::HeldPut> puts;
+  if (parts_.to_kv) {
+    CATENA_TRY(puts, NewestRows(rows, &keys));
+  }
+  for (kv::Put& put : dead_letters) {
+    puts.push_back({store_->NumberOf(put.dataset), put.key, std::move(put.value)});
+  }
+  // All that was published of any partition is in a checkpoint that is held by now, so that after a
+  // kill only what lies behind these ends is looked through.
+  std::vector<kv::Mark> marks = {fetch::CheckpointMark(name(), partition, next)};
+  if (writer_) marks.push_back(EndsMark(name(), ends_));
+  CATENA_RETURN_IF_ERROR(store_->Hold(std::move(puts), std::move(marks)));
+  checkpoints_[partition] = next;
+  rows_published_ += static_cast<int64_t>(rows.rows->rows());
+  return next;
+}
+
+Status Publisher::Beat(const Heartbeat& heartbeat) {
+  const std::lock_guard lock(mutex_);
+  CATENA_TRY(const std::string value, encoder_->Beat(heartbeat));
+  std::vector<topic::OutRecord> records;
+  for (const std::string& key : beat_keys_) records.push_back({key, value, Timestamp::min()});
+  return Append(records);
+}
+
+Result<uint64_t> Publisher::StateBytes() const {
+  return parts_.to_kv ? store_->ApproximateBytes(fetch::EnrichedDataset(name())) : uint64_t{0};
+}
+
+}  // namespace catena::streaming

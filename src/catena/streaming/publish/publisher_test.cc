@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a chain publishes: every enriched row once, as the definition says it, whatever stops it.
+
+#include "catena/streaming/publish/publisher.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "catena/fetch/enriched_row.h"
+#include "catena/streaming/job_under_test.h"
+#include "catena/topic/record_text.h"
+
+namespace catena::streaming {
+namespace {
+
+constexpr int kEnrichedPartitions = 3;
+
+class PublisherTest : public JobTest {
+ protected:
+  void SetUp() override {
+    JobTest::SetUp();
+    enriched_ = tx_ + "_enriched";
+    ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, kEnrichedPartitions).ok());
+    options_.stream.gate = GateKind::kWatermark;
+    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
+    options_.published["parent"] = {"memory:" + enriched_, {}, false};
+  }
+
+  std::vector<topic::Record> Records() const {
+    auto reader = *topic::OpenTopicReader({"memory", "", enriched_});
+    std::vector<topic::Record> records;
+    for (int p = 0; p < kEnrichedPartitions; ++p) {
+      EXPECT_TRUE(reader->Poll(p, 1'000'000, &records).ok());
+    }
+    return records;
+  }
+  // Where a transaction lies in its topic, in the order of transactions_.
+  std::vector<std::pair<int64_t, int64_t>> Places() const {
+    std::vector<std::pair<int64_t, int64_t>> places;
+    std::map<int64_t, int64_t> next;
+    for (const Transaction& tx : transactions_) {
+      const std::string key = tx.merchant ? std::to_string(*tx.merchant) : "null";
+      const auto partition = static_cast<int64_t>(HashBytes(key) % kTransactionPartitions);
+      places.emplace_back(partition, next[partition]++);
+    }
+    return places;
+  }
+  static Json JsonOf(std::optional<int64_t> value) { return value ? Json(*value) : Json(); }
+
+  // Every transaction is there once, with its risk.
+  void ExpectEveryRowOnce() const {
+    const auto places = Places();
+    std::map<std::pair<int64_t, int64_t>, const Transaction*> expected;
+    for (size_t i = 0; i < places.size(); ++i) expected[places[i]] = &transactions_[i];
+    const auto records = Records();
+    EXPECT_EQ(records.size(), expected.size());
+    for (const topic::Record& record : records) {
+      const Json row = *ParseJson(record.value, "record");
+      const auto at = expected.find({row["_origin_partition"], row["_origin_offset"]});
+      ASSERT_NE(at, expected.end()) << "twice, or nobody's: " << record.value;
+      const Transaction& tx = *at->second;
+      const auto risk = RiskOf(tx);
+      EXPECT_EQ(row["user"], JsonOf(tx.user));
+      EXPECT_EQ(row["merchant"], JsonOf(tx.merchant));
+      EXPECT_EQ(row["amount"], Json(tx.amount));
+      EXPECT_EQ(row["risk_v1_score_last"], risk ? Json(*risk) : Json()) << record.value;
+      EXPECT_EQ(row["_event_time"], Json(tx.time));
+      EXPECT_EQ(row["_append_time"], Json(tx.time));
+      EXPECT_EQ(row["_incomplete"], Json(false));
+      const std::string key = tx.user ? std::to_string(*tx.user) : "";
+      EXPECT_EQ(record.key, key);  // Of the GroupBy that is next.
+      expected.erase(at);
+    }
+  }
+
+  std::string enriched_;
+};
+
+TEST_F(PublisherTest, EveryRowIsPublishedOnceAlsoAfterStopsAndWhenTheStateIsLost) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed);
+  for (int round = 0; round < 5; ++round) {
+    AppendRandom(&random, 300, 600'000);
+    RunJob(/*stop_early=*/round < 4);
+  }
+  ExpectEveryRowOnce();
+  ExpectEqualAt(&random, 50);
+  store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+  AppendRandom(&random, 100, 600'000);
+  RunJob();
+  ExpectEveryRowOnce();
+}
+
+// What was appended and not committed lies in the topic alone.
+TEST_F(PublisherTest, WhatACrashLeftBehindTheCommittedEndsIsNotPublishedAgain) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 1);
+  AppendRandom(&random, 600, 600'000);
+  RunJob();
+  const auto before = *fetch::ReadCheckpoints(store_.get(), "parent");
+  const auto ends = **store_->GetMark("parent_STREAMING", "published");
+  AppendRandom(&random, 300, 600'000);
+  RunJob();
+  // As if the process had died before the second half was committed.
+  kv::WriteBatch back;
+  for (const auto& [partition, checkpoint] : before) {
+    back.marks.push_back(fetch::CheckpointMark("parent", partition, checkpoint));
+  }
+  back.marks.push_back({"parent_STREAMING", "published", ends});
+  ASSERT_TRUE(store_->Apply(back).ok());
+  AppendRandom(&random, 50, 600'000);
+  RunJob();
+  ExpectEveryRowOnce();
+  // The control: without the ends' meaning, they would be found missing.
+  auto reader = *topic::OpenTopicReader({"memory", "", enriched_});
+  back.marks.pop_back();
+  kv::Mark at_the_end{"parent_STREAMING", "published", ""};
+  for (const topic::Offset end : *reader->EndOffsets()) AppendZigzag(&at_the_end.value, end);
+  back.marks.push_back(at_the_end);
+  ASSERT_TRUE(store_->Apply(back).ok());
+  const size_t once = Records().size();
+  RunJob();
+  EXPECT_GT(Records().size(), once);
+}
+
+TEST_F(PublisherTest, TheStoreHasTheNewestRowOfEachKey) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 2);
+  options_.published["parent"] = {"", {"user"}, true};
+  AppendRandom(&random, 500, 600'000);
+  Append(Transaction{kStart + 1, 1, 1, 7.0});  // Late: is not the newest.
+  RunJob();
+  RunJob();
+  const auto places = Places();
+  std::map<int64_t, size_t> newest;
+  for (size_t i = 0; i < transactions_.size(); ++i) {
+    if (!transactions_[i].user) continue;
+    const auto [at, is_new] = newest.emplace(*transactions_[i].user, i);
+    const auto order = [&](size_t of) { return std::pair(transactions_[of].time, places[of]); };
+    if (!is_new && order(i) > order(at->second)) at->second = i;
+  }
+  for (const auto& [user, index] : newest) {
+    const auto rows =
+        fetch::ReadEnrichedRows(store_.get(), "parent", Json::array({Json{{"user", user}}}));
+    ASSERT_TRUE(rows.ok()) << rows.error().message;
+    const Json& row = rows->front();
+    EXPECT_EQ(row["event_time"], Json(transactions_[index].time)) << user;
+    EXPECT_EQ(row["row"]["amount"], Json(transactions_[index].amount)) << user;
+    EXPECT_EQ(row["complete"], Json(true));
+  }
+  const auto nobody =
+      fetch::ReadEnrichedRows(store_.get(), "parent", Json::array({Json{{"user", 99}}}));
+  EXPECT_TRUE(nobody->front().is_null());
+}
+
+TEST_F(PublisherTest, WhatCannotBePublishedIsRefusedBeforeTheFirstRecord) {
+  const auto refused = [&](PublishOptions to) {
+    options_.published["parent"] = std::move(to);
+    const auto job = OpenJob();
+    return job.ok() ? "" : job.error().message;
+  };
+  EXPECT_NE(refused({"memory:nowhere", {}, false}).find("no such topic"), std::string::npos);
+  EXPECT_NE(refused({"memory:" + enriched_, {"shop"}, false}).find("publish_key"),
+            std::string::npos);
+  options_.stage = plan::ChainStage::kEnrich;
+  EXPECT_NE(refused({"", {}, true}).find("publish_topic"), std::string::npos);
+}
+
+TEST_F(PublisherTest, OfAnAvroTopicTheSchemaMustHoldTheRowAndItsIdentity) {
+  const std::string path = testing::TempDir() + "catena_publisher_test.avsc";
+  const std::string fields =
+      R"({"name": "user", "type": ["null", "long"]}, {"name": "amount", "type": ["null", "double"]},
+         {"name": "merchant", "type": ["null", "long"]}, {"name": "ts", "type": ["null", "long"]},
+         {"name": "risk_v1_score_last", "type": ["null", "double"]},
+         {"name": "_origin_partition", "type": "int"}, {"name": "_append_time", "type": "long"},
+         {"name": "_event_time", "type": "long"}, {"name": "_incomplete", "type": "boolean"})";
+  const auto write = [&](const std::string& all) {
+    std::ofstream(path) << R"({"type": "record", "name": "row", "fields": [)" << all << "]}";
+  };
+  std::string spelled;
+  for (const char c : path) spelled += c == '/' ? "%2F" : std::string(1, c);
+  options_.published["parent"].topic = "memory:" + enriched_ + "/serde=avro/schema=" + spelled;
+  write(fields);
+  auto job = OpenJob();
+  ASSERT_FALSE(job.ok());
+  EXPECT_NE(job.error().message.find("_origin_offset LONG"), std::string::npos)
+      << job.error().message;
+  write(fields + R"(, {"name": "_origin_offset", "type": "long"})");
+  Append(RiskEvent{kStart, 1, 0.5});
+  Append(Transaction{kStart + 5, 1, 1, 2.5});
+  now_ = kStart + 6;
+  RunJob();
+  const auto address = *topic::ParseTopicAddress(options_.published["parent"].topic, "memory:");
+  const auto records = Records();
+  ASSERT_EQ(records.size(), 1u);
+  const Json row = *(*topic::RecordText::Open(address))->Read(records[0].value);
+  EXPECT_EQ(row["risk_v1_score_last"], Json(0.5));
+  EXPECT_EQ(row["_origin_offset"], Json(0));
+  // Heartbeats between the stages have nulls where these fields do not.
+  options_.stage = plan::ChainStage::kEnrich;
+  job = OpenJob();
+  ASSERT_FALSE(job.ok());
+  EXPECT_NE(job.error().message.find("_heartbeat"), std::string::npos) << job.error().message;
+}
+
+}  // namespace
+}  // namespace catena::streaming
