@@ -126,6 +126,7 @@ TEST_P(StagedScenarioTest, StopsAtRandomRows) {
     run.AppendRecords(appended);
     run.Stream(Millis(random.Below(25)));
     if (uploaded || appended < run.RecordAt(scenario_.upload_day.Start())) continue;
+    run.Stream();  // One that had not begun yet would begin behind the upload.
     run.Upload(scenario_.upload_day - 1);
     uploaded = true;
   }

@@ -2,6 +2,7 @@
 #include "catena/streaming/publish/publisher.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "catena/base/bytes.h"
 #include "catena/base/hash.h"
@@ -208,8 +209,7 @@ Status Publisher::Append(const FoldRows& rows) {
 }
 
 // Of the rows those that are newer than what the store has of their key.
-Result<std::vector<kv::CachedStore::HeldPut>> Publisher::NewestRows(
-    const FoldRows& rows, std::vector<std::string>* keys) const {
+Result<std::vector<kv::Put>> Publisher::NewestRows(const FoldRows& rows) const {
   struct Newest {
     fetch::EnrichedRow row;
     size_t index = 0;
@@ -240,17 +240,15 @@ Result<std::vector<kv::CachedStore::HeldPut>> Publisher::NewestRows(
   const types::RowCodec codec(parts_.rows);
   std::vector<size_t> columns(parts_.rows.fields.size());
   for (size_t i = 0; i < columns.size(); ++i) columns[i] = i;
-  std::vector<kv::CachedStore::HeldPut> puts;
-  keys->reserve(newest.size());
+  const std::string dataset = fetch::EnrichedDataset(name());
+  std::vector<kv::Put> puts;
   for (auto& [key, each] : newest) {
     if (each.stored) continue;
     std::string bytes;
     codec.Encode(*rows.rows, columns, each.index, &bytes);
     each.row.row = bytes;
-    keys->push_back(key);
-    kv::TimedValue value{fetch::kEnrichedInstant, 0, ""};
-    fetch::EncodeEnrichedRow(each.row, &value.value);
-    puts.push_back({dataset_, keys->back(), std::move(value)});
+    kv::Put& put = puts.emplace_back(kv::Put{dataset, key, {fetch::kEnrichedInstant, 0, ""}});
+    fetch::EncodeEnrichedRow(each.row, &put.value.value);
   }
   return puts;
 }
@@ -265,19 +263,21 @@ Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partiti
     next.event_time_max = std::max(next.event_time_max, rows.event_times[row]);
   }
   if (writer_) CATENA_RETURN_IF_ERROR(Append(rows));
-  std::vector<std::string> keys;
-  std::vector<kv::CachedStore::HeldPut> puts;
+  std::vector<kv::Put> puts = std::move(dead_letters);
   if (parts_.to_kv) {
-    CATENA_TRY(puts, NewestRows(rows, &keys));
+    CATENA_TRY(std::vector<kv::Put> newest, NewestRows(rows));
+    std::move(newest.begin(), newest.end(), std::back_inserter(puts));
   }
-  for (kv::Put& put : dead_letters) {
-    puts.push_back({store_->NumberOf(put.dataset), put.key, std::move(put.value)});
+  std::vector<kv::CachedStore::HeldPut> held;
+  for (const kv::Put& put : puts) {
+    held.push_back({store_->NumberOf(put.dataset), put.key, put.value.time, put.value.sequence,
+                    put.value.value});
   }
   // All that was published of any partition is in a checkpoint that is held by now, so that after a
   // kill only what lies behind these ends is looked through.
   std::vector<kv::Mark> marks = {fetch::CheckpointMark(name(), partition, next)};
   if (writer_) marks.push_back(EndsMark(name(), ends_));
-  CATENA_RETURN_IF_ERROR(store_->Hold(std::move(puts), std::move(marks)));
+  CATENA_RETURN_IF_ERROR(store_->Hold(held, std::move(marks)));
   checkpoints_[partition] = next;
   rows_published_ += static_cast<int64_t>(rows.rows->rows());
   return next;

@@ -76,8 +76,7 @@ class Publisher : public RowSink {
   Status ReadTail(topic::TopicReader* reader, OriginDecoder* decoder);
   Status Append(const FoldRows& rows);
   Status Append(const std::vector<topic::OutRecord>& records);
-  Result<std::vector<kv::CachedStore::HeldPut>> NewestRows(const FoldRows& rows,
-                                                           std::vector<std::string>* keys) const;
+  Result<std::vector<kv::Put>> NewestRows(const FoldRows& rows) const;
   std::string RecordKey(const types::Batch& rows, size_t row) const;
 
   PublisherParts parts_;
