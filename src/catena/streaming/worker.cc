@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRecordsWaitingMax = 20000;
 constexpr size_t kBytesWaitingMax = size_t{16} << 20;
-constexpr Millis kIdleWait{1};
+constexpr Millis kIdleWaitMax{20};  // A stop, or a sync to be told of, waits no longer.
 // Records that arrive while others wait in the gate are read after this at the latest.
 constexpr std::chrono::microseconds kGateWait{500};
 constexpr Millis kStallWait{20};
@@ -215,6 +215,12 @@ Status Worker::LookForIdleLanes() {
   return Status();
 }
 
+// Records that arrive end it.
+Millis Worker::IdleWait() const {
+  const auto left = std::chrono::ceil<Millis>(idle_look_due_ - std::chrono::steady_clock::now());
+  return std::clamp(left, Millis{1}, kIdleWaitMax);
+}
+
 std::map<topic::TopicPartition, topic::Offset> Worker::Applied() const {
   std::map<topic::TopicPartition, topic::Offset> applied;
   for (const topic::TopicPartition partition : parts_.partitions) {
@@ -361,7 +367,7 @@ Status Worker::Run(std::stop_token stop) {
     if (waiting) {
       progress_->AwaitNews(told, kGateWait);
     } else {
-      CATENA_RETURN_IF_ERROR(parts_.reader->Wait(kIdleWait));
+      CATENA_RETURN_IF_ERROR(parts_.reader->Wait(IdleWait()));
     }
   }
   return Status();

@@ -150,6 +150,7 @@ class Worker {
   void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                    const fetch::Checkpoint& after, const std::vector<int64_t>& append_times) const;
   Status LookForIdleLanes();
+  Millis IdleWait() const;
   void NoteIdle(const Lane& lane, Timestamp began);
   Status CommitSynced();
   void NoteReachedEnd(Lane* lane, Timestamp appended_before);
