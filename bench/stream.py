@@ -11,7 +11,10 @@
     floor    the same load, and a librdkafka consumer that does nothing else, on the same topic
     file     such events from file topics that are there before the stream starts, without broker,
              load and watcher: payments that a CPU second of the process folds, its start and its
-             commits counted
+             commits counted; what they take on disk once compacted
+    shuffled such events of the 1-hop chain, each up to a second late, through the watermark gate:
+             every answer is complete, and the backfill's
+    hot key  the load with one user in every second payment, beside the one without
     rows     ms from when a payment was due (200 a second are watched) to when the Fetcher of
              another process shows it, p50, p99, p99.9; behind: that of the last one; CPU seconds
              a second of the stream alone, of the broker, of load and watcher; RSS; state
@@ -52,6 +55,10 @@ SEED = 20261126
 MINUTE = 60_000
 ASKED_JOIN = "t.asked.v1"
 SUM, AVERAGE = 7, 8
+HOT_EVERY, HOT_RATE = 2, 10_000
+LATE_MILLIS = 1000
+TILE_MILLIS = {"5m": 5 * MINUTE, "1h": 60 * MINUTE, "1d": 24 * 60 * MINUTE}
+PATIENCE = 60
 SUSTAINED_MILLIS = 1000  # Behind by more when the load ends, a rate is not held.
 TICKS = os.sysconf("SC_CLK_TCK")
 # The GroupBy that is watched, and a feature that a user's first payment gives a value.
@@ -99,9 +106,10 @@ class Run:
     """One rate and shape: fresh topics, fresh state."""
 
     def __init__(self, folder: pathlib.Path, broker: Broker, redis: RedisServer | None,
-                 programs: dict[str, pathlib.Path], shape: str, rate: int):
+                 programs: dict[str, pathlib.Path], shape: str, rate: int, hot_every: int = 0):
         self.folder, self.broker, self.redis = folder, broker, redis
-        self.programs, self.shape, self.rate = programs, shape, rate
+        self.programs, self.shape, self.rate, self.hot_every = programs, shape, rate, hot_every
+        self.label = f"{shape}/{rate}" + ("/hot key" if hot_every else "")
         self.users = min(USERS_MAX, int(rate * SECONDS / PAYMENTS_PER_USER))
         self.repository = FeatureRepository.on_kafka(folder, broker, redis)
         self.repository.create_topics(PAYMENT_PARTITIONS, RISK_PARTITIONS)
@@ -110,7 +118,8 @@ class Run:
         given = {"brokers": self.broker.address, "payments": self.repository.payments,
                  "risks": self.repository.risks, "payment_partitions": PAYMENT_PARTITIONS,
                  "risk_partitions": RISK_PARTITIONS, "users": self.users, "merchants": MERCHANTS,
-                 "rate": self.rate, "seconds": SECONDS, "warm_up": WARM_UP, "seed": SEED, **watched}
+                 "rate": self.rate, "seconds": SECONDS, "warm_up": WARM_UP, "seed": SEED,
+                 "hot_every": self.hot_every, **watched}
         child = subprocess.Popen([self.programs["load"], json.dumps(given)], cwd=self.folder,
                                  stdout=subprocess.PIPE, text=True)
         said = child.stdout.read()
@@ -160,7 +169,7 @@ class Run:
         return sum(chain["records_waiting"] for chain in self.repository.health().values())
 
     def row(self, out: report.Report, figure: str, value: float, unit: str) -> None:
-        out.row(f"{self.shape}/{self.rate}/{figure}", value, unit)
+        out.row(f"{self.label}/{figure}", value, unit)
 
     def tell(self, out: report.Report, told: dict, used: list[float], pid: int) -> None:
         self.tell_latencies(out, told)
@@ -175,12 +184,13 @@ class Run:
         for quantile in ("p50", "p99", "p99.9"):
             self.row(out, quantile, told[quantile], "ms")
         self.row(out, "behind", told["behind_ms"], "ms")
-        print(f"{self.shape} at {self.rate:,}/s: p50 {told['p50']:.2f}, p99 {told['p99']:.2f}, "
+        print(f"{self.label}: p50 {told['p50']:.2f}, p99 {told['p99']:.2f}, "
               f"p99.9 {told['p99.9']:.2f} ms, behind {told['behind_ms']:.1f} ms; the producer was "
               f"at most {told['latest_ms']:.1f} ms late", flush=True)
 
-    def compare(self, out: report.Report, begin: int, end: int) -> None:
-        """What is fetched as of moments of the run, against the backfill of the same log."""
+    def compare(self, out: report.Report, begin: int, end: int) -> int:
+        """What is fetched as of moments of the run, against the backfill of the same log; says how
+        many are incomplete."""
         repository = self.repository
         rng = random.Random(SEED)
         moments = sorted(rng.choices(range(begin, end), k=ASKED))
@@ -203,8 +213,9 @@ class Run:
         self.row(out, "rows compared, not empty", filled, "rows")
         self.row(out, "rows incomplete", incomplete, "rows")
         if mismatches or filled < FILLED_SHARE * ASKED:
-            report.fail(f"{self.shape} at {self.rate} a second: {mismatches} mismatches with the "
-                        f"backfill of the same log, of {filled} rows that are not empty")
+            report.fail(f"{self.label}: {mismatches} mismatches with the backfill of the same log, "
+                        f"of {filled} rows that are not empty")
+        return incomplete
 
     def backfill(self, asked: list[dict]) -> list[dict]:
         repository = self.repository
@@ -227,8 +238,9 @@ class Run:
 class FileRun(Run):
     """A stream that finds all of its events in file topics."""
 
-    def __init__(self, folder: pathlib.Path, shape: str):
-        self.folder, self.shape, self.rate = folder, shape, "file"
+    def __init__(self, folder: pathlib.Path, shape: str, late_millis: int = 0):
+        self.folder, self.shape, self.late_millis = folder, shape, late_millis
+        self.label = f"{shape}/" + ("shuffled" if late_millis else "file")
         self.users = min(USERS_MAX, FILE_PAYMENTS // PAYMENTS_PER_USER)
         self.repository = FeatureRepository(folder)
         self.repository.create_topics(PAYMENT_PARTITIONS, RISK_PARTITIONS)
@@ -237,24 +249,27 @@ class FileRun(Run):
         rng = random.Random(SEED)
         risks = [{"merchant_id": merchant, "score": rng.randrange(101) / 100, "ts": self.begin}
                  for merchant in range(MERCHANTS)]
-        payments = []
+        self.events = []
         for i in range(FILE_PAYMENTS):
             ts = self.begin + i * 1000 // FILE_RATE
-            payments.append({"user_id": rng.randrange(self.users),
-                             "merchant_id": rng.randrange(MERCHANTS),
-                             "amount": rng.randrange(10_000) / 100, "ts": ts})
+            self.events.append({"user_id": rng.randrange(self.users),
+                                "merchant_id": rng.randrange(MERCHANTS),
+                                "amount": rng.randrange(10_000) / 100, "ts": ts})
             if i % PAYMENTS_PER_RISK == 0:
                 risks.append({"merchant_id": rng.randrange(MERCHANTS),
                               "score": rng.randrange(101) / 100, "ts": ts})
-        for topic, key, rows in ((self.repository.payments, "user_id", payments),
+        for topic, key, rows in ((self.repository.payments, "user_id", self.events),
                                  (self.repository.risks, "merchant_id", risks)):
-            self.repository.produce(topic, key, rows, "--append-time-field", "ts")
+            arrived = [row | {"arrived": row["ts"] + rng.randint(0, late_millis)} for row in rows]
+            arrived.sort(key=lambda row: row["arrived"])
+            self.repository.produce(topic, key, arrived, "--append-time-field", "arrived")
 
     def stream(self, out: report.Report) -> None:
         name, _ = WATCHED[self.shape]
-        conf = self.write_confs()
+        gate = ["--gate", "watermark", "-Z", f"out_of_orderness_ms={self.late_millis}"]
         with self.repository as repository:
-            process = repository.start("stream", "group-by-streaming", "--conf-path", conf)
+            process = repository.start("stream", "group-by-streaming", "--conf-path",
+                                       self.write_confs(), *(gate if self.late_millis else []))
             repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
                                   process, "stream")
             rate = FILE_PAYMENTS / cpu_seconds(process.pid)
@@ -263,8 +278,28 @@ class FileRun(Run):
             counts = repository.health()[name]["counts"]
             if counts["folded"] != FILE_PAYMENTS:
                 report.fail(f"{name}: {counts} of {FILE_PAYMENTS} payments")
-            print(f"{self.shape} from a file topic: {rate:,.0f} payments a CPU second", flush=True)
-            self.compare(out, self.begin, self.end)
+            print(f"{self.label}: {rate:,.0f} payments a CPU second", flush=True)
+            incomplete = self.compare(out, self.begin, self.end)
+            if self.late_millis and incomplete:
+                report.fail(f"{self.label}: {incomplete} answers are incomplete")
+            repository.terminate(process, PATIENCE)
+            self.tell_state(out, name)
+
+    def tell_state(self, out: report.Report, name: str) -> None:
+        """What the watched GroupBy takes on disk, everything but its Bloom filters and index."""
+        self.repository.run("state", "compact")
+        listed = json.loads(self.repository.run("state", "ls", "--json"))
+        below = f"{name.replace('.', '_')}_STREAMING/"
+        bytes_of = {each["name"].removeprefix(below): each["approximate_bytes"]
+                    for group_by in listed for each in group_by["datasets"]
+                    if each["name"].startswith(below)}
+        tiles = {layer: len({(event["user_id"], event["ts"] // millis) for event in self.events})
+                 for layer, millis in TILE_MILLIS.items() if bytes_of.get(layer)}
+        keys = len({event["user_id"] for event in self.events})
+        self.row(out, "bytes a tile", sum(bytes_of[layer] for layer in tiles) /
+                 sum(tiles.values()), "B")
+        self.row(out, "bytes a raw row", bytes_of["raw"] / FILE_PAYMENTS, "B")
+        self.row(out, "state a million keys", sum(bytes_of.values()) / keys, "MB")
 
 
 def day_name(millis: int) -> str:
@@ -296,6 +331,11 @@ def set_targets(out: report.Report) -> None:
         if shape in SHAPES:
             out.at_least(f"{shape} from a file topic: payments a CPU second",
                          out.value(f"{shape}/file/payments a CPU second"), bound)
+            out.at_most(f"{shape}: bytes a tile", out.value(f"{shape}/file/bytes a tile"), 20)
+            if HOT_RATE in RATES:
+                out.at_most(f"{shape} with a hot key: times the p99 without",
+                            out.value(f"{shape}/{HOT_RATE}/hot key/p99") /
+                            out.value(f"{shape}/{HOT_RATE}/p99"), 2)
     for shape, rate in (("simple", 100_000), ("chain", 50_000)):
         if shape in SHAPES and rate in RATES:
             out.at_most(f"{shape} at {rate:,}/s: ms behind when the load ends",
@@ -308,19 +348,21 @@ def main() -> int:
     out = report.Report("stream")
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-")))
-        for shape in SHAPES:
-            own = folder / f"{shape}-file"
+        file_runs = [(shape, 0) for shape in SHAPES]
+        for shape, late_millis in file_runs + [("chain", LATE_MILLIS)] * ("chain" in SHAPES):
+            own = folder / f"{shape}-file-{late_millis}"
             own.mkdir()
-            FileRun(own, shape).stream(out)
+            FileRun(own, shape, late_millis).stream(out)
         for name in ("kafka", "redis"):
             (folder / name).mkdir()
         broker = stack.enter_context(Broker(folder / "kafka"))
         redis = stack.enter_context(RedisServer(folder / "redis")) if KV == "redis" else None
         for rate in RATES:
-            for shape in ("floor", *SHAPES):
-                own = folder / f"{shape}-{rate}"
+            hot = [(shape, HOT_EVERY) for shape in SHAPES if rate == HOT_RATE and shape != "chain3"]
+            for shape, hot_every in [("floor", 0), *((shape, 0) for shape in SHAPES), *hot]:
+                own = folder / f"{shape}-{rate}-{hot_every}"
                 own.mkdir()
-                run = Run(own, broker, redis, programs, shape, rate)
+                run = Run(own, broker, redis, programs, shape, rate, hot_every)
                 if shape == "floor":
                     run.tell_latencies(out, run.load())
                 else:

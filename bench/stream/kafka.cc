@@ -130,10 +130,9 @@ Json ProduceOnSchedule(const Load& load, const Schedule& schedule) {
     for (; next < schedule.count && schedule.DueAt(next) <= now; ++next) {
       const auto merchant =
           static_cast<int64_t>(random.Below(static_cast<uint64_t>(load.merchants)));
-      const int64_t user =
-          schedule.IsProbe(next)
-              ? kProbeUsersFrom + next / schedule.stride
-              : static_cast<int64_t>(random.Below(static_cast<uint64_t>(load.users)));
+      auto user = static_cast<int64_t>(random.Below(static_cast<uint64_t>(load.users)));
+      if (load.hot_every > 0 && next % load.hot_every == 1) user = 0;
+      if (schedule.IsProbe(next)) user = kProbeUsersFrom + next / schedule.stride;
       SendPayment(&payments, user, merchant, Hundredths(&random, 10'000), schedule.MillisOf(next));
       if (next % load.payments_per_risk == 0) {
         ++risk_count;

@@ -21,6 +21,7 @@ struct Load {
   int64_t users = 1;
   int64_t merchants = 1;
   int64_t payments_per_risk = 20;
+  int64_t hot_every = 0;  // How many payments, until one is of user 0; 0: none is.
   uint64_t seed = 1;
 };
 

@@ -27,6 +27,7 @@ Load LoadOf(const Json& given) {
   load.users = given.at("users");
   load.merchants = given.at("merchants");
   load.seed = given.at("seed");
+  load.hot_every = given.at("hot_every");
   return load;
 }
 
