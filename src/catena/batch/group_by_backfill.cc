@@ -6,6 +6,7 @@
 #include "catena/batch/daily/incremental_features.h"
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/partition_output.h"
+#include "catena/batch/rows/batch_pieces.h"
 
 namespace catena::batch {
 
@@ -30,7 +31,10 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
       runs.push_back({day, static_cast<size_t>(first - features.days.begin()),
                       static_cast<size_t>(last - features.days.begin()), ""});
     }
-    CATENA_RETURN_IF_ERROR(output.WriteDays(context, features.rows, runs));
+    CATENA_RETURN_IF_ERROR(output.WriteDays(
+        context, runs, [&](const PartitionOutput::DayRows& day) -> Result<types::Batch> {
+          return CutOut(features.rows, day.begin, day.end);
+        }));
   }
   return report;
 }

@@ -47,14 +47,32 @@ Status RequireDistinct(const types::Schema& schema, const std::string& join) {
   return Status();
 }
 
-Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
-                            const LeftRows& left) {
-  const conf::Join& join = *step.join;
+// What is added to left rows; of all days, so that each right side is read once.
+struct Additions {
+  std::vector<ScatteredColumns> parts;
+  Bootstraps bootstraps;
+};
+
+Result<Additions> ReadAdditions(const BatchContext& context, const plan::Step& step,
+                                std::span<const LeftRows> left) {
+  Additions additions;
+  for (const conf::JoinPart& part : step.join->join_parts) {
+    CATENA_TRY(ScatteredColumns answers, AnswerPart(context, part, left, step.through));
+    additions.parts.push_back(std::move(answers));
+  }
+  CATENA_TRY(additions.bootstraps, Bootstraps::Read(context, *step.join, left));
+  return additions;
+}
+
+// One day, whose rows begin at row `first` of all left rows.
+Result<types::Batch> Enrich(const BatchContext& context, const conf::Join& join,
+                            const Additions& additions, const LeftRows& left, size_t first) {
   const types::Batch& rows = left.source.rows;
   types::Batch output = rows.Select(LeftColumns(join, rows.schema()));
   const size_t first_part = output.width();
-  for (const conf::JoinPart& part : join.join_parts) {
-    CATENA_TRY(const types::Batch columns, JoinPartColumns(context, part, left, step.through));
+  for (size_t p = 0; p < join.join_parts.size(); ++p) {
+    CATENA_TRY(const types::Batch columns,
+               JoinPartColumns(context, join.join_parts[p], additions.parts[p], left, first));
     for (size_t i = 0; i < columns.width(); ++i) {
       output.AddColumn(columns.schema().fields[i].name, columns.shared(i));
     }
@@ -68,10 +86,9 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
     }
   }
   CATENA_RETURN_IF_ERROR(RequireDistinct(output.schema(), join.metadata.name));
-  CATENA_TRY(const Bootstraps bootstraps, Bootstraps::Read(context, join, left));
-  CATENA_TRY(output, bootstraps.IntoParts(output, first_part));
+  CATENA_TRY(output, additions.bootstraps.IntoParts(output, first_part, first));
   CATENA_TRY(output, DeriveJoin(context, join, output, first_part, left.source.days));
-  CATENA_TRY(output, bootstraps.IntoDerived(output, first_part));
+  CATENA_TRY(output, additions.bootstraps.IntoDerived(output, first_part, first));
   for (const char* name : {kTopicPartitionColumn, kOffsetColumn}) {
     if (const auto at = rows.schema().Find(name)) output.AddColumn(name, rows.shared(*at));
   }
@@ -79,15 +96,15 @@ Result<types::Batch> Enrich(const BatchContext& context, const plan::Step& step,
   return output;
 }
 
-// Left rows come by day, so each day is one run of them.
 std::vector<PartitionOutput::DayRows> DaysOfRows(const table::PartitionRange& days,
                                                  const std::map<Date, std::string>& left_prints,
-                                                 const std::vector<Date>& day_of_row) {
+                                                 std::span<const LeftRows> left) {
   std::vector<PartitionOutput::DayRows> runs;
+  size_t begin = 0;
   for (const Date day : days) {
-    const auto [first, last] = std::equal_range(day_of_row.begin(), day_of_row.end(), day);
-    runs.push_back({day, static_cast<size_t>(first - day_of_row.begin()),
-                    static_cast<size_t>(last - day_of_row.begin()), left_prints.at(day)});
+    const size_t end = begin + left[runs.size()].size();
+    runs.push_back({day, begin, end, left_prints.at(day)});
+    begin = end;
   }
   return runs;
 }
@@ -149,15 +166,19 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   for (const table::PartitionRange& range : ranges) {
     // Before the rows: a partition that is replaced in between looks changed to the next run.
     CATENA_TRY(const auto left_prints, LeftPrints(context, *step.join, range));
-    CATENA_TRY(LeftRows left, ReadLeft(context, *step.join, range));
-    report.rows_read += left.source.rows.rows();
-    skewed += DropSkewedRows(*step.join, &left);
-    if (context.progress != nullptr) {
-      context.progress->OnRows(0, left.source.rows.rows());
+    CATENA_TRY(std::vector<LeftRows> left, ReadLeft(context, *step.join, range));
+    for (LeftRows& day : left) {
+      report.rows_read += day.size();
+      skewed += DropSkewedRows(*step.join, &day);
     }
-    CATENA_TRY(const types::Batch rows, Enrich(context, step, left));
+    const auto days_of_rows = DaysOfRows(range, left_prints, left);
+    if (context.progress != nullptr) context.progress->OnRows(0, days_of_rows.back().end);
+    CATENA_TRY(const Additions additions, ReadAdditions(context, step, left));
     CATENA_RETURN_IF_ERROR(
-        output.WriteDays(context, rows, DaysOfRows(range, left_prints, left.source.days)));
+        output.WriteDays(context, days_of_rows, [&](const PartitionOutput::DayRows& day) {
+          const auto at = static_cast<size_t>(day.day.days - range.first.days);
+          return Enrich(context, *step.join, additions, left[at], day.begin);
+        }));
   }
   if (skewed > 0) {
     report.notes.push_back("left rows of skew keys that were left out: " + std::to_string(skewed));

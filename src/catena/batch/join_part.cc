@@ -26,6 +26,12 @@ struct PartQueries {
   int64_t latest = INT64_MIN;
 };
 
+size_t CountRows(std::span<const LeftRows> left) {
+  size_t rows = 0;
+  for (const LeftRows& day : left) rows += day.size();
+  return rows;
+}
+
 Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
                  const types::Schema& right) {
   const std::vector<std::string> left_keys = conf::LeftKeys(part);
@@ -44,30 +50,66 @@ Status CheckKeys(const conf::JoinPart& part, const types::Schema& left,
   return Status();
 }
 
-PartQueries ReadQueries(const conf::JoinPart& part, const LeftRows& left, bool by_day,
+// Rows [begin, end) of one day, which begin at row `at` of all left rows.
+struct LeftRun {
+  const LeftRows* day;
+  size_t begin;
+  size_t end;
+  size_t at;
+};
+
+// visit(LeftRun), on several threads.
+template <typename Visit>
+void VisitRuns(std::span<const LeftRows> left, int threads, const Visit& visit) {
+  constexpr size_t kRun = 65536;
+  std::vector<LeftRun> runs;
+  size_t at = 0;
+  for (const LeftRows& day : left) {
+    for (size_t begin = 0; begin < day.size(); begin += kRun) {
+      const size_t end = std::min(day.size(), begin + kRun);
+      runs.push_back({&day, begin, end, at});
+      at += end - begin;
+    }
+  }
+  const Status done = ParallelFor(runs.size(), threads, [&](size_t i) {
+    visit(runs[i]);
+    return Status();
+  });
+  CATENA_CHECK(done.ok(), "visiting rows cannot fail");
+}
+
+PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> left, bool by_day,
                         KeyShare share, int threads) {
   PartQueries queries;
-  const types::Batch& rows = left.source.rows;
+  const size_t rows = CountRows(left);
   const bool snapshot = part.group_by->accuracy == conf::Accuracy::kSnapshot;
-  queries.groups.assign(rows.rows(), 0);
-  queries.times.assign(rows.rows(), 0);
-  std::vector<Date> days(by_day ? rows.rows() : 0);
-  ParallelRanges(rows.rows(), threads, [&](size_t begin, size_t end) {
-    for (size_t row = begin; row < end; ++row) {
-      if (left.query_times[row] == kNoTime) {
-        queries.groups[row] = kNoGroup;
+  queries.groups.assign(rows, 0);
+  queries.times.assign(rows, 0);
+  std::vector<Date> days(by_day ? rows : 0);
+  VisitRuns(left, threads, [&](const LeftRun& run) {
+    for (size_t row = run.begin, at = run.at; row < run.end; ++row, ++at) {
+      int64_t time = run.day->query_times[row];
+      if (time == kNoTime) {
+        queries.groups[at] = kNoGroup;
         continue;
       }
-      int64_t time = left.query_times[row];
       if (snapshot) time = FloorMillis(time, kDay.count());
-      queries.times[row] = time;
-      if (by_day) days[row] = Date::Of(FromMillis(time)) - 1;
+      queries.times[at] = time;
+      if (by_day) days[at] = Date::Of(FromMillis(time)) - 1;
     }
   });
-  KeyReader(rows.schema(), conf::LeftKeys(part), share)
-      .AddAll(rows, days, threads, &queries.keys, queries.groups);
+  std::vector<KeyedRows> pieces;
+  size_t at = 0;
+  for (const LeftRows& day : left) {
+    const std::span<const Date> key_days(days);
+    pieces.push_back({&day.source.rows, by_day ? key_days.subspan(at, day.size()) : key_days,
+                      std::span(queries.groups).subspan(at, day.size())});
+    at += day.size();
+  }
+  KeyReader(left.front().source.rows.schema(), conf::LeftKeys(part), share)
+      .AddAll(pieces, threads, &queries.keys);
   std::mutex mutex;
-  ParallelRanges(rows.rows(), threads, [&](size_t begin, size_t end) {
+  ParallelRanges(rows, threads, [&](size_t begin, size_t end) {
     int64_t earliest = INT64_MAX;
     int64_t latest = INT64_MIN;
     for (size_t row = begin; row < end; ++row) {
@@ -152,12 +194,12 @@ void PassThrough(const types::Schema& values, const GroupByRows& rows, const Par
 
 // The keys of the left side in as many passes as memory asks for: each reads the right side anew
 // and keeps the rows of its own keys.
-Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPart& part,
-                                 const LeftRows& left, Date through) {
+Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPart& part,
+                                 std::span<const LeftRows> left, Date through) {
   const conf::GroupBy& group_by = *part.group_by;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
   CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
-  CATENA_RETURN_IF_ERROR(CheckKeys(part, left.source.rows.schema(), schema));
+  CATENA_RETURN_IF_ERROR(CheckKeys(part, left.front().source.rows.schema(), schema));
   std::optional<aggregate::WindowedAggregator> windowed;
   types::Schema values;
   if (group_by.aggregations.empty()) {
@@ -168,7 +210,7 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
   }
   const bool by_day = IsEntity(group_by);
   const int threads = context.database->options().threads;
-  ScatteredColumns columns(values, left.source.rows.rows());
+  ScatteredColumns columns(values, CountRows(left));
   KeyShare share;
   do {
     PartQueries queries = ReadQueries(part, left, by_day, share, threads);
@@ -196,30 +238,37 @@ Result<types::Batch> PartColumns(const BatchContext& context, const conf::JoinPa
     }
     ++share.index;
   } while (share.index < share.count);
-  const types::Batch taken = columns.Take(threads);
-  const std::string prefix = conf::ColumnPrefix(part);
-  types::Batch named;
-  for (size_t i = 0; i < taken.width(); ++i) {
-    named.AddColumn(prefix + values.fields[i].name, taken.shared(i));
-  }
-  return named;
+  columns.Close(threads);
+  return columns;
 }
 
 }  // namespace
 
-Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
-                          const table::PartitionRange& range) {
-  LeftRows left;
-  CATENA_TRY(left.source, ReadSource(context, join.left, {range, {}}));
-  if (left.source.rows.rows() >= UINT32_MAX) {
+Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::Join& join,
+                                       const table::PartitionRange& range) {
+  const SourceRequest request{range, {}, /*by_day=*/true};
+  std::vector<LeftRows> left(static_cast<size_t>(range.size()));
+  CATENA_RETURN_IF_ERROR(ScanSource(context, join.left, request, [&](size_t, SourceRows rows) {
+    if (rows.days.empty()) return Status();
+    const auto at = static_cast<size_t>(rows.days.front().days - range.first.days);
+    left[at].source = std::move(rows);
+    return Status();
+  }));
+  CATENA_TRY(const types::Schema schema, SchemaOfSource(context, join.left, request));
+  size_t rows = 0;
+  for (LeftRows& day : left) {
+    SourceRows& source = day.source;
+    if (source.days.empty()) source.rows = types::BatchBuilder(schema).Build();
+    if (!std::holds_alternative<conf::EntitySource>(join.left)) {
+      day.query_times = source.times;
+    } else if (!source.days.empty()) {
+      day.query_times.assign(source.days.size(), ToMillis(source.days.front().End()));
+    }
+    rows += day.size();
+  }
+  if (rows >= UINT32_MAX) {
     return Unsupported("more left rows than one pass can hold; choose a shorter range: 2^32");
   }
-  if (!std::holds_alternative<conf::EntitySource>(join.left)) {
-    left.query_times = left.source.times;
-    return left;
-  }
-  left.query_times.reserve(left.source.days.size());
-  for (const Date day : left.source.days) left.query_times.push_back(ToMillis(day.End()));
   return left;
 }
 
@@ -231,14 +280,33 @@ Result<types::Schema> SchemaOfPart(const BatchContext& context, const conf::Join
   return windowed.output_schema();
 }
 
+namespace {
+
+Error OfPart(const conf::JoinPart& part, const Error& error) {
+  return error.WithContext("join part " + part.group_by->metadata.name);
+}
+
+}  // namespace
+
+Result<ScatteredColumns> AnswerPart(const BatchContext& context, const conf::JoinPart& part,
+                                    std::span<const LeftRows> left, Date through) {
+  auto answers = Answers(context, part, left, through);
+  if (!answers.ok()) return OfPart(part, answers.error());
+  return answers;
+}
+
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
-                                     const LeftRows& left, Date through) {
-  auto columns = PartColumns(context, part, left, through);
-  if (columns.ok()) columns = DerivePart(context, part, left, *columns);
-  if (!columns.ok()) {
-    return columns.error().WithContext("join part " + part.group_by->metadata.name);
+                                     const ScatteredColumns& answers, const LeftRows& left,
+                                     size_t first) {
+  const types::Batch taken = answers.Take(first, first + left.size());
+  const std::string prefix = conf::ColumnPrefix(part);
+  types::Batch named;
+  for (size_t i = 0; i < taken.width(); ++i) {
+    named.AddColumn(prefix + taken.schema().fields[i].name, taken.shared(i));
   }
-  return columns;
+  auto derived = DerivePart(context, part, left, named);
+  if (!derived.ok()) return OfPart(part, derived.error());
+  return derived;
 }
 
 }  // namespace catena::batch

@@ -18,24 +18,36 @@
 
 #pragma once
 
+#include <span>
+
+#include "catena/batch/rows/scattered_columns.h"
 #include "catena/batch/source_rows.h"
 #include "catena/conf/join.h"
 
 namespace catena::batch {
 
+// Of one day.
 struct LeftRows {
   SourceRows source;
   std::vector<int64_t> query_times;  // kNoTime: none.
+
+  size_t size() const { return query_times.size(); }
 };
 
-Result<LeftRows> ReadLeft(const BatchContext& context, const conf::Join& join,
-                          const table::PartitionRange& range);
+// Every day of the range, whether it has rows or not.
+Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::Join& join,
+                                       const table::PartitionRange& range);
 
 // The columns of a part, without prefix.
 Result<types::Schema> SchemaOfPart(const BatchContext& context, const conf::JoinPart& part);
 
+// What the part's GroupBy gives before its derivations, without prefix, a row a left row; closed.
 // `through`: the last day of right sides that may be seen.
+Result<ScatteredColumns> AnswerPart(const BatchContext& context, const conf::JoinPart& part,
+                                    std::span<const LeftRows> left, Date through);
+// The columns that are added to one day, whose rows begin at row `first` of the answers.
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
-                                     const LeftRows& left, Date through);
+                                     const ScatteredColumns& answers, const LeftRows& left,
+                                     size_t first);
 
 }  // namespace catena::batch

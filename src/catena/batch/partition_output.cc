@@ -7,7 +7,6 @@
 #include "catena/base/log.h"
 #include "catena/base/parallel.h"
 #include "catena/batch/parquet_options.h"
-#include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/table_meanings.h"
 
 namespace catena::batch {
@@ -92,17 +91,19 @@ Status PartitionOutput::WriteOne(Date day, const types::Batch& rows, const std::
   return Status();
 }
 
-Status PartitionOutput::WriteDays(const BatchContext& context, const types::Batch& rows,
-                                  const std::vector<DayRows>& days) {
+Status PartitionOutput::WriteDays(const BatchContext& context, const std::vector<DayRows>& days,
+                                  const MakeRows& make) {
   uint64_t done = 0;
+  uint64_t all = 0;
+  for (const DayRows& day : days) all += day.end - day.begin;
   CATENA_RETURN_IF_ERROR(
       ParallelFor(days.size(), context.database->options().threads, [&](size_t i) -> Status {
         const DayRows& of_day = days[i];
-        CATENA_RETURN_IF_ERROR(
-            WriteOne(of_day.day, CutOut(rows, of_day.begin, of_day.end), of_day.left));
+        CATENA_TRY(const types::Batch rows, make(of_day));
+        CATENA_RETURN_IF_ERROR(WriteOne(of_day.day, rows, of_day.left));
         const std::lock_guard lock(*mutex_);
         done += of_day.end - of_day.begin;
-        if (context.progress != nullptr) context.progress->OnRows(done, rows.rows());
+        if (context.progress != nullptr) context.progress->OnRows(done, all);
         return Status();
       }));
   std::sort(report_->computed.begin(), report_->computed.end());

@@ -32,13 +32,14 @@ class PartitionOutput {
 
   struct DayRows {
     Date day;
-    size_t begin = 0;  // Rows [begin, end) of the batch.
+    size_t begin = 0;  // Rows [begin, end) of what is written.
     size_t end = 0;
     std::string left;
   };
-  // All of `days` of the batch, on all threads; tells progress.
-  Status WriteDays(const BatchContext& context, const types::Batch& rows,
-                   const std::vector<DayRows>& days);
+  // All of `days`, on all threads; tells progress. The rows of a day are made when it is written.
+  using MakeRows = std::function<Result<types::Batch>(const DayRows& day)>;
+  Status WriteDays(const BatchContext& context, const std::vector<DayRows>& days,
+                   const MakeRows& make);
 
  private:
   PartitionOutput(table::Table table, sql::ParquetOptions parquet, const plan::Step& step,

@@ -54,6 +54,7 @@ class NarrowSource {
     narrow.picks_ = std::holds_alternative<conf::JoinSource>(source) &&
                     PlainColumns(std::get<conf::JoinSource>(source)).has_value();
     narrow.options_.range = request.range;
+    narrow.by_day_ = request.by_day;
     narrow.options_.with_ds = true;
     narrow.options_.with_source_order = true;
     return narrow;
@@ -65,6 +66,7 @@ class NarrowSource {
   const table::ReadOptions& options() const { return options_; }
   bool has_time() const { return !query_.time_column.spark.empty(); }
   bool carries_order() const { return carries_order_; }
+  bool by_day() const { return by_day_; }
   // Of a JoinSource: nothing is computed or left out.
   bool picks() const { return picks_; }
   bool Keeps(const std::string& name) const {
@@ -128,6 +130,7 @@ class NarrowSource {
   table::ReadOptions options_;
   std::vector<std::string> kept_;
   bool carries_order_ = false;
+  bool by_day_ = false;
   bool picks_ = false;
 };
 
@@ -200,7 +203,8 @@ Result<std::vector<table::PartitionRange>> PiecesOf(const BatchContext& context,
   CATENA_TRY(std::vector<Date> days, source.table().Partitions());
   std::erase_if(days, [&](Date day) { return !source.options().range.Contains(day); });
   size_t most = source.carries_order() ? 1 : size_t{16} * static_cast<size_t>(threads);
-  if (context.kept != nullptr && context.kept->Has(source.table().name())) most = days.size();
+  const bool kept = context.kept != nullptr && context.kept->Has(source.table().name());
+  if (source.by_day() || kept) most = days.size();
   const size_t count = std::min(days.size(), most);
   std::vector<table::PartitionRange> pieces;
   for (size_t i = 0; i < count; ++i) {
@@ -232,7 +236,7 @@ Result<SourceRows> ReadPiece(const BatchContext& context, const NarrowSource& so
     placed.times.reserve(batch.rows());
     for (const Date day : placed.days) placed.times.push_back(ToMillis(day.End()) - 1);
   }
-  if (source.carries_order()) placed.orders = table::SourceOrderOf(batch);
+  if (source.carries_order() && !source.by_day()) placed.orders = table::SourceOrderOf(batch);
   placed.rows = batch.Select(source.Kept());
   return placed;
 }

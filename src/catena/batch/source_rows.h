@@ -43,6 +43,7 @@ struct SourceRows {
 struct SourceRequest {
   table::PartitionRange range;
   std::vector<std::string> columns;  // Of the Query's output, `ts` and `ds` too; empty: all.
+  bool by_day = false;               // Each piece is one day, and source orders are not asked for.
 };
 
 // The columns of its Join's table that the source's Query picks without computing anything; absent

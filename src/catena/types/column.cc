@@ -233,6 +233,10 @@ void Column::ResizeNulls(size_t count) {
   null_count_ = count;
 }
 
+void Column::CountNulls() {
+  null_count_ = static_cast<size_t>(std::ranges::count(validity_, uint8_t{0}));
+}
+
 Value Column::ValueAt(size_t row) const {
   if (IsNull(row)) return Value();
   switch (type_.kind) {

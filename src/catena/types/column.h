@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -77,11 +78,16 @@ class Column {
     mine.insert(mine.end(), values.begin(), values.end());
     validity_.resize(first + values.size(), 1);
     if (valid_bits == nullptr) return;
-    for (size_t i = 0; i < values.size(); ++i) {
-      if ((valid_bits[i >> 6] >> (i & 63) & 1) != 0) continue;
-      mine[first + i] = T{};
-      validity_[first + i] = 0;
-      ++null_count_;
+    for (size_t word = 0; word * 64 < values.size(); ++word) {
+      uint64_t nulls = ~valid_bits[word];
+      const size_t left = values.size() - word * 64;
+      if (left < 64) nulls &= (uint64_t{1} << left) - 1;
+      null_count_ += static_cast<size_t>(std::popcount(nulls));
+      for (; nulls != 0; nulls &= nulls - 1) {
+        const size_t row = first + word * 64 + static_cast<size_t>(std::countr_zero(nulls));
+        mine[row] = T{};
+        validity_[row] = 0;
+      }
     }
   }
   // LIST, MAP, STRUCT: after the elements were appended to the children, closes the row.
@@ -92,13 +98,11 @@ class Column {
   void AppendAll(const Column& from);
   // kInvalidData when the value does not fit the type (no narrowing of what would lose digits).
   Status AppendValue(const Value& value);
-  // `count` rows of zeroes that are all null, to be scattered into with SetFrom or MutableValues.
+  // `count` rows of zeroes that are all null, to be written to in any order.
   void ResizeNulls(size_t count);
-  // Marks a row valid after MutableValues()[row] was written.
-  void SetValid(size_t row) {
-    null_count_ -= validity_[row] == 0 ? 1 : 0;
-    validity_[row] = 1;
-  }
+  // A 1 where MutableValues()[row] was written, for who writes many rows; CountNulls when all are.
+  std::span<uint8_t> MutableValidity() { return validity_; }
+  void CountNulls();
 
   Value ValueAt(size_t row) const;
   // The rows of `rows`, in that order.

@@ -86,6 +86,7 @@ class ResultScatter {
     if constexpr (kFixedWidth) {
       column_->ResizeNulls(rows);
       values_ = column_->template MutableValues<typename Op::Output>().data();
+      validity_ = column_->MutableValidity().data();
     } else {
       place_.assign(rows, kNowhere);
     }
@@ -94,7 +95,7 @@ class ResultScatter {
     if constexpr (kFixedWidth) {
       if (const auto result = ResultOf(op_, ir)) {
         values_[row] = *result;
-        column_->SetValid(row);
+        validity_[row] = 1;
       }
     } else if (!op_.IsEmpty(ir)) {
       place_[row] = static_cast<uint32_t>(column_->size());
@@ -105,7 +106,7 @@ class ResultScatter {
   void Fetch(uint32_t row) const {
     if constexpr (kFixedWidth) {
       __builtin_prefetch(values_ + row, 1);
-      __builtin_prefetch(column_->validity() + row, 1);
+      __builtin_prefetch(validity_ + row, 1);
     }
   }
   std::shared_ptr<types::Column> Take() {
@@ -115,6 +116,7 @@ class ResultScatter {
       for (uint32_t& place : place_) place = place == kNowhere ? null_row : place;
       return std::make_shared<types::Column>(column_->Take(place_));
     }
+    column_->CountNulls();
     return std::move(column_);
   }
 
@@ -127,6 +129,7 @@ class ResultScatter {
   const Op& op_;
   std::shared_ptr<types::Column> column_;
   typename std::conditional_t<kFixedWidth, typename Op::Output*, void*> values_ = nullptr;
+  uint8_t* validity_ = nullptr;
   std::vector<uint32_t> place_;
 };
 

@@ -48,25 +48,36 @@ KeyIndex IndexRows(const KeyReader& reader, const SourceRows& found,
 }  // namespace
 
 Result<Bootstraps> Bootstraps::Read(const BatchContext& context, const conf::Join& join,
-                                    const LeftRows& left) {
+                                    std::span<const LeftRows> left) {
   Bootstraps bootstraps;
   bootstraps.join_ = &join;
-  const std::vector<Date>& days = left.source.days;
-  if (days.empty()) return bootstraps;
-  const auto [first, last] = std::minmax_element(days.begin(), days.end());
-  const types::Schema& schema = left.source.rows.schema();
+  std::vector<Date> with_rows;
+  size_t rows = 0;
+  for (const LeftRows& day : left) {
+    if (day.size() > 0) with_rows.push_back(day.source.days.front());
+    rows += day.size();
+  }
+  if (with_rows.empty()) return bootstraps;
+  const table::PartitionRange range{with_rows.front(), with_rows.back()};
+  const types::Schema& schema = left.front().source.rows.schema();
   for (const conf::BootstrapPart& part : join.bootstraps) {
     const auto read = [&]() -> Status {
       CATENA_RETURN_IF_ERROR(RequireKeys(part, schema, "the left side"));
       const conf::EventSource table{part.table, "", part.query, false};
-      CATENA_TRY(const SourceRows found, ReadSource(context, table, {{*first, *last}, {}}));
+      CATENA_TRY(const SourceRows found, ReadSource(context, table, {range, {}}));
       CATENA_RETURN_IF_ERROR(RequireKeys(part, found.rows.schema(), part.table));
       CATENA_RETURN_IF_ERROR(RequireEqualTypes(part, schema, found.rows.schema()));
       std::vector<uint32_t> row_of_id;
       const KeyIndex index =
           IndexRows(KeyReader(found.rows.schema(), part.key_columns), found, &row_of_id);
-      Source source{part.table, {}, std::vector<uint32_t>(days.size(), 0)};
-      KeyReader(schema, part.key_columns).Find(left.source.rows, days, index, source.rows);
+      Source source{part.table, {}, std::vector<uint32_t>(rows, 0)};
+      const KeyReader reader(schema, part.key_columns);
+      size_t at = 0;
+      for (const LeftRows& day : left) {
+        reader.Find(day.source.rows, day.source.days, index,
+                    std::span(source.rows).subspan(at, day.size()));
+        at += day.size();
+      }
       for (uint32_t& row : source.rows) row = row == kNoGroup ? kNoGroup : row_of_id[row];
       for (size_t i = 0; i < found.rows.width(); ++i) {
         const std::string& name = found.rows.schema().fields[i].name;
@@ -96,21 +107,22 @@ Status Bootstraps::CheckType(const Source& source, const types::Field& ours) con
 
 // `part`: the columns that come and go together with this one.
 types::ColumnPtr Bootstraps::Filled(const std::string& name, const types::ColumnPtr& computed,
-                                    const std::set<std::string>& part) const {
+                                    size_t first_row, const std::set<std::string>& part) const {
   auto filled = std::make_shared<types::Column>(computed->type(), computed->size());
   for (size_t row = 0; row < computed->size(); ++row) {
     const types::Column* value = nullptr;
     uint32_t value_row = kNoGroup;
     std::set<std::string> brought;
     for (const Source& source : sources_) {
-      if (source.rows[row] == kNoGroup) continue;
+      const uint32_t found = source.rows[first_row + row];
+      if (found == kNoGroup) continue;
       for (const types::Field& field : source.values.schema().fields) {
         if (part.contains(field.name)) brought.insert(field.name);
       }
       const types::Column* column = source.values.Find(name);
-      if (value != nullptr || column == nullptr || column->IsNull(source.rows[row])) continue;
+      if (value != nullptr || column == nullptr || column->IsNull(found)) continue;
       value = column;
-      value_row = source.rows[row];
+      value_row = found;
     }
     if (value != nullptr) {
       filled->AppendFrom(*value, value_row);
@@ -123,7 +135,7 @@ types::ColumnPtr Bootstraps::Filled(const std::string& name, const types::Column
   return filled;
 }
 
-Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first,
+Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first, size_t first_row,
                                       bool derived) const {
   if (sources_.empty()) return output;
   std::map<std::string, std::set<std::string>> part_of;  // Column to the columns of its part.
@@ -145,14 +157,15 @@ Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first,
       if (bootstrapped) CATENA_RETURN_IF_ERROR(CheckType(source, field));
     }
     bootstrapped = bootstrapped && given;
-    result.AddColumn(field.name, bootstrapped
-                                     ? Filled(field.name, output.shared(i), part_of[field.name])
-                                     : output.shared(i));
+    result.AddColumn(field.name, bootstrapped ? Filled(field.name, output.shared(i), first_row,
+                                                       part_of[field.name])
+                                              : output.shared(i));
   }
   return result;
 }
 
-Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output, size_t first_part) const {
+Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output, size_t first_part,
+                                           size_t first_row) const {
   std::string ours;
   for (size_t i = first_part; i < output.width(); ++i) {
     ours += (ours.empty() ? "" : ", ") + output.schema().fields[i].name;
@@ -166,11 +179,12 @@ Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output, size_t fi
                          field.name + " (it has " + ours + ")");
     }
   }
-  return Into(output, first_part, false);
+  return Into(output, first_part, first_row, false);
 }
 
-Result<types::Batch> Bootstraps::IntoDerived(const types::Batch& output, size_t first_part) const {
-  return Into(output, first_part, true);
+Result<types::Batch> Bootstraps::IntoDerived(const types::Batch& output, size_t first_part,
+                                             size_t first_row) const {
+  return Into(output, first_part, first_row, true);
 }
 
 }  // namespace catena::batch

@@ -18,6 +18,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,15 @@ namespace catena::batch {
 class Bootstraps {
  public:
   static Result<Bootstraps> Read(const BatchContext& context, const conf::Join& join,
-                                 const LeftRows& left);
+                                 std::span<const LeftRows> left);
 
-  // Columns from position `first_part` on that are bootstrapped are replaced. The first call is for
-  // the columns of parts; what is left is for derivations.
-  Result<types::Batch> IntoParts(const types::Batch& output, size_t first_part) const;
-  Result<types::Batch> IntoDerived(const types::Batch& output, size_t first_part) const;
+  // `output`: one day, whose rows begin at row `first_row` of the left rows. Columns from position
+  // `first_part` on that are bootstrapped are replaced. The first call is for the columns of parts;
+  // what is left is for derivations. Threads may call for several days at once.
+  Result<types::Batch> IntoParts(const types::Batch& output, size_t first_part,
+                                 size_t first_row) const;
+  Result<types::Batch> IntoDerived(const types::Batch& output, size_t first_part,
+                                   size_t first_row) const;
 
  private:
   struct Source {
@@ -43,8 +47,9 @@ class Bootstraps {
   };
   Status CheckType(const Source& source, const types::Field& ours) const;
   types::ColumnPtr Filled(const std::string& name, const types::ColumnPtr& computed,
-                          const std::set<std::string>& part) const;
-  Result<types::Batch> Into(const types::Batch& output, size_t first, bool derived) const;
+                          size_t first_row, const std::set<std::string>& part) const;
+  Result<types::Batch> Into(const types::Batch& output, size_t first, size_t first_row,
+                            bool derived) const;
 
   const conf::Join* join_ = nullptr;
   std::vector<Source> sources_;

@@ -2,6 +2,9 @@
 #include "catena/batch/rows/key_index.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
+#include <utility>
 
 #include "catena/base/bytes.h"
 #include "catena/base/check.h"
@@ -18,6 +21,19 @@ std::string BytesOf(IntegerKey key) {
   CATENA_CHECK(types::EncodeKey({&value, 1}, &bytes), "an integer is a key");
   if (key.day != IntegerKey::kNoDay) AppendDay(Date{key.day}, &bytes);
   return bytes;
+}
+
+// The integer that the bytes are of.
+std::optional<IntegerKey> IntegerOf(std::string_view bytes) {
+  static const size_t kWithoutDay = BytesOf(IntegerKey{0}).size();
+  constexpr size_t kDay = sizeof(uint64_t);
+  if (bytes.size() != kWithoutDay && bytes.size() != kWithoutDay + kDay) return std::nullopt;
+  const types::DataType type(types::Kind::kLong);
+  const auto values = types::DecodeKey(bytes.substr(0, kWithoutDay), {&type, 1});
+  if (!values.ok()) return std::nullopt;
+  IntegerKey key{std::get<int64_t>(values->front().data)};
+  if (bytes.size() > kWithoutDay) key.day = DayOf(bytes).days;
+  return BytesOf(key) == bytes ? std::optional(key) : std::nullopt;
 }
 
 // One range of groups, so that each thread writes places of its own.
@@ -92,21 +108,29 @@ size_t KeyIndex::Probe(std::string_view key, uint64_t hash) const {
   }
 }
 
-uint32_t KeyIndex::Add(std::string_view key) {
-  const uint64_t hash = HashBytes(key);
-  Slot& slot = slots_[Probe(key, hash)];
-  if (slot.id != kNoGroup) return slot.id;
+uint32_t KeyIndex::Append(std::string_view key) {
   const auto id = static_cast<uint32_t>(size());
   CATENA_CHECK(id + 1 < kNoGroup, "KeyIndex is full");
-  slot = Slot{id, static_cast<uint32_t>(hash >> 32)};
   arena_.insert(arena_.end(), key.begin(), key.end());
   ends_.push_back(arena_.size());
-  if (size() * 4 > slots_.size() * 3) Grow();
+  return id;
+}
+
+uint32_t KeyIndex::Add(std::string_view key) {
+  const uint32_t known = Find(key);
+  if (known != kNoGroup) return known;
+  const uint64_t hash = HashBytes(key);
+  const uint32_t id = Append(key);
+  slots_[Probe(key, hash)] = Slot{id, static_cast<uint32_t>(hash >> 32)};
+  if (++slot_count_ * 4 > slots_.size() * 3) Grow();
   return id;
 }
 
 uint32_t KeyIndex::Find(std::string_view key) const {
-  return slots_[Probe(key, HashBytes(key))].id;
+  const uint32_t id = slots_[Probe(key, HashBytes(key))].id;
+  if (id != kNoGroup || integer_count_ == 0) return id;
+  const auto integer = IntegerOf(key);
+  return integer ? integers_[Probe(*integer)].id : kNoGroup;
 }
 
 size_t KeyIndex::HomeOf(IntegerKey key) const {
@@ -124,20 +148,28 @@ size_t KeyIndex::Probe(IntegerKey key) const {
 uint32_t KeyIndex::Add(IntegerKey key) {
   IntegerSlot& slot = integers_[Probe(key)];
   if (slot.id != kNoGroup) return slot.id;
-  slot = {key.key, key.day, Add(BytesOf(key))};
-  const uint32_t id = slot.id;
+  const std::string bytes = BytesOf(key);
+  uint32_t id = slot_count_ == 0 ? kNoGroup : slots_[Probe(bytes, HashBytes(bytes))].id;
+  if (id == kNoGroup) id = Append(bytes);
+  slot = {key.key, key.day, id};
   if (++integer_count_ * 2 > integers_.size()) GrowIntegers();
   return id;
 }
 
 uint32_t KeyIndex::Find(IntegerKey key) const {
   const uint32_t id = integers_[Probe(key)].id;
-  // What was added as bytes is known by its bytes only.
-  if (id != kNoGroup || integer_count_ == size()) return id;
-  return Find(BytesOf(key));
+  if (id != kNoGroup || slot_count_ == 0) return id;
+  const std::string bytes = BytesOf(key);
+  return slots_[Probe(bytes, HashBytes(bytes))].id;
 }
 
-std::vector<uint32_t> KeyIndex::AddAll(const KeyIndex& other) {
+std::vector<uint32_t> KeyIndex::AddAll(KeyIndex other) {
+  if (size() == 0) {
+    *this = std::move(other);
+    std::vector<uint32_t> same(size());
+    std::iota(same.begin(), same.end(), 0);
+    return same;
+  }
   std::vector<const IntegerSlot*> integers(other.size(), nullptr);
   for (const IntegerSlot& slot : other.integers_) {
     if (slot.id != kNoGroup) integers[slot.id] = &slot;
@@ -153,10 +185,12 @@ std::vector<uint32_t> KeyIndex::AddAll(const KeyIndex& other) {
 }
 
 void KeyIndex::Grow() {
-  slots_.assign(slots_.size() * 2, Slot{});
-  for (uint32_t id = 0; id < size(); ++id) {
-    const uint64_t hash = HashBytes(Key(id));
-    slots_[Probe(Key(id), hash)] = Slot{id, static_cast<uint32_t>(hash >> 32)};
+  std::vector<Slot> old(slots_.size() * 2);
+  std::swap(old, slots_);
+  for (const Slot& slot : old) {
+    if (slot.id == kNoGroup) continue;
+    const std::string_view key = Key(slot.id);
+    slots_[Probe(key, HashBytes(key))] = slot;
   }
 }
 

@@ -42,7 +42,7 @@ class KeyIndex {
   uint32_t Add(IntegerKey key);
   uint32_t Find(IntegerKey key) const;
   // All keys of the other, in order of their ids; gives what each has become.
-  std::vector<uint32_t> AddAll(const KeyIndex& other);
+  std::vector<uint32_t> AddAll(KeyIndex other);
   // Brings into the cache what Add and Find of the key will look at.
   void Prefetch(IntegerKey key) const { __builtin_prefetch(&integers_[HomeOf(key)]); }
 
@@ -63,6 +63,7 @@ class KeyIndex {
     uint32_t id = kNoGroup;
     bool Holds(IntegerKey other) const { return key == other.key && day == other.day; }
   };
+  uint32_t Append(std::string_view key);
   size_t Probe(std::string_view key, uint64_t hash) const;
   size_t Probe(IntegerKey key) const;
   // Where the search of the key begins.
@@ -71,9 +72,12 @@ class KeyIndex {
   void GrowIntegers();
 
   std::vector<char> arena_;
-  std::vector<uint64_t> ends_;         // Key id lies in [ends_[id], ends_[id + 1]).
-  std::vector<Slot> slots_;            // A power of two, at most three quarters full.
-  std::vector<IntegerSlot> integers_;  // The same, at most half full; keys that were added as such.
+  std::vector<uint64_t> ends_;  // Key id lies in [ends_[id], ends_[id + 1]).
+  // Of keys that were added as bytes: a power of two, at most three quarters full.
+  std::vector<Slot> slots_;
+  size_t slot_count_ = 0;
+  // Of keys that were added as integers: the same, at most half full.
+  std::vector<IntegerSlot> integers_;
   size_t integer_count_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <string>
 
 #include "catena/base/random.h"
@@ -125,7 +126,20 @@ TEST(KeyReaderTest, ThreadsNumberKeysAlike) {
     std::vector<uint32_t> of_one = ids;
     std::vector<uint32_t> of_many = ids;
     reader.Add(rows, days, &one, of_one);
-    reader.AddAll(rows, days, 3, &many, of_many);
+    std::vector<KeyedRows> pieces;
+    std::vector<types::Batch> batches;
+    batches.reserve(9);
+    for (size_t begin = 0, end = 0; begin < rows.rows(); begin = end) {
+      end = batches.size() == 8 ? rows.rows() : begin + random.Below(rows.rows() - begin + 1);
+      std::vector<uint32_t> own(end - begin);
+      std::iota(own.begin(), own.end(), static_cast<uint32_t>(begin));
+      batches.push_back(rows.Take(own));
+      pieces.push_back({&batches.back(),
+                        days.empty() ? std::span<const Date>()
+                                     : std::span<const Date>(days).subspan(begin, end - begin),
+                        std::span(of_many).subspan(begin, end - begin)});
+    }
+    reader.AddAll(pieces, 3, &many);
     EXPECT_EQ(of_many, of_one);
     ASSERT_EQ(many.size(), one.size());
     for (uint32_t id = 0; id < one.size(); ++id) EXPECT_EQ(many.Key(id), one.Key(id));

@@ -2,6 +2,7 @@
 #include "catena/batch/rows/key_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "catena/base/hash.h"
 #include "catena/base/parallel.h"
@@ -97,17 +98,29 @@ void KeyReader::Add(const types::Batch& rows, std::span<const Date> days, KeyInd
   Read(rows, 0, days, keys, ids);
 }
 
-void KeyReader::AddAll(const types::Batch& rows, std::span<const Date> days, int threads,
-                       KeyIndex* keys, std::span<uint32_t> ids) const {
-  CATENA_CHECK(ids.size() == rows.rows(), "an id a row");
+void KeyReader::AddAll(std::span<const KeyedRows> pieces, int threads, KeyIndex* keys) const {
   constexpr size_t kWorthAThread = 16384;
-  const size_t parts = std::clamp<size_t>(rows.rows() / kWorthAThread, 1, std::max(threads, 1));
-  if (parts == 1) return Add(rows, days, keys, ids);
-  std::vector<KeyIndex> own(parts);
-  const auto begin = [&](size_t part) { return rows.rows() * part / parts; };
-  const auto part_of = [&](auto values, size_t part) {
-    return values.empty() ? values : values.subspan(begin(part), begin(part + 1) - begin(part));
+  size_t rows = 0;
+  for (const KeyedRows& piece : pieces) rows += piece.ids.size();
+  const size_t parts = std::clamp<size_t>(rows / kWorthAThread, 1, std::max(threads, 1));
+  // visit(piece, begin, ids) of what of each piece is in the part.
+  const auto visit_part = [&](size_t part, const auto& visit) {
+    size_t first = 0;  // Row of the piece's first.
+    for (const KeyedRows& piece : pieces) {
+      const size_t begin = std::max(rows * part / parts, first);
+      const size_t end = std::min(rows * (part + 1) / parts, first + piece.ids.size());
+      if (begin < end) visit(piece, begin - first, piece.ids.subspan(begin - first, end - begin));
+      first += piece.ids.size();
+    }
   };
+  const auto read = [&](size_t part, KeyIndex* index) {
+    visit_part(part, [&](const KeyedRows& piece, size_t begin, std::span<uint32_t> ids) {
+      const auto days = piece.days.empty() ? piece.days : piece.days.subspan(begin, ids.size());
+      Read(*piece.rows, begin, days, index, ids);
+    });
+  };
+  if (parts == 1) return read(0, keys);
+  std::vector<KeyIndex> own(parts);
   const auto each = [&](const auto& work) {
     const Status done = ParallelFor(parts, threads, [&](size_t part) {
       work(part);
@@ -115,16 +128,16 @@ void KeyReader::AddAll(const types::Batch& rows, std::span<const Date> days, int
     });
     CATENA_CHECK(done.ok(), "reading keys cannot fail");
   };
-  each([&](size_t part) {
-    Read(rows, begin(part), part_of(days, part), &own[part], part_of(ids, part));
-  });
+  each([&](size_t part) { read(part, &own[part]); });
   // Part after part, so that keys have the order that one thread would give them.
   std::vector<std::vector<uint32_t>> numbers;
-  for (const KeyIndex& mine : own) numbers.push_back(keys->AddAll(mine));
+  for (KeyIndex& mine : own) numbers.push_back(keys->AddAll(std::move(mine)));
   each([&](size_t part) {
-    for (uint32_t& id : part_of(ids, part)) {
-      if (id != kNoGroup) id = numbers[part][id];
-    }
+    visit_part(part, [&](const KeyedRows&, size_t, std::span<uint32_t> ids) {
+      for (uint32_t& id : ids) {
+        if (id != kNoGroup) id = numbers[part][id];
+      }
+    });
   });
 }
 

@@ -32,6 +32,13 @@ Status RequireEqualKeys(const types::DataType& left, const std::string& left_nam
                         const std::string& whose, const types::DataType& right,
                         const std::string& right_name);
 
+// `days` and `ids` are of the rows.
+struct KeyedRows {
+  const types::Batch* rows;
+  std::span<const Date> days;
+  std::span<uint32_t> ids;
+};
+
 class KeyReader {
  public:
   // Each of `columns` is in the schema.
@@ -39,9 +46,9 @@ class KeyReader {
             KeyShare share = {});
   void Add(const types::Batch& rows, std::span<const Date> days, KeyIndex* keys,
            std::span<uint32_t> ids) const;
-  // The same on several threads: each numbers the keys of rows of its own, which are renumbered.
-  void AddAll(const types::Batch& rows, std::span<const Date> days, int threads, KeyIndex* keys,
-              std::span<uint32_t> ids) const;
+  // The same of piece after piece, on several threads: each numbers the keys of rows of its own,
+  // which are renumbered.
+  void AddAll(std::span<const KeyedRows> pieces, int threads, KeyIndex* keys) const;
   void Find(const types::Batch& rows, std::span<const Date> days, const KeyIndex& keys,
             std::span<uint32_t> ids) const;
 

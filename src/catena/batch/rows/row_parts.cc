@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/rows/row_parts.h"
 
+#include <algorithm>
+
 namespace catena::batch {
 namespace {
 
@@ -39,10 +41,13 @@ bool HasFixedWidth(const types::DataType& type) { return !type.IsText() && type.
 RowParts::RowParts(std::vector<uint16_t> part_of_row, size_t parts)
     : part_of_row_(std::move(part_of_row)), begin_(parts + 1, 0) {
   CATENA_CHECK(parts < kNone && part_of_row_.size() < UINT32_MAX, "parts and rows can be counted");
-  for (const uint16_t part : part_of_row_) {
-    if (part != kNone) ++begin_[part + 1];
+  std::vector<uint32_t> counts(parts, 0);
+  for (size_t row = 0; row < part_of_row_.size(); ++row) {
+    if (row % kStride == 0) next_.insert(next_.end(), counts.begin(), counts.end());
+    if (part_of_row_[row] != kNone) ++counts[part_of_row_[row]];
   }
-  for (size_t part = 0; part < parts; ++part) begin_[part + 1] += begin_[part];
+  for (size_t part = 0; part < parts; ++part) begin_[part + 1] = begin_[part] + counts[part];
+  for (size_t i = 0; i < next_.size(); ++i) next_[i] += begin_[i % parts];
 }
 
 Column RowParts::Part(const Column& column) const {
@@ -55,44 +60,70 @@ Column RowParts::Part(const Column& column) const {
   Column parted(column.type());
   parted.ResizeNulls(size());
   VisitFixedWidth(column.type().kind, [&]<typename T>(T) {
-    const auto from = column.Values<T>();
-    const std::span<T> to = parted.MutableValues<T>();
+    const T* from = column.Values<T>().data();
+    const uint8_t* from_valid = column.validity();
+    T* to = parted.MutableValues<T>().data();
+    uint8_t* to_valid = parted.MutableValidity().data();
+    if (!column.has_nulls()) {
+      std::fill_n(to_valid, size(), uint8_t{1});
+      return Walk([&](size_t row, size_t at) { to[at] = from[row]; });
+    }
     Walk([&](size_t row, size_t at) {
-      if (column.IsNull(row)) return;
       to[at] = from[row];
-      parted.SetValid(at);
+      to_valid[at] = from_valid[row];
     });
   });
+  parted.CountNulls();
   return parted;
 }
 
-void RowParts::Unite(std::span<const ColumnPtr> pieces, Column* into) const {
-  CATENA_CHECK(pieces.size() + 1 == begin_.size() && into->size() == part_of_row_.size(),
+std::vector<uint32_t> RowParts::PlacesOf(size_t first, size_t last) const {
+  CATENA_CHECK(first <= last && last <= part_of_row_.size(), "places are of rows");
+  std::vector<uint32_t> places(last - first, kNowhere);
+  if (places.empty()) return places;
+  const size_t parts = begin_.size() - 1;
+  const auto known = next_.begin() + static_cast<ptrdiff_t>(first / kStride * parts);
+  std::vector<uint32_t> next(known, known + static_cast<ptrdiff_t>(parts));
+  for (size_t row = first / kStride * kStride; row < first; ++row) {
+    if (part_of_row_[row] != kNone) ++next[part_of_row_[row]];
+  }
+  for (size_t row = first; row < last; ++row) {
+    if (part_of_row_[row] != kNone) places[row - first] = next[part_of_row_[row]]++;
+  }
+  return places;
+}
+
+void RowParts::Unite(std::span<const ColumnPtr> pieces, size_t first,
+                     std::span<const uint32_t> places, Column* into) const {
+  CATENA_CHECK(pieces.size() + 1 == begin_.size() && into->size() == places.size(),
                "a piece a part, a place a row");
+  bool nulls = false;
   for (size_t part = 0; part < pieces.size(); ++part) {
     CATENA_CHECK(pieces[part]->size() == begin_[part + 1] - begin_[part], "a value a row");
+    nulls = nulls || pieces[part]->has_nulls();
   }
   VisitFixedWidth(into->type().kind, [&]<typename T>(T) {
-    struct Place {
-      const T* value;
-      const uint8_t* valid;
+    struct Piece {
+      const T* values;
+      const uint8_t* validity;
     };
-    std::vector<Place> next;
+    std::vector<Piece> of_part;
     for (const ColumnPtr& piece : pieces) {
-      next.push_back({piece->Values<T>().data(), piece->validity()});
+      of_part.push_back({piece->Values<T>().data(), piece->validity()});
     }
-    const std::span<T> to = into->MutableValues<T>();
-    for (size_t row = 0; row < part_of_row_.size(); ++row) {
-      if (part_of_row_[row] == kNone) continue;
-      Place& place = next[part_of_row_[row]];
-      if (*place.valid != 0) {
-        to[row] = *place.value;
-        into->SetValid(row);
-      }
-      ++place.value;
-      ++place.valid;
+    const uint16_t* parts = part_of_row_.data() + first;
+    const uint32_t* begins = begin_.data();
+    T* to = into->MutableValues<T>().data();
+    uint8_t* to_valid = into->MutableValidity().data();
+    for (size_t row = 0; row < places.size(); ++row) {
+      if (places[row] == kNowhere) continue;
+      const Piece& piece = of_part[parts[row]];
+      const uint32_t at = places[row] - begins[parts[row]];
+      to[row] = piece.values[at];
+      to_valid[row] = nulls ? piece.validity[at] : uint8_t{1};
     }
   });
+  into->CountNulls();
 }
 
 }  // namespace catena::batch

@@ -26,6 +26,7 @@ bool HasFixedWidth(const types::DataType& type);
 class RowParts {
  public:
   static constexpr uint16_t kNone = UINT16_MAX;
+  static constexpr uint32_t kNowhere = UINT32_MAX;
 
   // part_of_row[row] < parts, or kNone.
   RowParts(std::vector<uint16_t> part_of_row, size_t parts);
@@ -51,12 +52,21 @@ class RowParts {
       if (part_of_row_[row] != kNone) visit(row, next[part_of_row_[row]]++);
     }
   }
-  // Puts the rows of pieces[part] into the order of rows; `into` has a row each, and HasFixedWidth.
-  void Unite(std::span<const types::ColumnPtr> pieces, types::Column* into) const;
+
+  // To where each of rows [first, last) is parted; kNowhere: it is of no part.
+  std::vector<uint32_t> PlacesOf(size_t first, size_t last) const;
+  // Row i of `into`, which HasFixedWidth, becomes what of row first + i is in the pieces, a piece a
+  // part; places[i] is its place.
+  void Unite(std::span<const types::ColumnPtr> pieces, size_t first,
+             std::span<const uint32_t> places, types::Column* into) const;
 
  private:
+  // How far the parts have come is remembered once in so many rows.
+  static constexpr size_t kStride = size_t{1} << 20;
+
   std::vector<uint16_t> part_of_row_;
   std::vector<uint32_t> begin_;
+  std::vector<uint32_t> next_;  // By stride, then by part: the place of its next row.
 };
 
 }  // namespace catena::batch

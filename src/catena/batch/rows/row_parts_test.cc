@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "catena/base/random.h"
 #include "catena/testing/property.h"
 
@@ -49,18 +51,37 @@ TEST(RowPartsTest, TellRowsApartAndPutThemBack) {
         }
       }
       if (!HasFixedWidth(column.type())) continue;
+      const size_t first = random.Below(rows + 1);
+      const size_t last = first + random.Below(rows - first + 1);
       Column united(column.type());
-      united.ResizeNulls(rows);
-      told.Unite(pieces, &united);
+      united.ResizeNulls(last - first);
+      told.Unite(pieces, first, told.PlacesOf(first, last), &united);
       size_t nulls = 0;
-      for (size_t row = 0; row < rows; ++row) {
+      for (size_t row = first; row < last; ++row) {
         const bool none = part_of_row[row] == RowParts::kNone;
-        ASSERT_EQ(united.ValueAt(row), none ? types::Value() : column.ValueAt(row));
-        nulls += united.IsNull(row) ? 1 : 0;
+        ASSERT_EQ(united.ValueAt(row - first), none ? types::Value() : column.ValueAt(row));
+        nulls += united.IsNull(row - first) ? 1 : 0;
       }
       ASSERT_EQ(united.null_count(), nulls);
     }
   });
+}
+
+TEST(RowPartsTest, PlacesOfManyRowsAreThoseOfAWalk) {
+  Random random(20'000'000);
+  std::vector<uint16_t> part_of_row((size_t{2} << 20) + 1000);
+  for (uint16_t& part : part_of_row) {
+    part = random.OneIn(9) ? RowParts::kNone : static_cast<uint16_t>(random.Below(50));
+  }
+  const RowParts told(part_of_row, 50);
+  std::vector<uint32_t> walked(part_of_row.size(), RowParts::kNowhere);
+  told.Walk([&](size_t row, size_t at) { walked[row] = static_cast<uint32_t>(at); });
+  for (const size_t first : {size_t{0}, size_t{1} << 20, (size_t{1} << 20) - 7, size_t{1500000}}) {
+    const size_t last = std::min(first + 700000, walked.size());
+    EXPECT_EQ(told.PlacesOf(first, last),
+              std::vector<uint32_t>(walked.begin() + static_cast<ptrdiff_t>(first),
+                                    walked.begin() + static_cast<ptrdiff_t>(last)));
+  }
 }
 
 }  // namespace

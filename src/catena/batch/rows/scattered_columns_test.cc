@@ -26,6 +26,19 @@ Value RandomValue(Random& random, const types::DataType& type) {
   return Value(random.Between(-100, 100));
 }
 
+// `expected` is by field and row.
+void ExpectRows(const types::Batch& taken, size_t first, size_t last,
+                const std::vector<std::vector<Value>>& expected) {
+  ASSERT_EQ(taken.rows(), last - first);
+  ASSERT_EQ(taken.width(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    for (size_t row = first; row < last; ++row) {
+      ASSERT_EQ(taken.column(i).ValueAt(row - first), expected[i][row])
+          << taken.schema().fields[i].name << " of row " << row;
+    }
+  }
+}
+
 TEST(ScatteredColumnsTest, PutEveryRowInItsPlace) {
   types::Schema schema;
   for (const char* type : {"BOOLEAN", "SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "STRING",
@@ -81,14 +94,12 @@ TEST(ScatteredColumnsTest, PutEveryRowInItsPlace) {
       }
       scattered.Add(RowParts(std::move(part_of_row), parts), std::move(pieces));
     }
-    const types::Batch taken = scattered.Take(1 + static_cast<int>(random.Below(3)));
-    ASSERT_EQ(taken.rows(), rows);
-    for (size_t i = 0; i < schema.size(); ++i) {
-      for (size_t row = 0; row < rows; ++row) {
-        ASSERT_EQ(taken.column(i).ValueAt(row), expected[i][row])
-            << schema.fields[i].name << " of row " << row;
-      }
-    }
+    const int threads = 1 + static_cast<int>(random.Below(3));
+    if (random.OneIn(2)) return ExpectRows(scattered.Take(threads), 0, rows, expected);
+    const size_t first = random.Below(rows + 1);
+    const size_t last = first + random.Below(rows - first + 1);
+    scattered.Close(threads);
+    ExpectRows(scattered.Take(first, last), first, last, expected);
   });
 }
 
