@@ -74,10 +74,6 @@ Result<Gathering> GatherFrom(Answer* answer, size_t rows_expected) {
   return Gathering(std::move(schema), std::move(readers), rows_expected);
 }
 
-Error WithSql(const Error& error, const std::string& sql) {
-  return ErrorOf(error.message.c_str(), sql);
-}
-
 // The first text that is not UTF-8, as "column `name`, row 3"; else empty.
 std::string InvalidText(const types::Schema& schema, const std::vector<types::Batch>& batches) {
   for (size_t i = 0; i < schema.size(); ++i) {

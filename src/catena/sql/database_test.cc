@@ -327,5 +327,21 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
   fs::remove(path);
 }
 
+// DuckDB speaks of settings that are locked here; a person has other ways.
+TEST(DatabaseMemoryTest, TooLittleSaysWhatToRaise) {
+  DatabaseOptions options;
+  options.memory_limit_bytes = uint64_t{16} << 20;
+  const auto database = *Database::Open(options);
+  const auto sorted = database->Query(
+      "SELECT max(a) FROM (SELECT string_agg(range::VARCHAR || repeat('x', 1000), ',') AS a FROM "
+      "range(100000))");
+  ASSERT_FALSE(sorted.ok());
+  EXPECT_EQ(sorted.error().code, ErrorCode::kUnavailable) << sorted.error().message;
+  EXPECT_THAT(sorted.error().message,
+              ::testing::HasSubstr("raise --memory-limit, or memory_limit"));
+  EXPECT_THAT(sorted.error().message, ::testing::Not(::testing::HasSubstr("Possible solutions")));
+  EXPECT_THAT(sorted.error().message, ::testing::Not(::testing::HasSubstr("\n")));
+}
+
 }  // namespace
 }  // namespace catena::sql

@@ -34,8 +34,12 @@ constexpr ErrorClass kErrorClasses[] = {
     {"INTERNAL Error", ErrorCode::kUnavailable},
 };
 
-// DuckDB appends the statement with a caret below the place; one line is enough.
+constexpr std::string_view kOutOfMemory = "Out of Memory Error: ";
+
+// DuckDB appends the statement with a caret below the place, and advice about settings that nobody
+// can reach here; one line is enough.
 std::string OneLine(std::string_view message) {
+  message = message.substr(0, message.find("\nPossible solutions:"));
   message = message.substr(0, message.find("\n\nLINE "));
   message = message.substr(0, message.find("\nLINE "));
   std::string line;
@@ -59,15 +63,26 @@ Status SetConf(duckdb_config conf, const char* name, const std::string& value) {
 
 std::string RegisteredSql(uint64_t id) { return "catena_rows(" + std::to_string(id) + ")"; }
 
+Error WithSql(const Error& error, const std::string& sql) {
+  constexpr size_t kShown = 300;
+  const std::string shown = sql.size() <= kShown ? sql : sql.substr(0, kShown) + "...";
+  return Error{error.code, error.message + (shown.empty() ? "" : "; SQL: " + shown)};
+}
+
 Error ErrorOf(const char* message, const std::string& sql) {
   const std::string_view text = message == nullptr ? "unknown failure" : message;
   ErrorCode code = ErrorCode::kInvalidData;
   for (const ErrorClass& known : kErrorClasses) {
     if (text.starts_with(known.prefix)) code = known.code;
   }
-  constexpr size_t kShown = 300;
-  const std::string shown = sql.size() <= kShown ? sql : sql.substr(0, kShown) + "...";
-  return Error{code, OneLine(text) + (shown.empty() ? "" : "; SQL: " + shown)};
+  std::string line = OneLine(text);
+  if (line.starts_with(kOutOfMemory)) {
+    line =
+        "more memory is needed than the limit leaves to DuckDB; raise --memory-limit, or "
+        "memory_limit in catena.yaml, or ask for fewer days at once: " +
+        line.substr(kOutOfMemory.size());
+  }
+  return WithSql({code, line}, sql);
 }
 
 bool IsRowError(const Error& error) {

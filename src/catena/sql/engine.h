@@ -153,6 +153,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
 std::string RegisteredSql(uint64_t id);
 // DuckDB's message, which begins with its error class, as an Error of ours.
 Error ErrorOf(const char* message, const std::string& sql);
+// The error, and the statement that it is of.
+Error WithSql(const Error& error, const std::string& sql);
 // True when the error may be the fault of single rows and not of the machine.
 bool IsRowError(const Error& error);
 // Makes `catena_rows` known to a connection's catalog.
