@@ -16,6 +16,7 @@ namespace {
 struct AnalyzeFlags {
   BatchFlags batch;
   std::optional<int64_t> heavy;
+  std::optional<double> sample;
   bool json = false;
 };
 
@@ -24,12 +25,17 @@ Result<int> AnalyzeConf(const AnalyzeFlags& given, const CommonFlags& common) {
   if (given.heavy && (*given.heavy < 0 || *given.heavy > 10000)) {
     return InvalidConf("--heavy-hitters is between 0 and 10000: " + std::to_string(*given.heavy));
   }
+  if (given.sample && !(*given.sample > 0 && *given.sample <= 1)) {
+    return InvalidConf("--sample is a share of the rows, above 0 and at most 1: " +
+                       std::to_string(*given.sample));
+  }
   CATENA_TRY(BatchJob job, BatchJob::Open(settings, given.batch));
   table::PartitionRange range = table::PartitionRange::All();
   range.last = job.asked().end;
   if (job.asked().start) range.first = *job.asked().start;
-  CATENA_TRY(const auto analyses, batch::Analyze(job.context(), job.conf(), range,
-                                                 static_cast<size_t>(given.heavy.value_or(10))));
+  const batch::AnalyzeOptions options{static_cast<size_t>(given.heavy.value_or(10)),
+                                      given.sample.value_or(1)};
+  CATENA_TRY(const auto analyses, batch::Analyze(job.context(), job.conf(), range, options));
   auto plan = batch::PlanBackfill(job.context(), job.conf(), job.asked());
   if (plan.ok()) CATENA_RETURN_IF_ERROR(batch::EstimatePlan(job.context(), &*plan));
   if (given.json) {
@@ -54,7 +60,8 @@ Command AnalyzeCommand() {
       "Looks at the rows of the left side and of every source after their selects and wheres, "
       "so it tells in advance which key is hot, which join key is mostly null and what a "
       "backfill of the days would read and write; and the earliest and latest event time. Counts "
-      "are exact.",
+      "are exact; with --sample the keys are those of a share of the rows, which takes less "
+      "memory.",
       "  catena analyze production/joins/fraud/final.v1 --end-date 2026-11-20\n"
       "  catena analyze group_bys/fraud/user_risk.v1 --end-date 2026-11-20 --json\n",
       [](Flags* flags, const CommonFlags* common) -> Run {
@@ -67,6 +74,9 @@ Command AnalyzeCommand() {
                     "Last day, included, YYYY-MM-DD; yesterday (UTC) when absent.");
         flags->Whole("--heavy-hitters N", &given->heavy,
                      "So many keys with the most rows are listed; 10 when absent.");
+        flags->Number("--sample RATIO", &given->sample,
+                      "Count the keys of about this share of the rows, the same ones each time; 1 "
+                      "when absent.");
         flags->Switch("--json", &given->json, "Print JSON.");
         return [given, common] { return AnalyzeConf(*given, *common); };
       }};

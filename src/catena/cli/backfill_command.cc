@@ -97,6 +97,33 @@ Command JoinCommand() {
       }};
 }
 
+namespace {
+
+// Chronon computes a Join in two jobs so that its scheduler can retry each.
+Command HalfOfJoin(const char* name, const char* summary) {
+  Command command = JoinCommand();
+  command.name = name;
+  command.summary = summary;
+  command.details =
+      "For schedules that were written for Chronon, which computes a Join in two jobs, join-left "
+      "and "
+      "join-final. Here both are `catena join`: the first computes the days, the second reuses "
+      "them.";
+  command.examples = std::string("  catena ") + name +
+                     " --conf-path production/joins/fraud/final.v1 --end-date 2026-11-20\n";
+  return command;
+}
+
+}  // namespace
+
+Command JoinLeftCommand() {
+  return HalfOfJoin("join-left", "Chronon's first half of a Join; here the whole.");
+}
+
+Command JoinFinalCommand() {
+  return HalfOfJoin("join-final", "Chronon's second half of a Join; here the whole.");
+}
+
 Command GroupByBackfillCommand() {
   return {"group-by-backfill",
           "Tables",

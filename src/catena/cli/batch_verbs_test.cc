@@ -151,6 +151,9 @@ TEST_F(BatchVerbsTest, LabelsAreJoinedBackToTheirRows) {
   const std::string halves = " --ds 2025-11-23 --conf joins/shop/labeled.v1";
   Good("run --mode backfill-left" + halves);
   EXPECT_TRUE(Has(Good("run --mode backfill-final" + halves).out, "computed 0 (none), reused"));
+  const std::string verbs = " --conf-path joins/shop/labeled.v1 --end-date 2025-11-23";
+  EXPECT_TRUE(Has(Good("join-left" + verbs + " --recompute").out, "it was asked for"));
+  EXPECT_TRUE(Has(Good("join-final" + verbs).out, "computed 0 (none), reused"));
 }
 
 TEST_F(BatchVerbsTest, AnalyzeCountsKeysHeavyHittersAndNulls) {
@@ -165,6 +168,13 @@ TEST_F(BatchVerbsTest, AnalyzeCountsKeysHeavyHittersAndNulls) {
   EXPECT_EQ(json["rows"][0]["columns"][0], Json::parse(R"({"name": "amount", "type": "DOUBLE",
                                                           "nulls": 4})"));
   EXPECT_EQ(json["plan"]["steps"][0]["estimate"]["rows_read"], 12);
+  const Json sampled = *ParseJson(Good(analyze + "--json --sample 0.5").out, "analyze");
+  EXPECT_EQ(sampled["rows"][0]["rows"], 12);
+  EXPECT_GT(sampled["rows"][0]["keys"][0]["rows"], 0);
+  EXPECT_LT(sampled["rows"][0]["keys"][0]["rows"], 12);
+  EXPECT_EQ(sampled, *ParseJson(Good(analyze + "--json --sample 0.5").out, "analyze"));
+  Wrong("analyze group_bys/shop/spend.v1 --sample 0", 2, {"--sample is a share"});
+  Wrong("analyze group_bys/shop/spend.v1 --sample nan", 2, {"--sample"});
   Wrong("analyze nope", 2, {"nope"});
   Wrong("analyze group_bys/shop/spend.v1 --heavy-hitters -1", 2, {"--heavy-hitters"});
 }

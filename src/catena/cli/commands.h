@@ -8,6 +8,8 @@
 namespace catena::cli {
 
 Command JoinCommand();                  // backfill_command.cc
+Command JoinLeftCommand();              // backfill_command.cc
+Command JoinFinalCommand();             // backfill_command.cc
 Command GroupByBackfillCommand();       // backfill_command.cc
 Command GroupByUploadCommand();         // upload_command.cc
 Command LabelJoinCommand();             // label_join_command.cc

@@ -13,7 +13,8 @@ int main(int argc, char** argv) {
 
       TableLoadCommand(),     TableLsCommand(),
       TableDescribeCommand(), SqlCommand(),
-      JoinCommand(),          GroupByBackfillCommand(),
+      JoinCommand(),          JoinLeftCommand(),
+      JoinFinalCommand(),     GroupByBackfillCommand(),
       GroupByUploadCommand(), RunCommand(),
       LabelJoinCommand(),     StagingQueryBackfillCommand(),
 

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
+#include "catena/base/hash.h"
 #include "catena/batch/rows/key_index.h"
 #include "catena/types/row_codec.h"
 
@@ -14,14 +16,21 @@ namespace {
 
 using Keys = std::vector<std::string>;
 
+bool IsSampled(uint64_t place, double sample) {
+  return sample >= 1 || std::ldexp(static_cast<double>(MixHash(place) >> 11), -53) < sample;
+}
+
 // Rows by one set of key columns.
 class KeyCounter {
  public:
   KeyCounter(Keys columns, const types::Schema& schema) : columns_(std::move(columns)) {
     for (const std::string& name : columns_) at_.push_back(*schema.Find(name));
   }
-  void Add(const types::Batch& rows) {
+  // `first`: the place of the first row among all of them.
+  void Add(const types::Batch& rows, uint64_t first, double sample) {
     for (size_t row = 0; row < rows.rows(); ++row) {
+      if (!IsSampled(first + row, sample)) continue;
+      ++rows_;
       key_.clear();
       if (!types::EncodeKey(rows, at_, row, &key_)) {
         ++without_key_;
@@ -36,7 +45,7 @@ class KeyCounter {
     }
   }
   KeyFacts Take(size_t heavy_max) {
-    KeyFacts facts{std::move(columns_), counts_.size(), without_key_, {}};
+    KeyFacts facts{std::move(columns_), rows_, counts_.size(), without_key_, {}};
     std::vector<uint32_t> ids(counts_.size());
     for (uint32_t id = 0; id < ids.size(); ++id) ids[id] = id;
     const auto heavier = [&](uint32_t a, uint32_t b) {
@@ -66,14 +75,16 @@ class KeyCounter {
   KeyIndex index_;
   std::vector<uint64_t> counts_;
   std::vector<std::string> texts_;
+  uint64_t rows_ = 0;
   uint64_t without_key_ = 0;
   std::string key_;
 };
 
 class Analyzer {
  public:
-  Analyzer(const BatchContext& context, const table::PartitionRange& range, size_t heavy_max)
-      : context_(context), range_(range), heavy_max_(heavy_max) {}
+  Analyzer(const BatchContext& context, const table::PartitionRange& range,
+           const AnalyzeOptions& options)
+      : context_(context), range_(range), options_(options) {}
 
   Status OfGroupBy(const conf::GroupBy& group_by) {
     if (!done_.insert(group_by.metadata.name).second) return Status();
@@ -136,15 +147,15 @@ class Analyzer {
     }
     std::vector<uint64_t> nulls(schema.size());
     CATENA_RETURN_IF_ERROR(table.ScanQuery(query, options, [&](types::Batch rows) -> Status {
+      for (KeyCounter& counter : counters) counter.Add(rows, analysis.rows, options_.sample);
       analysis.rows += rows.rows();
-      for (KeyCounter& counter : counters) counter.Add(rows);
       AddTimes(rows, &analysis);
       for (size_t i = 0; i < rows.width(); ++i) {
         for (size_t row = 0; row < rows.rows(); ++row) nulls[i] += rows.column(i).IsNull(row);
       }
       return Status();
     }));
-    for (KeyCounter& counter : counters) analysis.keys.push_back(counter.Take(heavy_max_));
+    for (KeyCounter& counter : counters) analysis.keys.push_back(counter.Take(options_.heavy_max));
     for (size_t i = 0; i < schema.size(); ++i) {
       const std::string& name = schema.fields[i].name;
       if (!used.empty() && std::find(used.begin(), used.end(), name) == used.end()) continue;
@@ -169,7 +180,7 @@ class Analyzer {
 
   const BatchContext& context_;
   const table::PartitionRange range_;
-  const size_t heavy_max_;
+  const AnalyzeOptions& options_;
   std::set<std::string> done_;
   std::vector<RowsAnalysis> analyses_;
 };
@@ -191,8 +202,9 @@ std::string Joined(const Keys& names) { return fmt::format("{}", fmt::join(names
 }  // namespace
 
 Result<std::vector<RowsAnalysis>> Analyze(const BatchContext& context, const conf::Conf& conf,
-                                          const table::PartitionRange& range, size_t heavy_max) {
-  Analyzer analyzer(context, range, heavy_max);
+                                          const table::PartitionRange& range,
+                                          const AnalyzeOptions& options) {
+  Analyzer analyzer(context, range, options);
   CATENA_RETURN_IF_ERROR(conf.join() != nullptr ? analyzer.OfJoin(*conf.join())
                                                 : analyzer.OfGroupBy(*conf.group_by()));
   return analyzer.Take();
@@ -206,6 +218,7 @@ Json AnalysisToJson(const std::vector<RowsAnalysis>& analyses) {
       Json heavy = Json::array();
       for (const auto& [key, rows] : facts.heavy) heavy.push_back({{"key", key}, {"rows", rows}});
       keys.push_back({{"columns", facts.columns},
+                      {"rows", facts.rows},
                       {"distinct", facts.distinct},
                       {"rows_without_key", facts.rows_without_key},
                       {"heavy", std::move(heavy)}});
@@ -245,13 +258,14 @@ std::string PrintAnalysis(const std::vector<RowsAnalysis>& analyses) {
       text += fmt::format(
           "  keys ({}): {} distinct, {:.1f} rows a key", Joined(facts.columns), facts.distinct,
           facts.distinct == 0 ? 0.0
-                              : static_cast<double>(analysis.rows - facts.rows_without_key) /
+                              : static_cast<double>(facts.rows - facts.rows_without_key) /
                                     static_cast<double>(facts.distinct));
-      text += fmt::format("; {:.2f}% of the rows without a key\n",
-                          Percent(facts.rows_without_key, analysis.rows));
+      text += fmt::format("; {:.2f}% of the rows without a key",
+                          Percent(facts.rows_without_key, facts.rows));
+      text += facts.rows == analysis.rows ? "\n" : fmt::format("; of {} rows\n", facts.rows);
       for (const auto& [key, rows] : facts.heavy) {
-        text += fmt::format("    {:<32} {:>12} rows {:>6.2f}%\n", key, rows,
-                            Percent(rows, analysis.rows));
+        text +=
+            fmt::format("    {:<32} {:>12} rows {:>6.2f}%\n", key, rows, Percent(rows, facts.rows));
       }
     }
     for (const ColumnFacts& column : analysis.columns) {

@@ -6,11 +6,14 @@
 //     Join        the left side by the keys of each part, then each part's sources by its keys
 //
 //   input    rows after the Query's selects and wheres, of the days inside `range`
+//   sample   of rows by their place in the table, so that a second look gives the same: the keys
+//   are
+//            those of about that share of the rows, all else is counted exactly
 //   output   counts are exact; heavy hitters are the keys with the most rows, most first, ties by
 //            key; nulls are counted in every column that the conf uses
 //   null     a row with a null key part has no key: it is counted and in no heavy hitter
 //   errors   those of the tables; a parent Join that is not materialised is noted, not read
-//   limits   every distinct key is in memory while its rows are read
+//   limits   every distinct key of the sample is in memory while its rows are read
 
 #pragma once
 
@@ -27,6 +30,7 @@ namespace catena::batch {
 
 struct KeyFacts {
   std::vector<std::string> columns;
+  uint64_t rows = 0;  // Of the sample.
   uint64_t distinct = 0;
   uint64_t rows_without_key = 0;
   std::vector<std::pair<std::string, uint64_t>> heavy;  // Values joined by ", "; rows.
@@ -51,8 +55,14 @@ struct RowsAnalysis {
   std::vector<ColumnFacts> columns;
 };
 
+struct AnalyzeOptions {
+  size_t heavy_max = 10;
+  double sample = 1;  // Above 0, at most 1.
+};
+
 Result<std::vector<RowsAnalysis>> Analyze(const BatchContext& context, const conf::Conf& conf,
-                                          const table::PartitionRange& range, size_t heavy_max);
+                                          const table::PartitionRange& range,
+                                          const AnalyzeOptions& options);
 
 Json AnalysisToJson(const std::vector<RowsAnalysis>& analyses);
 std::string PrintAnalysis(const std::vector<RowsAnalysis>& analyses);
