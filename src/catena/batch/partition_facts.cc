@@ -41,7 +41,7 @@ Result<std::map<Date, PartitionFacts>> FactsOf(const table::Table& table,
                                                const table::PartitionRange& range) {
   constexpr int kAttempts = 5;
   for (int attempt = 1; attempt <= kAttempts; ++attempt) {
-    CATENA_TRY(const auto partitions, table::ListPartitions(table.directory(), range));
+    CATENA_TRY(const auto partitions, table.Files(range));
     std::map<Date, PartitionFacts> facts;
     for (const table::PartitionFiles& partition : partitions) {
       CATENA_TRY(auto found, Look(partition));

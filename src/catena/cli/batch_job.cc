@@ -114,7 +114,7 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
       ours ? std::max(memory / kDuckDbShare, std::min(memory / 2, kDuckDbEnough)) : memory;
   divided.memory_limit = std::to_string(of_duckdb);
   CATENA_TRY(job.database_, OpenDatabase(divided, {}, ours));
-  auto warehouse = table::Warehouse::Open(settings.warehouse, job.database_.get());
+  auto warehouse = OpenWarehouse(settings, job.database_.get());
   if (!warehouse.ok() && warehouse.error().code == ErrorCode::kNotFound) {
     return InvalidConf(
         "there are no tables yet; `catena table load FILE.csv NS.TABLE` or `catena "

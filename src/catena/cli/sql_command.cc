@@ -184,7 +184,7 @@ Result<int> Query(SqlFlags given, const CommonFlags& common) {
     if (!fs::is_directory(also[0])) return InvalidConf("--output: no such folder: " + also[0]);
   }
   CATENA_TRY(const auto database, OpenDatabase(settings, also));
-  CATENA_TRY(const auto warehouse, table::Warehouse::Open(settings.warehouse, database.get()));
+  CATENA_TRY(const auto warehouse, OpenWarehouse(settings, database.get()));
   CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse, given.text));
   CATENA_RETURN_IF_ERROR(CreateLabelViews(database.get(), warehouse, given.text));
   CATENA_RETURN_IF_ERROR(RequireReading(database.get(), given.text));

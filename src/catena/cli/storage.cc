@@ -8,6 +8,8 @@
 #include <iterator>
 
 #include "catena/base/file.h"
+#include "catena/cli/subprogram.h"
+#include "catena/table/lake.h"
 
 namespace catena::cli {
 namespace {
@@ -116,6 +118,23 @@ Result<uint64_t> ParseBytes(std::string_view text) {
   return InvalidConf("memory_limit is a number of bytes as in 2GB, 512MiB: " + std::string(text));
 }
 
+// Where tables lie that the warehouse only links to: DuckDB looks at the folders themselves.
+std::vector<std::string> LinkedFolders(const std::string& warehouse) {
+  std::vector<std::string> folders;
+  std::error_code code;
+  const auto add = [&](const fs::path& path) {
+    if (!fs::is_symlink(path, code)) return;
+    const fs::path target = fs::canonical(path, code);
+    if (!code) folders.push_back(target.string());
+  };
+  for (const auto& space : fs::directory_iterator(warehouse, code)) {
+    if (!space.path().filename().string().ends_with(".db")) continue;
+    add(space.path());
+    for (const auto& table : fs::directory_iterator(space.path(), code)) add(table.path());
+  }
+  return folders;
+}
+
 Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
                                                     const std::vector<std::string>& also,
                                                     bool callers_only) {
@@ -126,9 +145,26 @@ Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
   }
   options.callers_only = callers_only;
   options.temp_directory = (fs::path(settings.warehouse) / ".spill").string();
-  options.allowed_directories = {settings.warehouse};
+  options.allowed_directories = LinkedFolders(settings.warehouse);
+  options.allowed_directories.push_back(settings.warehouse);
   options.allowed_directories.insert(options.allowed_directories.end(), also.begin(), also.end());
   return sql::Database::Open(options);
+}
+
+Result<table::Warehouse> OpenWarehouse(const Settings& settings, sql::Database* database,
+                                       bool make) {
+  CATENA_TRY(auto warehouse, make ? table::Warehouse::Create(settings.warehouse, database)
+                                  : table::Warehouse::Open(settings.warehouse, database));
+  const auto program = [repository = settings.repository]() -> Result<std::string> {
+    auto path = FindSubprogram("catena-lake", repository);
+    if (path.ok()) return path;
+    return Unsupported(
+        "tables of Delta Lake and Iceberg are read with catena's Python package, and there is no "
+        "program catena-lake on PATH, beside catena or in .venv/bin; pip install 'catena[tables]'");
+  };
+  warehouse.ReadLakesWith(
+      std::make_shared<table::LakeReader>(program, warehouse.root() + "/_lake"));
+  return warehouse;
 }
 
 Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode) {

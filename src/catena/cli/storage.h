@@ -34,10 +34,15 @@ Result<std::vector<conf::Conf>> GivenOrRepositoryConfs(const Settings& settings,
 
 // "2GB", "512MiB", "1000000".
 Result<uint64_t> ParseBytes(std::string_view text);
-// DuckDB with the settings' memory; SQL reaches the warehouse and `also` only.
+// DuckDB with the settings' memory; SQL reaches the warehouse, what tables in it are links to, and
+// `also` only.
 Result<std::unique_ptr<sql::Database>> OpenDatabase(const Settings& settings,
                                                     const std::vector<std::string>& also = {},
                                                     bool callers_only = false);
+// The tables of the settings, those of Delta Lake and Iceberg too. A warehouse that is not there is
+// made when `make` says so.
+Result<table::Warehouse> OpenWarehouse(const Settings& settings, sql::Database* database,
+                                       bool make = false);
 // A reader of an embedded store that is not there yet is told which commands make one.
 Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode);
 

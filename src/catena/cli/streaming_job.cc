@@ -55,9 +55,9 @@ Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf
   options.allow_gap = run.allow_gap;
   options.stage = run.stage;
   CATENA_TRY(database_, OpenDatabase(settings));
-  const auto schemas = [database = database_.get(), root = settings.warehouse](
-                           const std::string& name) -> Result<types::Schema> {
-    CATENA_TRY(const auto warehouse, table::Warehouse::Open(root, database));
+  const auto schemas = [database = database_.get(),
+                        settings](const std::string& name) -> Result<types::Schema> {
+    CATENA_TRY(const auto warehouse, OpenWarehouse(settings, database));
     CATENA_TRY(const auto table, warehouse.Find(name));
     return table.SchemaOf();
   };

@@ -49,23 +49,28 @@ std::string ProgramPath() {
   return code ? std::string("catena") : path.string();
 }
 
-Error ExecSubprogram(const std::string& name, const std::vector<std::string>& arguments,
-                     const std::string& repository) {
+Result<std::string> FindSubprogram(const std::string& name, const std::string& repository) {
   for (const fs::path& folder : FoldersToSearch(repository)) {
     const std::string path = (folder / name).string();
-    if (access(path.c_str(), X_OK) != 0 || fs::is_directory(path)) continue;
-    setenv("CATENA_BIN", ProgramPath().c_str(), 1);
-    std::vector<char*> argv = {const_cast<char*>(path.c_str())};
-    for (const std::string& argument : arguments) {
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    }
-    argv.push_back(nullptr);
-    execv(path.c_str(), argv.data());
-    return InvalidConf("cannot run " + path + ": " + std::strerror(errno));
+    if (access(path.c_str(), X_OK) == 0 && !fs::is_directory(path)) return path;
   }
   const std::string verb = name.substr(name.find('-') + 1);
   return InvalidConf("no such verb, and no program " + name +
                      " on PATH, beside catena or in .venv/bin: " + verb);
+}
+
+Error ExecSubprogram(const std::string& name, const std::vector<std::string>& arguments,
+                     const std::string& repository) {
+  const auto path = FindSubprogram(name, repository);
+  if (!path.ok()) return path.error();
+  setenv("CATENA_BIN", ProgramPath().c_str(), 1);
+  std::vector<char*> argv = {const_cast<char*>(path->c_str())};
+  for (const std::string& argument : arguments) {
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  execv(path->c_str(), argv.data());
+  return InvalidConf("cannot run " + *path + ": " + std::strerror(errno));
 }
 
 }  // namespace catena::cli

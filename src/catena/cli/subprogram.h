@@ -23,6 +23,9 @@ struct Subprogram {
 };
 const std::vector<Subprogram>& Subprograms();
 
+// Where a program is; kInvalidConf when there is none.
+Result<std::string> FindSubprogram(const std::string& name, const std::string& repository);
+
 // The absolute path of the running binary.
 std::string ProgramPath();
 

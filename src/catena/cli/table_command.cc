@@ -63,7 +63,7 @@ Result<int> Describe(const TableFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_RETURN_IF_ERROR(table::TablePath(given.table).status());
   CATENA_TRY(const auto database, OpenDatabase(settings));
-  const auto warehouse = table::Warehouse::Open(settings.warehouse, database.get());
+  const auto warehouse = OpenWarehouse(settings, database.get());
   if (!warehouse.ok()) {
     if (warehouse.error().code != ErrorCode::kNotFound) return warehouse.error();
     return NoSuchTable(given.table, {});
@@ -86,7 +86,7 @@ Result<int> Describe(const TableFlags& given, const CommonFlags& common) {
 Result<int> List(bool json, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const auto database, OpenDatabase(settings));
-  const auto warehouse = table::Warehouse::Open(settings.warehouse, database.get());
+  const auto warehouse = OpenWarehouse(settings, database.get());
   if (!warehouse.ok() && warehouse.error().code != ErrorCode::kNotFound) return warehouse.error();
   std::vector<std::string> names;
   if (warehouse.ok()) {
@@ -138,7 +138,7 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
   options.partition_format = given.partition_format;
   const std::string file = fs::absolute(given.file).lexically_normal().string();
   CATENA_TRY(const auto database, OpenDatabase(settings, {fs::path(file).parent_path().string()}));
-  CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
+  CATENA_TRY(const auto warehouse, OpenWarehouse(settings, database.get(), /*make=*/true));
   CATENA_TRY(const auto table, warehouse.Find(given.table));
   CATENA_TRY(options.declared, DeclaredSchema(settings, given, table));
   CATENA_TRY(const auto days, table::ImportFile(database.get(), file, table, options));
@@ -188,7 +188,8 @@ Command TableLoadCommand() {
       "The end of the name says what the file is: .csv (with a header line), .json, .ndjson, "
       ".parquet. Each day that it has rows of is replaced as a whole. Types are those of "
       "--schema, else of <repo>/schemas/<ns.table>.json, else recognised from the values. "
-      "Delta and Iceberg tables are brought in by `catena import`.",
+      "Delta and Iceberg tables are read in place, or brought in by `catena "
+      "import`.",
       "  catena table load transactions.csv payments.transactions\n"
       "  catena table load rows.ndjson data.purchases --partition-column day --partition-format "
       "yyyyMMdd\n",

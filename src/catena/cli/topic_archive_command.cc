@@ -82,7 +82,7 @@ Result<int> ArchiveOne(const ArchiveFlags& given, const CommonFlags& common) {
   CATENA_RETURN_IF_ERROR(table::TablePath(given.table).status());
   CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
   CATENA_TRY(const auto database, OpenDatabase(settings));
-  CATENA_TRY(const auto warehouse, table::Warehouse::Create(settings.warehouse, database.get()));
+  CATENA_TRY(const auto warehouse, OpenWarehouse(settings, database.get(), /*make=*/true));
   CATENA_TRY(const auto table, warehouse.Find(given.table));
   ArchiveOptions options;
   options.topic = address.name;

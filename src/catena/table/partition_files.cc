@@ -16,6 +16,8 @@
 #include <map>
 #include <utility>
 
+#include "catena/table/lake.h"
+
 namespace catena::table {
 
 namespace fs = std::filesystem;
@@ -280,6 +282,10 @@ Result<WorkDirectory> WorkDirectory::Make(const std::string& table_directory) {
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory + "/.commit.lock", /*wait=*/true));
   CATENA_TRY(const auto names, Names(table_directory));
+  if (const LakeFormat* format = LakeFormatOf(table_directory)) {
+    return InvalidConf(std::string("this table is kept by another system, ") + format->name +
+                       "; write into a table of another name: " + table_directory);
+  }
   CATENA_RETURN_IF_ERROR(RequireOurs(names, table_directory));
   CATENA_RETURN_IF_ERROR(RemoveLeftovers(names, table_directory));
   const std::string path = table_directory + "/" + std::string(kWork) + std::to_string(getpid()) +

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "catena/table/lake.h"
 #include "catena/table/partition_files.h"
 #include "catena/table/table_facts.h"
 
@@ -59,19 +60,42 @@ Result<std::string> TablePath(std::string_view name) {
   return space + ".db/" + table;
 }
 
-Table::Table(std::string name, std::string directory, sql::Database* database)
+Table::Table(std::string name, std::string directory, sql::Database* database,
+             std::shared_ptr<const LakeReader> lakes)
     : name_(std::move(name)),
       directory_(std::move(directory)),
       database_(database),
+      lakes_(std::move(lakes)),
       cache_(std::make_shared<Cache>()) {}
 
+Result<TableFiles> Table::List(const PartitionRange& range) const {
+  TableFiles files;
+  if (const LakeFormat* format = LakeFormatOf(directory_)) {
+    if (lakes_ == nullptr) {
+      return Unsupported("tables of Delta Lake and Iceberg are not read here: " + name_);
+    }
+    CATENA_TRY(files, lakes_->Read(*format, name_, directory_));
+    std::erase_if(files.partitions,
+                  [&](const PartitionFiles& partition) { return !range.Contains(partition.ds); });
+    return files;
+  }
+  CATENA_TRY(files.partitions, ListPartitions(directory_, range));
+  return files;
+}
+
+Result<std::vector<PartitionFiles>> Table::Files(const PartitionRange& range) const {
+  CATENA_TRY(TableFiles files, List(range));
+  return std::move(files.partitions);
+}
+
 bool Table::Exists() const {
+  if (LakeFormatOf(directory_) != nullptr) return true;
   const auto partitions = ListPartitions(directory_, PartitionRange::All());
   return partitions.ok() && !partitions->empty();
 }
 
 Result<std::vector<Date>> Table::Partitions() const {
-  CATENA_TRY(const auto partitions, ListPartitions(directory_, PartitionRange::All()));
+  CATENA_TRY(const auto partitions, Files(PartitionRange::All()));
   std::vector<Date> days;
   for (const PartitionFiles& partition : partitions) days.push_back(partition.ds);
   return days;
@@ -80,13 +104,14 @@ Result<std::vector<Date>> Table::Partitions() const {
 Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
   constexpr int kAttempts = 5;  // For files that a writer replaces between the list and the look.
   for (int attempt = 1;; ++attempt) {
-    CATENA_TRY(auto partitions, ListPartitions(directory_, PartitionRange::All()));
+    CATENA_TRY(auto files, List(PartitionRange::All()));
+    const std::vector<PartitionFiles> partitions = files.partitions;
     const std::string print = Fingerprint(partitions);
     {
       const std::lock_guard lock(cache_->mutex);
       if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
     }
-    auto facts = ReadTableFacts(database_, name_, {partitions, std::nullopt});
+    auto facts = ReadTableFacts(database_, name_, std::move(files));
     const bool moved = Fingerprint(partitions) != print;
     if (!facts.ok()) {
       if (moved && attempt < kAttempts) continue;
@@ -102,7 +127,7 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
 }
 
 Result<bool> Table::IsSpelledOurWay() const {
-  CATENA_TRY(const auto partitions, ListPartitions(directory_, PartitionRange::All()));
+  CATENA_TRY(const auto partitions, Files(PartitionRange::All()));
   return std::all_of(partitions.begin(), partitions.end(), [&](const PartitionFiles& partition) {
     return partition.values.empty() &&
            partition.files.front().starts_with(PartitionPath(directory_, partition.ds) + "/");
@@ -178,7 +203,7 @@ Result<Warehouse> Warehouse::Create(const std::string& root, sql::Database* data
 
 Result<Table> Warehouse::Find(std::string_view name) const {
   CATENA_TRY(const auto path, TablePath(name));
-  return Table(std::string(name), (fs::path(root_) / path).string(), database_);
+  return Table(std::string(name), (fs::path(root_) / path).string(), database_, lakes_);
 }
 
 Result<std::vector<std::string>> Warehouse::Tables() const {

@@ -5,7 +5,8 @@
 //           after the first become `_`; a name without a dot is in namespace `default`. Tables of
 //           others are read where their days stand in another column or spelling
 //           (partition_files.h); `ds` is there nevertheless, beside that column. Directories of
-//           more columns, ds=2026-11-20/hr=07/, are columns STRING. Files and directories that
+//           more columns, ds=2026-11-20/hr=07/, are columns STRING. A directory that Delta Lake or
+//           Iceberg keeps is read as its metadata says (lake.h). Files and directories that
 //           begin with `.` or `_` are not data; a day without a data file is no partition
 //   output  the schema is the union over partitions by column name, without `ds` (a column `ds`
 //           inside the files is hidden by the directory's); columns a file lacks are null in it;
@@ -80,6 +81,9 @@ struct TableDescription {
 };
 
 class Table;
+struct PartitionFiles;
+struct TableFiles;
+class LakeReader;   // lake.h
 struct TableFacts;  // What is known of a table's files; kept while they do not change.
 
 // One partition being written: append, then commit, or drop it and nothing happened.
@@ -108,6 +112,8 @@ class Table {
   bool Exists() const;
   // Sorted.
   Result<std::vector<Date>> Partitions() const;
+  // Of the partitions inside `range`, by day.
+  Result<std::vector<PartitionFiles>> Files(const PartitionRange& range) const;
   // kNotFound when there is no partition.
   Result<types::Schema> SchemaOf() const;
   Result<TableDescription> Describe() const;
@@ -146,12 +152,15 @@ class Table {
  private:
   friend class Warehouse;
   friend class PartitionWriter;
-  Table(std::string name, std::string directory, sql::Database* database);
+  Table(std::string name, std::string directory, sql::Database* database,
+        std::shared_ptr<const LakeReader> lakes);
+  Result<TableFiles> List(const PartitionRange& range) const;
   Result<std::shared_ptr<const TableFacts>> Facts() const;
 
   std::string name_;
   std::string directory_;
   sql::Database* database_;
+  std::shared_ptr<const LakeReader> lakes_;
   struct Cache;
   std::shared_ptr<Cache> cache_;
 };
@@ -162,6 +171,9 @@ class Warehouse {
   static Result<Warehouse> Open(const std::string& root, sql::Database* database);
   // The same, making the directory first.
   static Result<Warehouse> Create(const std::string& root, sql::Database* database);
+
+  // Tables of Delta Lake and Iceberg are refused until it is known who reads their metadata.
+  void ReadLakesWith(std::shared_ptr<const LakeReader> lakes) { lakes_ = std::move(lakes); }
 
   const std::string& root() const { return root_; }
   // Whether the table exists is not looked at.
@@ -174,6 +186,7 @@ class Warehouse {
       : root_(std::move(root)), database_(database) {}
   std::string root_;
   sql::Database* database_;
+  std::shared_ptr<const LakeReader> lakes_;
 };
 
 // Source order of rows that were read with_source_order: topic partition << 48 | offset where both
