@@ -8,7 +8,7 @@
 namespace catena::bench {
 namespace {
 
-constexpr std::chrono::microseconds kRest{300};
+constexpr std::chrono::microseconds kRest{1000};  // A look costs the stream as much as a payment.
 constexpr int kRestShare = 20;
 constexpr std::chrono::minutes kPatience{1};
 constexpr size_t kAskedMax = 64;  // Of a stream that is far behind, the oldest.

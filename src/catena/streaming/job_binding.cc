@@ -322,6 +322,7 @@ Status Binder::BindGate(const plan::StreamTask& task, WorkerParts* parts) {
   for (const std::string& name : task.right_sides) {
     CATENA_TRY(EndWatch * ends, EndsOf(bound_->group_bys.at(name).topic));
     right_sides.push_back({name, ends});
+    bound_->progress->NoteAwaited(name);
   }
   std::vector<std::string> snapshots;
   for (const plan::EnrichStage& stage : task.stages) {

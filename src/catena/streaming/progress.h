@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,12 @@ class Progress {
     return floor;
   }
 
+  // A gate looks at this GroupBy. Before the workers start.
+  void NoteAwaited(const std::string& group_by) { awaited_.insert(group_by); }
+  // That something of this GroupBy changed. Where no gate looks at it nobody is woken.
+  void TellOf(const std::string& group_by) {
+    if (awaited_.contains(group_by)) Tell();
+  }
   // That something changed that a gate may wait for.
   void Tell() {
     const std::lock_guard lock(mutex_);
@@ -95,6 +102,7 @@ class Progress {
 
  private:
   std::map<std::string, std::vector<std::unique_ptr<ProgressCell>>> cells_;
+  std::set<std::string> awaited_;
   mutable std::mutex mutex_;  // Guards told_.
   std::condition_variable news_;
   uint64_t told_ = 0;

@@ -16,7 +16,7 @@ constexpr size_t kRecordsWaitingMax = 20000;
 constexpr size_t kBytesWaitingMax = size_t{16} << 20;
 constexpr Millis kIdleWaitMax{20};  // A stop, or a sync to be told of, waits no longer.
 // Records that arrive while others wait in the gate are read after this at the latest.
-constexpr std::chrono::microseconds kGateWait{500};
+constexpr std::chrono::microseconds kGateWait{1000};
 constexpr Millis kStallWait{20};
 constexpr Millis kEndIsFresh{2000};
 // While others wait, records are left to gather: a micro-batch of few costs as much as one of many.
@@ -253,8 +253,8 @@ void Worker::NoteIdle(const Lane& lane, Timestamp began) {
     RaiseWatermark(&cell, ToMillis(began - options_.out_of_orderness));
     cell.reached_end.store(true);
     cell.idle.store(true);
+    progress_->TellOf(target.sink->name());
   }
-  progress_->Tell();
 }
 
 // Where records never stop coming no lane is ever idle. Who is told of the end finds the watermark

@@ -184,7 +184,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows 
     RaiseWatermark(&cell, next.event_time_max - options_.out_of_orderness.count());
   }
   cell.applied.store(next.next_offset);
-  progress_->Tell();
+  progress_->TellOf(sink.name());
   CountFolded(target, before, next, append_times);
   return Status();
 }
