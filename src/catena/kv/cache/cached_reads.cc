@@ -78,8 +78,7 @@ bool CachedStore::Answer(Reading* reading) const {
       dataset = request.dataset;
     }
     if (request.key != key) {
-      const auto at = entries_.find(request.key);
-      entry = at == entries_.end() ? nullptr : &at->second;
+      entry = entries_.Find(request.key);
       key = request.key;
       if (entry != nullptr && !entry->used.load(std::memory_order_relaxed)) {
         entry->used.store(true, std::memory_order_relaxed);
@@ -195,8 +194,7 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
       const Place& place = places[i];
       if (place.key != key) {
         key = place.key;
-        const auto at = entries_.find(place.key);
-        entry = at == entries_.end() ? nullptr : &at->second;
+        entry = entries_.Find(place.key);
         if (entry != nullptr) entry->used.store(true, std::memory_order_relaxed);
       }
       const Slot* slot = entry != nullptr ? FindSlot(*entry, place.dataset) : nullptr;
@@ -237,9 +235,8 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
 // loaded, there may be others of the same time as the oldest.
 void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
                          std::span<const TimedValue> values) {
-  const auto [at, is_new] = entries_.try_emplace(std::string(key));
-  Entry* entry = &at->second;
-  if (is_new) Begin(&*at);
+  Entry* entry = entries_.Find(key);
+  if (entry == nullptr) entry = AddEntry(key);
   const size_t before = MemoryOf(*entry);
   entry->values.Erase(dataset, [this](const KeptValue& value) { return IsStored(value.epoch); });
   for (const TimedValue& value : values) {

@@ -11,8 +11,6 @@
 #include <numeric>
 #include <tuple>
 
-#include "catena/base/hash.h"
-
 namespace catena::kv {
 namespace {
 
@@ -22,7 +20,7 @@ constexpr size_t kUntrimmedMax = 16;
 constexpr size_t kCommitShare = 8;
 constexpr size_t kHoldShare = 2;
 constexpr size_t kEntriesCopiedAtOnce = 256;
-constexpr size_t kBucketsSweptAtOnce = 4096;
+constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
 
 uint64_t HeadOf(std::string_view key) {
@@ -58,8 +56,6 @@ void CachedStore::Close() {
   Forget();
 }
 
-size_t CachedStore::KeyHash::operator()(std::string_view key) const { return HashBytes(key); }
-
 CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
   const std::unique_lock lock(mutex_);
   const auto at = numbers_.find(dataset);
@@ -82,18 +78,19 @@ CachedStore::Slot* CachedStore::AddSlot(Entry* entry, DatasetNumber dataset) con
 }
 
 size_t CachedStore::MemoryOf(const Entry& entry) {
-  return kOverhead + entry.key->size() + entry.values.memory() + entry.slots.size() * sizeof(Slot);
+  return kOverhead + entry.key.size() + entry.values.memory() + entry.slots.size() * sizeof(Slot);
 }
 
-void CachedStore::Begin(Entries::value_type* entry) {
-  entry->second.key = &entry->first;
-  bytes_ += MemoryOf(entry->second);
+CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
+  Entry* entry = entries_.Add(key);
+  bytes_ += MemoryOf(*entry);
+  return entry;
 }
 
 // What is behind and no longer whole here, or too much, need not be here: of very many the newer
 // half stays.
 void CachedStore::Trim(Entry* entry, Slot* slot) const {
-  if (slot->trimmed == stored_) return;
+  if (holds_back_ && slot->trimmed == stored_) return;  // As it was left.
   const std::span<const KeptValue> values = entry->values.Of(slot->dataset);
   const bool is_whole = slot->from != Timestamp::max();
   if (values.size() <= (is_whole ? kValuesMax : kUntrimmedMax)) return;
@@ -112,13 +109,11 @@ void CachedStore::Hold(DatasetNumber dataset, size_t bytes) {
 
 // Null when nothing is known of the key, and nothing is to be held.
 CachedStore::Entry* CachedStore::EntryToTake(std::string_view key, Epoch epoch) {
-  auto at = entries_.find(key);
-  if (at == entries_.end()) {
+  Entry* entry = entries_.Find(key);
+  if (entry == nullptr) {
     if (epoch == 0) return nullptr;
-    at = entries_.try_emplace(std::string(key)).first;
-    Begin(&*at);
+    entry = AddEntry(key);
   }
-  Entry* entry = &at->second;
   if (epoch != 0 && entry->epoch != epoch) {
     if (committing_ != 0 && entry->epoch == committing_) CopyOut(entry);
     entry->epoch = epoch;
@@ -204,11 +199,10 @@ void CachedStore::CopyOut(Entry* entry) {
     if (copied != &copied_[value.dataset]) {
       copied = &copied_[value.dataset];
       key_at = copied->bytes.size();
-      copied->bytes.append(*entry->key);
+      copied->bytes.append(entry->key);
     }
-    copied->values.push_back({HeadOf(*entry->key), key_at,
-                              static_cast<uint32_t>(entry->key->size()), copied->bytes.size(),
-                              value.size, value.time, value.sequence});
+    copied->values.push_back({HeadOf(entry->key), key_at, static_cast<uint32_t>(entry->key.size()),
+                              copied->bytes.size(), value.size, value.time, value.sequence});
     copied->bytes.append(entry->values.BytesOf(value));
   }
 }
@@ -322,24 +316,20 @@ void CachedStore::CommitWhenMany(const std::stop_token& stop) {
 
 // Round and round: what was not used since the last visit goes, unless it is still to be stored.
 void CachedStore::MakeRoom() {
-  for (size_t swept = 0; bytes_ > bytes_max_ && !entries_.empty() && swept < kBucketsSweptAtOnce;
-       ++swept) {
-    bucket_ = (bucket_ + 1) % entries_.bucket_count();
-    std::vector<const std::string*> unused;
-    for (auto at = entries_.begin(bucket_); at != entries_.end(bucket_); ++at) {
-      const bool was_used = at->second.used.exchange(false);
-      if (!was_used && IsStored(at->second.epoch)) unused.push_back(&at->first);
-    }
-    for (const std::string* key : unused) {
-      const auto at = entries_.find(*key);
-      bytes_ -= MemoryOf(at->second);
-      entries_.erase(at);
+  for (size_t swept = 0; bytes_ > bytes_max_ && swept < kSweptAtOnce; ++swept) {
+    swept_ = (swept_ + 1) & (entries_.cells() - 1);
+    // What takes the place of what goes was not visited either.
+    for (const Entry* entry = entries_.At(swept_);
+         entry != nullptr && !entry->used.exchange(false) && IsStored(entry->epoch);
+         entry = entries_.At(swept_)) {
+      bytes_ -= MemoryOf(*entry);
+      entries_.Erase(swept_);
     }
   }
 }
 
 void CachedStore::Forget() {
-  entries_.clear();
+  entries_.Clear();
   marks_.clear();
   written_.clear();
   bytes_ = held_bytes_ = 0;
@@ -410,7 +400,9 @@ Status CachedStore::DropDataset(std::string_view dataset) {
   ++version_;
   std::erase_if(marks_, [&](const auto& mark) { return mark.first.first == dataset; });
   if (const auto number = numbers_.find(dataset); number != numbers_.end()) {
-    for (auto& [key, entry] : entries_) {
+    for (size_t cell = 0; cell < entries_.cells(); ++cell) {
+      if (entries_.At(cell) == nullptr) continue;
+      Entry& entry = *entries_.At(cell);
       const size_t before = MemoryOf(entry);
       entry.values.Erase(number->second, [](const KeptValue&) { return true; });
       std::erase_if(entry.slots, [&](const Slot& slot) { return slot.dataset == number->second; });

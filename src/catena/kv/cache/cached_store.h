@@ -30,10 +30,10 @@
 #include <shared_mutex>
 #include <stop_token>
 #include <thread>
-#include <unordered_map>
 #include <utility>
 
 #include "catena/kv/cache/kept_values.h"
+#include "catena/kv/cache/key_table.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -107,19 +107,14 @@ class CachedStore : public KVStore {
     Timestamp from = Timestamp::max();  // Every value of the key at or after it is here.
     Epoch trimmed = 0;                  // Of what was stored then.
   };
-  struct Entry {  // Of one key.
+  struct Entry {
+    std::string key;
     KeptValues values;
     std::vector<Slot> slots;
-    const std::string* key = nullptr;
     Epoch epoch = 0;   // Of its newest write.
     Epoch copied = 0;  // What was written in this one has been copied for its commit.
     mutable std::atomic<bool> used{true};  // Since the sweep came by.
   };
-  struct KeyHash {
-    using is_transparent = void;
-    size_t operator()(std::string_view key) const;
-  };
-  using Entries = std::unordered_map<std::string, Entry, KeyHash, std::equal_to<>>;
   using Answers = std::vector<Result<std::vector<TimedValue>>>;
   struct HeldMark {
     std::string value;
@@ -165,7 +160,7 @@ class CachedStore : public KVStore {
   bool Answer(Reading* reading) const;
   void AskBehind(Reading* reading) const;
   void Keep(Reading* reading);
-  void Begin(Entries::value_type* entry);
+  Entry* AddEntry(std::string_view key);
   void Insert(DatasetNumber dataset, std::string_view key, std::span<const TimedValue> values);
 
   static size_t MemoryOf(const Entry& entry);
@@ -211,9 +206,9 @@ class CachedStore : public KVStore {
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
   std::deque<std::string> names_;                              // By number.
-  Entries entries_;
+  KeyTable<Entry> entries_;
   size_t bytes_ = 0;
-  size_t bucket_ = 0;            // Where the next sweep goes on.
+  size_t swept_ = 0;             // The cell where the next sweep goes on.
   Epoch epoch_ = 1;              // Of what is written now.
   Epoch stored_ = 0;             // Everything of it and before is in the store behind.
   uint64_t version_ = 0;         // Of the store behind, as far as it matters here.

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// KeyTable: entries by key, each at one place from Add to Erase.
+//
+//     cells   hash, entry | hash, entry | none | ...     of two cells one or more is free
+//
+// An entry is found in the first cell from its hash on that has it: a cell and the entry are all
+// the memory that is looked at, where std::unordered_map looks at its bucket and two nodes.
+//
+//   input    Entry has a member `key` of type std::string, and a default constructor
+//   threads  const calls may run concurrently
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/base/hash.h"
+
+namespace catena::kv {
+
+template <typename Entry>
+class KeyTable {
+ public:
+  // Null when there is none.
+  Entry* Find(std::string_view key) const {
+    const uint64_t hash = HashBytes(key);
+    for (size_t at = HomeOf(hash); cells_[at].entry != nullptr; at = After(at)) {
+      if (cells_[at].hash == hash && cells_[at].entry->key == key) return cells_[at].entry.get();
+    }
+    return nullptr;
+  }
+  // Of a key that has none.
+  Entry* Add(std::string_view key) {
+    if (2 * (size_ + 1) > cells_.size()) Grow();
+    ++size_;
+    auto entry = std::make_unique<Entry>();
+    entry->key = key;
+    return Place(HashBytes(key), std::move(entry));
+  }
+  // What is in the cell, none or one; then looks what else belongs there.
+  void Erase(size_t cell) {
+    --size_;
+    cells_[cell].entry.reset();
+    size_t hole = cell;
+    for (size_t at = After(cell); cells_[at].entry != nullptr; at = After(at)) {
+      // Moves back unless its home lies behind the hole.
+      const size_t from_home = (at - HomeOf(cells_[at].hash)) & (cells_.size() - 1);
+      const size_t from_hole = (at - hole) & (cells_.size() - 1);
+      if (from_home < from_hole) continue;
+      cells_[hole] = std::move(cells_[at]);
+      hole = at;
+    }
+  }
+  // Null when the cell is free.
+  Entry* At(size_t cell) const { return cells_[cell].entry.get(); }
+  size_t cells() const { return cells_.size(); }
+  size_t size() const { return size_; }
+  void Clear() {
+    cells_ = std::vector<Cell>(kCellsMin);
+    size_ = 0;
+  }
+
+ private:
+  struct Cell {
+    uint64_t hash = 0;
+    std::unique_ptr<Entry> entry;
+  };
+  static constexpr size_t kCellsMin = 16;
+
+  size_t HomeOf(uint64_t hash) const { return hash & (cells_.size() - 1); }
+  size_t After(size_t at) const { return (at + 1) & (cells_.size() - 1); }
+  Entry* Place(uint64_t hash, std::unique_ptr<Entry> entry) {
+    size_t at = HomeOf(hash);
+    while (cells_[at].entry != nullptr) at = After(at);
+    cells_[at] = Cell{hash, std::move(entry)};
+    return cells_[at].entry.get();
+  }
+  void Grow() {
+    std::vector<Cell> before(2 * cells_.size());
+    before.swap(cells_);
+    for (Cell& cell : before) {
+      if (cell.entry != nullptr) Place(cell.hash, std::move(cell.entry));
+    }
+  }
+
+  std::vector<Cell> cells_ = std::vector<Cell>(kCellsMin);  // A power of two.
+  size_t size_ = 0;
+};
+
+}  // namespace catena::kv

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/kv/cache/key_table.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "catena/base/random.h"
+
+namespace catena::kv {
+namespace {
+
+struct Numbered {
+  std::string key;
+  int number = 0;
+};
+
+TEST(KeyTableTest, HoldsWhatAMapHolds) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  KeyTable<Numbered> table;
+  std::map<std::string, Numbered*> twin;
+  for (int round = 0; round < 50'000; ++round) {
+    // Grows to a few hundred keys, and shrinks again.
+    const std::string key = std::to_string(random.Below(round < 25'000 ? 600 : 60));
+    const auto known = twin.find(key);
+    Numbered* const found = table.Find(key);
+    ASSERT_EQ(found, known == twin.end() ? nullptr : known->second) << "stays where it is";
+    if (found == nullptr) {
+      Numbered* const added = table.Add(key);
+      added->number = round;
+      twin[key] = added;
+    } else if (random.OneIn(2)) {
+      const size_t cell = random.Below(table.cells());
+      if (table.At(cell) == nullptr) continue;
+      twin.erase(table.At(cell)->key);
+      table.Erase(cell);
+    }
+    ASSERT_EQ(table.size(), twin.size());
+  }
+  size_t seen = 0;
+  for (size_t cell = 0; cell < table.cells(); ++cell) {
+    const Numbered* entry = table.At(cell);
+    if (entry == nullptr) continue;
+    ++seen;
+    EXPECT_EQ(twin.at(entry->key), entry);
+  }
+  EXPECT_EQ(seen, twin.size());
+  table.Clear();
+  EXPECT_EQ(table.Find("1"), nullptr);
+}
+
+}  // namespace
+}  // namespace catena::kv
