@@ -9,6 +9,26 @@
 #include "catena/batch/rows/batch_pieces.h"
 
 namespace catena::batch {
+namespace {
+
+// The days from `first` to the last that is answered.
+Status WriteThrough(const BatchContext& context, const plan::Step& step, Date first,
+                    DailyFeatures* features, PartitionOutput* output) {
+  CATENA_TRY(features->rows, DeriveDaily(context, *step.group_by, features->rows,
+                                         features->key_columns, features->days));
+  std::vector<PartitionOutput::DayRows> runs;
+  for (Date day = first; day <= features->last; day = day + 1) {
+    const auto [begin, end] = std::equal_range(features->days.begin(), features->days.end(), day);
+    runs.push_back({day, static_cast<size_t>(begin - features->days.begin()),
+                    static_cast<size_t>(end - features->days.begin()), ""});
+  }
+  return output->WriteDays(context, runs,
+                           [&](const PartitionOutput::DayRows& day) -> Result<types::Batch> {
+                             return CutOut(features->rows, day.begin, day.end);
+                           });
+}
+
+}  // namespace
 
 Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step& step) {
   StepReport report = BeginReport(step);
@@ -17,24 +37,17 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
              PartitionOutput::Open(context, step, step.group_by->metadata, &report));
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
-  for (const table::PartitionRange& range : table::ToRanges(days)) {
-    CATENA_TRY(DailyFeatures features,
-               step.group_by->is_incremental
-                   ? ComputeIncrementalFeatures(context, *step.group_by, range, &report)
-                   : ComputeDailyFeatures(context, *step.group_by, range));
-    CATENA_TRY(features.rows, DeriveDaily(context, *step.group_by, features.rows,
-                                          features.key_columns, features.days));
-    report.rows_read += features.rows_read;
-    std::vector<PartitionOutput::DayRows> runs;
-    for (const Date day : range) {
-      const auto [first, last] = std::equal_range(features.days.begin(), features.days.end(), day);
-      runs.push_back({day, static_cast<size_t>(first - features.days.begin()),
-                      static_cast<size_t>(last - features.days.begin()), ""});
+  for (table::PartitionRange range : table::ToRanges(days)) {
+    for (bool all = false; !all;) {
+      CATENA_TRY(DailyFeatures features,
+                 step.group_by->is_incremental
+                     ? ComputeIncrementalFeatures(context, *step.group_by, range, &report)
+                     : ComputeDailyFeatures(context, *step.group_by, range));
+      all = features.last == range.last;
+      CATENA_RETURN_IF_ERROR(WriteThrough(context, step, range.first, &features, &output));
+      report.rows_read += features.rows_read;
+      range.first = features.last + 1;
     }
-    CATENA_RETURN_IF_ERROR(output.WriteDays(
-        context, runs, [&](const PartitionOutput::DayRows& day) -> Result<types::Batch> {
-          return CutOut(features.rows, day.begin, day.end);
-        }));
   }
   return report;
 }

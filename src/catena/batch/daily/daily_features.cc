@@ -23,6 +23,18 @@ struct Asked {
     times.push_back(ToMillis(day.End()));
     days.push_back(day);
   }
+  // Leaves of ascending days as many as have at most so many rows, but one; the last of them.
+  Date Shorten(size_t rows_most, Date last) {
+    if (days.size() <= rows_most) return last;
+    const Date beyond = std::max(days[rows_most], days.front() + 1);
+    const auto end = std::lower_bound(days.begin(), days.end(), beyond);
+    if (end == days.end()) return last;
+    const auto rows = static_cast<size_t>(end - days.begin());
+    groups.resize(rows);
+    times.resize(rows);
+    days.resize(rows);
+    return beyond - 1;
+  }
 };
 
 std::vector<uint32_t> SortedIds(const KeyIndex& keys) {
@@ -114,12 +126,14 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
 }
 
 // Groups are (key, day) and each has a row; the day is in the last eight bytes of the key.
-Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group) {
+Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group, Date last) {
   std::vector<uint32_t> ids = SortedIds(keys);
   std::stable_sort(ids.begin(), ids.end(),
                    [&](uint32_t a, uint32_t b) { return day_of_group[a] < day_of_group[b]; });
   Asked asked;
-  for (const uint32_t id : ids) asked.Add(id, day_of_group[id]);
+  for (const uint32_t id : ids) {
+    if (day_of_group[id] <= last) asked.Add(id, day_of_group[id]);
+  }
   return asked;
 }
 
@@ -163,29 +177,39 @@ types::Batch KeysOf(const conf::GroupBy& group_by, const GroupByRows& events, si
   return events.rows.Select(group_by.key_columns).Take(row_of_group).Take(asked.groups);
 }
 
-// The features of the keys of one share.
+// The features of the keys of one share. The first share tells how many days fit: it shortens
+// `range`.
 Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::GroupBy& group_by,
-                                   const table::PartitionRange& range, const GroupByRead& read) {
+                                   const GroupByRead& read, table::PartitionRange* range) {
   const int threads = context.database->options().threads;
   KeyIndex keys;
   CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
-  const Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys))
-                                  : AskEvents(group_by, range, keys, events);
+  Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys), range->last)
+                            : AskEvents(group_by, *range, keys, events);
+  std::optional<aggregate::WindowedAggregator> windowed;
+  if (!group_by.aggregations.empty()) {
+    CATENA_TRY(windowed, aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
+  }
+  if (read.share.index == 0) {
+    const types::Schema& outputs = windowed ? windowed->output_schema() : events.rows.schema();
+    range->last =
+        asked.Shorten(AnswersAtATime(context, outputs, events.rows, read.share.count), range->last);
+  }
   DailyFeatures features;
+  features.last = range->last;
   features.days = asked.days;
   features.key_columns = group_by.key_columns.size();
   features.cut = std::move(events.cut);
   features.rows_read = events.rows_read;
-  if (group_by.aggregations.empty()) {
+  if (!windowed) {
     features.rows = PassThrough(events, keys.size(), asked, threads);
     return features;
   }
-  CATENA_TRY(const auto windowed,
-             aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
   features.rows = KeysOf(group_by, events, keys.size(), asked);
-  const types::Batch answers = AnswerDays(windowed, std::move(events), keys.size(), asked, threads);
+  const types::Batch answers =
+      AnswerDays(*windowed, std::move(events), keys.size(), asked, threads);
   for (size_t i = 0; i < answers.width(); ++i) {
-    features.rows.AddColumn(windowed.outputs()[i].name, answers.shared(i));
+    features.rows.AddColumn(windowed->outputs()[i].name, answers.shared(i));
   }
   return features;
 }
@@ -228,13 +252,15 @@ Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
   CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
   GroupByRead read{SourceRange(group_by, range), false, IsEntity(group_by), {}};
   CATENA_TRY(read.share.count, SharesOf(context, group_by, schema, read.range));
-  if (read.share.count == 1) return ComputeShare(context, group_by, range, read);
+  table::PartitionRange answered = range;
+  if (read.share.count == 1) return ComputeShare(context, group_by, read, &answered);
   DailyFeatures all;
   std::vector<types::Batch> pieces;
   for (; read.share.index < read.share.count; ++read.share.index) {
-    CATENA_TRY(DailyFeatures share, ComputeShare(context, group_by, range, read));
+    CATENA_TRY(DailyFeatures share, ComputeShare(context, group_by, read, &answered));
     pieces.push_back(std::move(share.rows));
     all.days.insert(all.days.end(), share.days.begin(), share.days.end());
+    all.last = share.last;
     all.key_columns = share.key_columns;
     all.cut = std::move(share.cut);  // Each share has seen all rows.
     all.rows_read = share.rows_read;

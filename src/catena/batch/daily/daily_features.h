@@ -18,12 +18,14 @@ namespace catena::batch {
 struct DailyFeatures {
   types::Batch rows;
   std::vector<Date> days;  // By row, ascending.
+  Date last;               // That is answered.
   size_t key_columns = 0;  // The first columns of `rows`.
   std::map<int32_t, int64_t> cut;
   uint64_t rows_read = 0;
 };
 
-// `range` is not empty.
+// Of the first days of `range`, which is not empty, as many as the memory limit takes, one at
+// least.
 Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
                                            const conf::GroupBy& group_by,
                                            const table::PartitionRange& range);

@@ -171,6 +171,7 @@ class Hops {
   Result<DailyFeatures> Answer(const table::PartitionRange& days,
                                const table::PartitionRange& read) const {
     DailyFeatures features;
+    features.last = days.last;
     features.key_columns = keys_.size();
     types::Schema schema = keys_;
     for (const auto& output : windowed_.outputs())

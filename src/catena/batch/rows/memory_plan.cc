@@ -22,6 +22,8 @@ constexpr uint64_t kNestedBytes = 64;
 // parted into chunks. Of an event: time, group, order.
 constexpr uint64_t kAlongLeft = 56;
 constexpr uint64_t kAlongEvent = 32;
+// Of an answer: time, day, group. The answers of several shares are put into order together.
+constexpr uint64_t kAlongAnswer = 16;
 
 bool HasWidth(const types::Field& field) { return HasFixedWidth(field.type); }
 
@@ -122,6 +124,14 @@ Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& grou
   const uint64_t most = std::max<uint64_t>(context.memory_bytes / kEventShare, 1);
   constexpr uint64_t kSharesMost = 4096;
   return static_cast<uint32_t>(std::clamp<uint64_t>((bytes + most - 1) / most, 1, kSharesMost));
+}
+
+size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs,
+                      const types::Batch& rows, uint32_t shares) {
+  const uint64_t row_bytes = rows.rows() == 0 ? kTextBytes : BytesOf(rows) / rows.rows();
+  // Keys are no wider than the row; a text that comes out is one that went in.
+  const uint64_t bytes = BytesOf(outputs, row_bytes) + row_bytes + kAlongAnswer;
+  return context.memory_bytes / kLeftShare / bytes / (shares == 1 ? 1 : 2 * uint64_t{shares});
 }
 
 }  // namespace catena::batch

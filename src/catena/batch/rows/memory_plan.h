@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much of a step is in memory at once: BatchContext::memory_bytes, divided.
 //
-//     half      left rows and the columns that parts add: a Join takes as many days as fit
+//     half      left rows and the columns that parts add: a Join takes as many days as fit; the
+//               answers of a daily table: as many days as fit
 //     quarter   what a GroupBy aggregates: as many passes as it takes, each of a part of the keys
 //     quarter   rows kept for a later step (kept_rows.h)
 //
 // DuckDB has a limit of its own beside that. Rows are counted by the footers of files; what has no
 // fixed width is as wide as in some rows of the largest day.
 //
-//   limits   one day of left rows, and the rows of one key, are always taken whole
+//   limits   one day of left rows or answers, and the rows of one key, are always taken whole
 //   errors   those of the tables
 
 #pragma once
@@ -34,5 +35,9 @@ Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& conte
 // Into how many shares the keys of what a GroupBy reads must be split.
 Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& group_by,
                           const types::Schema& rows, const table::PartitionRange& range);
+
+// How many answers of `outputs` about `rows` one of so many shares may hold.
+size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs,
+                      const types::Batch& rows, uint32_t shares);
 
 }  // namespace catena::batch
