@@ -28,7 +28,9 @@ constexpr Described kTable[] = {
     {"catena_build_info", Type::kGauge, "1; the version is a label."},
     {"catena_up", Type::kGauge, "1 while the dependency answers, else 0."},
     {"catena_events_total", Type::kCounter,
-     "Records by stage and result: folded, filtered, null_key, dead_lettered, late, duplicate."},
+     "Records by result: folded, filtered, null_key, dead_lettered, late, duplicate; and "
+     "other_day, "
+     "those whose event time lies on another day (UTC) than their append."},
     {"catena_chain_latency_seconds", Type::kHistogram,
      "Append of the left record to readable through the Fetcher."},
     {"catena_stage_duration_seconds", Type::kHistogram, "Duration of one stage of a micro-batch."},

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <mutex>
 
+#include "catena/base/metrics.h"
 #include "catena/streaming/dead_letter.h"
 #include "catena/streaming/job_under_test.h"
 #include "catena/streaming/wrapped_store.h"
@@ -87,6 +88,30 @@ TEST_F(JobTest, LateEventsLandInOlderTilesAndPrefixes) {
   now_ = end;
   RunJob();
   ExpectEqualAt(&random, 200);
+}
+
+TEST_F(JobTest, RowsOfAnotherDayThanTheirAppendAreCounted) {
+  const auto counted = [] {
+    const std::string text = Metrics::Global().Text();
+    const std::string name = "catena_events_total{group_by=\"chain.v1\",result=\"other_day\"} ";
+    const size_t at = text.find(name);
+    return at == std::string::npos ? 0.0 : std::stod(text.substr(at + name.size()));
+  };
+  const double before = counted();
+  const Timestamp noon = Date::Of(FromMillis(kStart)).Start() + std::chrono::hours(12);
+  const auto append = [&](Timestamp time) {
+    const std::string value =
+        "{\"user\":1,\"merchant\":1,\"amount\":1,\"ts\":" + std::to_string(ToMillis(time)) + "}";
+    ASSERT_TRUE(tx_writer_->Append({{"1", value, noon}}).ok());
+  };
+  append(noon);
+  append(noon - std::chrono::hours(12));
+  append(noon - std::chrono::hours(12) - Millis(1));
+  append(noon - std::chrono::hours(72));
+  append(FromMillis(ToMillis(noon) / 1000));  // In seconds.
+  now_ = ToMillis(noon) + 1;
+  RunJob();
+  EXPECT_EQ(counted() - before, 3);
 }
 
 TEST_F(JobTest, BadRecordsAreKeptAsideWithTheirReasonAndTheRestGoesOn) {

@@ -148,7 +148,8 @@ class Worker {
                  const std::vector<int64_t>& event_times,
                  const std::vector<uint8_t>& incomplete) const;
   void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
-                   const fetch::Checkpoint& after, const std::vector<int64_t>& append_times) const;
+                   const fetch::Checkpoint& after, const std::vector<int64_t>& event_times,
+                   const std::vector<int64_t>& append_times) const;
   Status LookForIdleLanes();
   Millis IdleWait() const;
   void NoteIdle(const Lane& lane, Timestamp began);

@@ -185,7 +185,7 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows 
   }
   cell.applied.store(next.next_offset);
   progress_->TellOf(sink.name());
-  CountFolded(target, before, next, append_times);
+  CountFolded(target, before, next, given.event_times, append_times);
   return Status();
 }
 

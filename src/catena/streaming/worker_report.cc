@@ -10,7 +10,7 @@
 namespace catena::streaming {
 
 void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
-                         const fetch::Checkpoint& after,
+                         const fetch::Checkpoint& after, const std::vector<int64_t>& event_times,
                          const std::vector<int64_t>& append_times) const {
   const std::string& name = target->sink->name();
   const Timestamp now = clock_->Now();
@@ -32,6 +32,14 @@ void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
   count("dead_lettered", after.dead_lettered - before.dead_lettered);
   count("late", after.late_beyond_retention - before.late_beyond_retention);
   count("duplicate", after.duplicate - before.duplicate);
+  // Times in another unit, or of history that is replayed, show here as they do in a backfill.
+  int64_t other_day = 0;
+  for (size_t row = 0; row < event_times.size(); ++row) {
+    const bool same =
+        Date::Of(FromMillis(event_times[row])) == Date::Of(FromMillis(append_times[row]));
+    other_day += same ? 0 : 1;
+  }
+  count("other_day", other_day);
 }
 
 // --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
