@@ -21,6 +21,7 @@ struct StreamingFlags {
   std::string gate;
   std::string kafka_bootstrap;
   std::string stage;
+  bool share = false;
   bool allow_gap = false;
 };
 
@@ -54,7 +55,8 @@ Result<int> Stream(const StreamingFlags& given, const CommonFlags& common) {
   StopSignals signals;
   CATENA_TRY(const auto store, StoreFor(settings, given.debug));
   StreamingJob job;
-  CATENA_RETURN_IF_ERROR(job.Open(settings, confs, store.get(), {given.allow_gap, StageOf(given)}));
+  CATENA_RETURN_IF_ERROR(
+      job.Open(settings, confs, store.get(), {given.allow_gap, StageOf(given), given.share}));
   fmt::print("{}\n", job.Explain());
   std::fflush(stdout);
   CATENA_RETURN_IF_ERROR(job.Run(signals));
@@ -94,6 +96,9 @@ Command GroupByStreamingCommand() {
         flags->Choice("--stage STAGE", &given->stage, {"enrich", "aggregate"},
                       "One half of a chain: enrich publishes enriched rows to the Join's "
                       "publish_topic, aggregate folds them, each over a store of its own.");
+        flags->Switch("--share", &given->share,
+                      "With --stage enrich: share the partitions of the left topic with all "
+                      "processes that say so, through a consumer group of Kafka.");
         flags->Switch("--allow-gap", &given->allow_gap,
                       "Go on although the topic no longer holds the records that come next.");
         return [given, common] { return Stream(*given, *common); };

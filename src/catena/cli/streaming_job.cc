@@ -54,6 +54,7 @@ Status StreamingJob::Open(const Settings& settings, const std::vector<conf::Conf
   options.kafka = settings.kafka;
   options.allow_gap = run.allow_gap;
   options.stage = run.stage;
+  if (run.share) options.share = topic::JoinPartitionShare;
   CATENA_TRY(database_, OpenDatabase(settings));
   const auto schemas = [database = database_.get(),
                         settings](const std::string& name) -> Result<types::Schema> {

@@ -24,6 +24,7 @@ namespace catena::cli {
 struct StreamingRun {
   bool allow_gap = false;
   plan::ChainStage stage = plan::ChainStage::kWhole;
+  bool share = false;  // The partitions, with other processes.
 };
 
 class StreamingJob {

@@ -95,7 +95,10 @@ Status StreamJob::State::Bind() {
     const auto at = conf_schemas.find(table);
     return at != conf_schemas.end() ? at->second : table_schemas(table);
   };
-  if (bound != nullptr) bound->store->Close();
+  if (bound != nullptr) {
+    bound->store->Close();
+    bound->shares.clear();  // A process is one member.
+  }
   if (!options.stream.debug) CATENA_RETURN_IF_ERROR(store->Resume());
   auto fresh = std::make_shared<BoundJob>();
   CATENA_RETURN_IF_ERROR(BindJob(plan, options, lookup, store, database, clock, fresh.get()));
@@ -173,6 +176,8 @@ std::vector<StreamJob::State::Reported> StreamJob::State::ReportedOf(const Bound
     all.push_back({each.fold.get(), each.stats.get(), &each.topic, each.partitions, each.chained});
   }
   for (const auto& [name, each] : bound.publishers) {
+    // How far a shared topic is, no single process knows.
+    if (bound.shares.contains(name)) continue;
     all.push_back({each.publisher.get(), each.stats.get(), &each.topic, each.partitions, true});
   }
   return all;

@@ -35,6 +35,7 @@
 #include "catena/streaming/chain_report.h"
 #include "catena/streaming/publish/publish_options.h"
 #include "catena/streaming/stream_options.h"
+#include "catena/topic/partition_share.h"
 
 namespace catena::streaming {
 
@@ -49,6 +50,11 @@ struct StreamJobOptions {
   // Of a chain: all of it, or one of two processes with the publish_topic of its Join between.
   plan::ChainStage stage = plan::ChainStage::kWhole;
   PublishedJoins published;  // Where enriched rows go besides.
+  // Of the stage that enriches: among several processes, whose this says which partitions of the
+  // left topic are; in the group of that name. Empty: all are this process's.
+  std::function<Result<std::unique_ptr<topic::PartitionShare>>(const topic::TopicAddress& topic,
+                                                               const std::string& group)>
+      share;
 };
 
 class StreamJob {

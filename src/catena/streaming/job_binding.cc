@@ -44,6 +44,7 @@ class Binder {
   Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
   Result<std::string> TopicOf(const plan::StreamTask& task) const;
   Result<const PublishOptions*> PublishOptionsOf(const plan::StreamTask& task) const;
+  Result<bool> JoinShare(const plan::StreamTask& task, const topic::TopicAddress& topic);
   Status OpenPublisher(const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status BindTask(const plan::StreamTask& task);
   Status BindRecords(const plan::StreamTask& task, WorkerParts* parts);
@@ -268,6 +269,24 @@ Result<const PublishOptions*> Binder::PublishOptionsOf(const plan::StreamTask& t
   return is_whole && at != options_.published.end() ? &at->second : nullptr;
 }
 
+// True when the task's partitions are dealt out among several processes.
+Result<bool> Binder::JoinShare(const plan::StreamTask& task, const topic::TopicAddress& topic) {
+  if (!options_.share) return false;
+  const std::string& join = task.stages.back().join->metadata.name;
+  if (options_.stage != plan::ChainStage::kEnrich) {
+    return InvalidConf(
+        "what is shared among processes is the enriching of a chain; add --stage enrich: " + join);
+  }
+  if (!task.group_bys.empty()) {
+    return InvalidConf(
+        "a chain that another one looks up is folded where it is enriched, and cannot be shared; "
+        "stream it without --share: " +
+        task.group_bys.front()->metadata.name);
+  }
+  CATENA_TRY(bound_->shares[join], options_.share(topic, "catena." + join + ".share"));
+  return true;
+}
+
 Status Binder::OpenPublisher(const plan::StreamTask& task, const topic::TopicAddress& topic,
                              int workers) {
   CATENA_TRY(const PublishOptions* to, PublishOptionsOf(task));
@@ -284,11 +303,12 @@ Status Binder::OpenPublisher(const plan::StreamTask& task, const topic::TopicAdd
   }
   const bool beats = published_.contains(name);
   if (beats) published.heartbeats = Heartbeats::kSent;
+  CATENA_TRY(published.shared, JoinShare(task, topic));
   CATENA_TRY(BoundPublisher bound, BindPublisher(published, *to, options_, store_, clock_));
   bound_->progress->Register(name, bound.partitions);
   if (beats) {
     bound_->hearts.push_back(
-        std::make_unique<Heart>(bound.publisher.get(), bound_->progress.get(), bound.covered_from));
+        std::make_unique<Heart>(bound.publisher.get(), bound_->progress.get()));
   }
   bound_->publishers.emplace(name, std::move(bound));
   return Status();
@@ -363,6 +383,8 @@ Status Binder::BindTargets(const plan::StreamTask& task, WorkerParts* parts) {
   if (publisher != bound_->publishers.end()) {
     BoundPublisher& bound = publisher->second;
     parts->targets.push_back({bound.publisher.get(), bound.stats.get(), std::nullopt});
+    const auto share = bound_->shares.find(publisher->first);
+    if (share != bound_->shares.end()) parts->share = {share->second.get(), bound.publisher.get()};
   }
   return Status();
 }

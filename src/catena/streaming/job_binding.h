@@ -44,8 +44,9 @@ struct BoundJob {
   std::unique_ptr<fetch::Fetcher> fetcher;
   std::unique_ptr<Progress> progress;
   std::map<std::string, BoundGroupBy> group_bys;
-  std::map<std::string, BoundPublisher> publishers;       // By Join.
-  std::vector<std::unique_ptr<Heart>> hearts;             // Of the stage that enriches.
+  std::map<std::string, BoundPublisher> publishers;  // By Join.
+  std::vector<std::unique_ptr<Heart>> hearts;        // Of the stage that enriches.
+  std::map<std::string, std::unique_ptr<topic::PartitionShare>> shares;  // By Join.
   std::map<std::string, std::unique_ptr<EndWatch>> ends;  // Of the topics of right sides, by URL.
   std::vector<std::unique_ptr<Worker>> workers;
 };

@@ -35,6 +35,10 @@ double Seconds(Timestamp from, Timestamp to) {
 
 Status Worker::Begin() {
   for (const topic::TopicPartition partition : parts_.partitions) {
+    if (parts_.share.share != nullptr) {
+      NoteElsewhere(partition);
+      continue;
+    }
     Lane lane;
     lane.partition = partition;
     lane.position = INT64_MAX;
@@ -223,6 +227,7 @@ Millis Worker::IdleWait() const {
 
 std::map<topic::TopicPartition, topic::Offset> Worker::Applied() const {
   std::map<topic::TopicPartition, topic::Offset> applied;
+  if (parts_.share.share != nullptr) return applied;  // The enriched topic tells.
   for (const topic::TopicPartition partition : parts_.partitions) {
     topic::Offset lowest = INT64_MAX;
     for (const FoldTarget& target : parts_.targets) {
@@ -354,6 +359,7 @@ Status Worker::Run(std::stop_token stop) {
     bool worked = false;
     bool waiting = false;
     const uint64_t told = progress_->Told();
+    CATENA_RETURN_IF_ERROR(MoveLanes());
     for (Lane& lane : lanes_) {
       CATENA_TRY(const bool read, Read(&lane));
       CATENA_TRY(const bool released, ReleaseReady(&lane));
@@ -366,6 +372,8 @@ Status Worker::Run(std::stop_token stop) {
     if (worked) continue;
     if (waiting) {
       progress_->AwaitNews(told, kGateWait);
+    } else if (lanes_.empty()) {
+      std::this_thread::sleep_for(kIdleWaitMax);
     } else {
       CATENA_RETURN_IF_ERROR(parts_.reader->Wait(IdleWait()));
     }

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,7 +34,9 @@
 #include "catena/streaming/progress.h"
 #include "catena/streaming/publish/enriched_record.h"
 #include "catena/streaming/publish/origin_watermarks.h"
+#include "catena/streaming/publish/publisher.h"
 #include "catena/topic/decoder.h"
+#include "catena/topic/partition_share.h"
 #include "catena/topic/topic.h"
 
 namespace catena::streaming {
@@ -43,6 +46,12 @@ struct FoldTarget {
   RowSink* sink = nullptr;
   ChainStats* stats = nullptr;
   std::optional<sql::Projection> query;  // Of the JoinSource; absent in a simple stream.
+};
+
+// Of a topic whose partitions other processes work on, too.
+struct SharedTopic {
+  topic::PartitionShare* share = nullptr;
+  Publisher* publisher = nullptr;
 };
 
 struct WorkerParts {
@@ -57,6 +66,7 @@ struct WorkerParts {
   std::optional<Gate> gate;        // With the enricher: a chain.
   std::optional<Enricher> enricher;
   std::vector<FoldTarget> targets;
+  SharedTopic share;  // None: all of `partitions` are the worker's.
 };
 
 class Worker {
@@ -121,6 +131,15 @@ class Worker {
     OriginWatermarks origins;  // Of a topic of enriched rows.
   };
 
+  // Takes and drops partitions as the share says.
+  Status MoveLanes();
+  Status AddTakenLanes();
+  Status AddLane(topic::TopicPartition partition, topic::Offset begin, bool goes_on);
+  void NoteElsewhere(topic::TopicPartition partition);
+  struct Taking {  // A partition that is being taken over.
+    topic::Offset begin = 0;
+    std::future<Result<bool>> goes_on;
+  };
   // True when records were read.
   Result<bool> Read(Lane* lane);
   Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
@@ -162,6 +181,8 @@ class Worker {
   Progress* progress_;
   const Clock* clock_;
   std::vector<Lane> lanes_;
+  std::optional<uint64_t> share_seen_;  // Its Changes().
+  std::map<topic::TopicPartition, Taking> taking_;
   std::stop_token stop_;  // Of Run.
   std::chrono::steady_clock::time_point idle_look_due_;
   std::mutex mutex_;

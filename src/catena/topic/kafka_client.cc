@@ -115,9 +115,12 @@ Error KafkaError(rd_kafka_resp_err_t code, const std::string& what) {
 Result<std::unique_ptr<KafkaClient>> KafkaClient::Open(rd_kafka_type_t type,
                                                        const TopicAddress& address,
                                                        const KafkaProperties& defaults,
-                                                       KafkaDelivery on_delivery) {
+                                                       KafkaDelivery on_delivery,
+                                                       KafkaRebalance on_rebalance, void* opaque) {
   CATENA_TRY(Conf conf, ConfOf(address, defaults));
   if (on_delivery != nullptr) rd_kafka_conf_set_dr_msg_cb(conf.get(), on_delivery);
+  if (on_rebalance != nullptr) rd_kafka_conf_set_rebalance_cb(conf.get(), on_rebalance);
+  rd_kafka_conf_set_opaque(conf.get(), opaque);
   char why[kErrorBytes];
   rd_kafka_t* handle = rd_kafka_new(type, conf.get(), why, sizeof(why));
   if (handle == nullptr) {

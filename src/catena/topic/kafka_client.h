@@ -29,6 +29,8 @@ inline constexpr int kKafkaAnswerMillis = 3000;
 
 using KafkaProperties = std::map<std::string, std::string>;
 using KafkaDelivery = void (*)(rd_kafka_t*, const rd_kafka_message_t*, void*);
+using KafkaRebalance = void (*)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
+                                void* opaque);
 
 // Whether a value of this property must not be shown: passwords, keys, tokens.
 bool IsSecretKafkaProperty(std::string_view name);
@@ -38,11 +40,14 @@ Error KafkaError(rd_kafka_resp_err_t code, const std::string& what);
 
 class KafkaClient {
  public:
-  // `defaults` hold where the address says nothing; `on_delivery` is a producer's.
+  // `defaults` hold where the address says nothing; `on_delivery` is a producer's, `on_rebalance`
+  // that of a group's member.
   static Result<std::unique_ptr<KafkaClient>> Open(rd_kafka_type_t type,
                                                    const TopicAddress& address,
                                                    const KafkaProperties& defaults,
-                                                   KafkaDelivery on_delivery = nullptr);
+                                                   KafkaDelivery on_delivery = nullptr,
+                                                   KafkaRebalance on_rebalance = nullptr,
+                                                   void* opaque = nullptr);
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;

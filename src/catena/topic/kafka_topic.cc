@@ -187,6 +187,8 @@ class KafkaReader : public TopicReader {
     }
   }
 
+  void Leave(TopicPartition partition) override { Stop(partition); }
+
   Status Commit(const std::map<TopicPartition, Offset>& next_offsets) override {
     const PartitionList list(rd_kafka_topic_partition_list_new(1));
     for (const auto& [partition, offset] : next_offsets) {

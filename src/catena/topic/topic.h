@@ -75,6 +75,8 @@ class TopicReader {
   // Partitions that were never polled nor sought do not count, unless none was: a reader of some
   // partitions is not woken by the others.
   virtual Status Wait(Millis wait) = 0;
+  // `partition` is not read any more, until it is sought or polled again.
+  virtual void Leave(TopicPartition /*partition*/) {}
   // Tells the topic's system how far `consumer` of the address is, by partition, for its tools that
   // show lag. Nothing here ever reads it back; a topic without such tools takes no notice.
   virtual Status Commit(const std::map<TopicPartition, Offset>& next_offsets);

@@ -145,17 +145,31 @@ Origin OriginOf(const types::Batch& rows, size_t row) {
           ValueOr<int64_t>(rows, kAppendTime, row, 0)};
 }
 
+// {"3": 120}, by partition; throws what JSON of another shape does.
+std::map<int32_t, int64_t> NumbersOf(const Json& json) {
+  std::map<int32_t, int64_t> numbers;
+  for (const auto& [partition, value] : json.items()) {
+    int32_t number = 0;
+    std::from_chars(partition.data(), partition.data() + partition.size(), number);
+    numbers[number] = value.get<int64_t>();
+  }
+  return numbers;
+}
+
+Json JsonOf(const std::map<int32_t, int64_t>& numbers) {
+  Json json = Json::object();
+  for (const auto& [partition, value] : numbers) json[std::to_string(partition)] = value;
+  return json;
+}
+
 Result<Heartbeat> ParseHeartbeat(std::string_view text) {
   CATENA_TRY(const Json json, ParseJson(text, kHeartbeat));
   try {
     Heartbeat heartbeat;
     heartbeat.partitions = json.at("partitions").get<int32_t>();
     heartbeat.covered_from = json.value("covered_from", INT64_MIN);
-    for (const auto& [partition, watermark] : json.at("watermarks").items()) {
-      int32_t number = 0;
-      std::from_chars(partition.data(), partition.data() + partition.size(), number);
-      heartbeat.watermarks[number] = watermark.get<int64_t>();
-    }
+    heartbeat.watermarks = NumbersOf(json.at("watermarks"));
+    heartbeat.next_offsets = NumbersOf(json.at("next_offsets"));
     return heartbeat;
   } catch (const std::exception& error) {
     return InvalidData(std::string("it does not decode: ") + error.what());
@@ -176,7 +190,7 @@ Result<EnrichedEncoder> EnrichedEncoder::Open(const topic::TopicAddress& topic,
   }
   EnrichedEncoder encoder(std::move(text), std::move(real_columns));
   if (heartbeats == Heartbeats::kNone) return encoder;
-  const auto beat = encoder.Beat({1, {{0, 0}}});
+  const auto beat = encoder.Beat({1, {{0, 0}}, {}});
   if (beat.ok() || beat.error().code != ErrorCode::kInvalidData) return encoder;
   return InvalidConf("topic " + topic.name +
                      ": of a heartbeat between the stages all fields but one are null, let its "
@@ -212,11 +226,9 @@ Result<std::string> EnrichedEncoder::Row(const types::Batch& rows, size_t row, c
 }
 
 Result<std::string> EnrichedEncoder::Beat(const Heartbeat& heartbeat) const {
-  Json watermarks = Json::object();
-  for (const auto& [partition, watermark] : heartbeat.watermarks) {
-    watermarks[std::to_string(partition)] = watermark;
-  }
-  Json told = {{"partitions", heartbeat.partitions}, {"watermarks", std::move(watermarks)}};
+  Json told = {{"partitions", heartbeat.partitions},
+               {"watermarks", JsonOf(heartbeat.watermarks)},
+               {"next_offsets", JsonOf(heartbeat.next_offsets)}};
   if (heartbeat.covered_from != INT64_MIN) told["covered_from"] = heartbeat.covered_from;
   return text_->Write({{kHeartbeat, PrintJson(told)}});
 }
@@ -243,6 +255,7 @@ Result<DecodedEnriched> EnrichedDecoder::Decode(std::span<const topic::Record> r
       auto heartbeat = ParseHeartbeat(heartbeats.Text(row));
       if (heartbeat.ok()) {
         enriched.heartbeats.push_back(std::move(*heartbeat));
+        enriched.record_of_heartbeat.push_back(record);
       } else {
         enriched.bad.push_back({record, "_heartbeat: " + heartbeat.error().message});
       }

@@ -44,7 +44,9 @@ struct Origin {
 struct Heartbeat {
   int32_t partitions = 0;                 // Of the left topic.
   std::map<int32_t, int64_t> watermarks;  // By partition; of those whose watermark is known.
-  int64_t covered_from = INT64_MIN;       // Rows of left events before it may be missing.
+  // Of those that the sender works on: all rows of left records below are there.
+  std::map<int32_t, int64_t> next_offsets;
+  int64_t covered_from = INT64_MIN;  // Rows of left events before it may be missing.
 };
 
 enum class Heartbeats : uint8_t { kNone, kSent };
@@ -75,6 +77,7 @@ struct DecodedEnriched {
   std::vector<uint8_t> incomplete;   // By row.
   std::vector<Origin> origins;       // By record; partition -1: none.
   std::vector<Heartbeat> heartbeats;
+  std::vector<uint32_t> record_of_heartbeat;
   std::vector<topic::BadRecord> bad;
 };
 

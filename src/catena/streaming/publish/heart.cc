@@ -34,7 +34,7 @@ Status Heart::failure() const {
 Heartbeat Heart::Listen() const {
   Heartbeat heartbeat;
   heartbeat.partitions = progress_->Partitions(publisher_->name());
-  heartbeat.covered_from = covered_from_;
+  heartbeat.covered_from = publisher_->covered_from();
   for (int32_t p = 0; p < heartbeat.partitions; ++p) {
     const int64_t watermark = progress_->Cell(publisher_->name(), p).watermark.load();
     if (watermark != INT64_MIN) heartbeat.watermarks[p] = watermark;

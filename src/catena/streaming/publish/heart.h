@@ -20,9 +20,8 @@ namespace catena::streaming {
 class Heart {
  public:
   // Both outlive it; `progress` has the partitions of the left topic under the publisher's name.
-  // `covered_from`: rows of earlier left events may never have been published; INT64_MIN: all were.
-  Heart(Publisher* publisher, const Progress* progress, int64_t covered_from)
-      : publisher_(publisher), progress_(progress), covered_from_(covered_from) {}
+  Heart(Publisher* publisher, const Progress* progress)
+      : publisher_(publisher), progress_(progress) {}
   void Start();
   // Tells all that is known, and nothing from then on: once no more rows are published.
   Status Finish();
@@ -34,7 +33,6 @@ class Heart {
 
   Publisher* publisher_;
   const Progress* progress_;
-  int64_t covered_from_;
   mutable std::mutex mutex_;  // Guards failure_.
   Status failure_;
   std::jthread thread_;

@@ -30,6 +30,7 @@ class PublishedRows {
     newest.insert(offset);
     if (newest.size() > kPublishedAtOnce) newest.erase(newest.begin());
   }
+  void Forget(int32_t partition) { newest_.erase(partition); }
   bool Contains(int32_t partition, int64_t offset) const {
     const auto at = newest_.find(partition);
     if (at == newest_.end()) return false;

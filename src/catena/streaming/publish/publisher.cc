@@ -8,6 +8,7 @@
 #include "catena/base/hash.h"
 #include "catena/base/log.h"
 #include "catena/fetch/enriched_row.h"
+#include "catena/streaming/publish/trail.h"
 #include "catena/types/row_codec.h"
 
 namespace catena::streaming {
@@ -74,7 +75,9 @@ Result<std::unique_ptr<Publisher>> Publisher::Open(PublisherParts parts, kv::Cac
     publisher->key_columns_.push_back(*at);
     keys.fields.push_back(publisher->parts_.rows.fields[*at]);
   }
-  CATENA_TRY(publisher->checkpoints_, fetch::ReadCheckpoints(store, name));
+  if (!publisher->parts_.shared) {
+    CATENA_TRY(publisher->checkpoints_, fetch::ReadCheckpoints(store, name));
+  }
   if (publisher->parts_.topic) {
     CATENA_RETURN_IF_ERROR(publisher->OpenTopic(*clock).WithContext("publish_topic of " + name));
   }
@@ -99,6 +102,10 @@ Status Publisher::OpenTopic(const Clock& clock) {
   beat_keys_ = KeysByPartition(writer_->partitions());
   CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
   CATENA_TRY(OriginDecoder decoder, OriginDecoder::Open(address));
+  if (parts_.shared) {
+    CATENA_TRY(ends_, reader->EndOffsets());
+    return Status();
+  }
   CATENA_TRY(ends_, ReadEnds(store_, parts_.join));
   return ReadTail(reader.get(), &decoder);
 }
@@ -275,16 +282,23 @@ Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partiti
   }
   // All that was published of any partition is in a checkpoint that is held by now, so that after a
   // kill only what lies behind these ends is looked through.
-  std::vector<kv::Mark> marks = {fetch::CheckpointMark(name(), partition, next)};
-  if (writer_) marks.push_back(EndsMark(name(), ends_));
+  std::vector<kv::Mark> marks;
+  if (!parts_.shared) marks.push_back(fetch::CheckpointMark(name(), partition, next));
+  if (!parts_.shared && writer_) marks.push_back(EndsMark(name(), ends_));
   CATENA_RETURN_IF_ERROR(store_->Hold(held, std::move(marks)));
   checkpoints_[partition] = next;
   rows_published_ += static_cast<int64_t>(rows.rows->rows());
   return next;
 }
 
-Status Publisher::Beat(const Heartbeat& heartbeat) {
+Status Publisher::Beat(Heartbeat heartbeat) {
   const std::lock_guard lock(mutex_);
+  for (const auto& [partition, checkpoint] : checkpoints_) {
+    // Rows that were found there from this offset on would lie before the beat, not behind it.
+    const auto found = found_up_to_.find(partition);
+    if (found != found_up_to_.end() && checkpoint.next_offset < found->second) continue;
+    heartbeat.next_offsets[partition] = checkpoint.next_offset;
+  }
   CATENA_TRY(const std::string value, encoder_->Beat(heartbeat));
   std::vector<topic::OutRecord> records;
   for (const std::string& key : beat_keys_) records.push_back({key, value, Timestamp::min()});
@@ -293,6 +307,37 @@ Status Publisher::Beat(const Heartbeat& heartbeat) {
 
 Result<uint64_t> Publisher::StateBytes() const {
   return parts_.to_kv ? store_->ApproximateBytes(fetch::EnrichedDataset(name())) : uint64_t{0};
+}
+
+Result<bool> Publisher::TakeOver(int32_t partition, topic::Offset first) {
+  CATENA_TRY(const Trail trail, FollowTrail(*parts_.topic, partition));
+  const topic::Offset told = trail.next_offset.value_or(first);
+  if (told < first && !parts_.allow_gap) {
+    return NotFound("the topic no longer holds what comes next (" + parts_.join +
+                    ", left partition " + std::to_string(partition) + ": next offset " +
+                    std::to_string(told) + ", earliest kept " + std::to_string(first) +
+                    "); go on with --allow-gap");
+  }
+  const topic::Offset next = std::max(told, first);
+  const std::lock_guard lock(mutex_);
+  published_.Forget(partition);
+  topic::Offset& found_up_to = found_up_to_[partition] = next;
+  for (const topic::Offset offset : trail.rows) {
+    if (offset < next) continue;
+    published_.Add(partition, offset);
+    found_up_to = std::max(found_up_to, offset + 1);
+  }
+  fetch::Checkpoint& checkpoint = checkpoints_[partition] = fetch::Checkpoint();
+  checkpoint.start_offset = checkpoint.next_offset = next;
+  CATENA_LOG_INFO("share", "join={} partition={} goes on at {}", parts_.join, partition, next);
+  return trail.next_offset.has_value() && told >= first;
+}
+
+void Publisher::Leave(int32_t partition) {
+  const std::lock_guard lock(mutex_);
+  checkpoints_.erase(partition);
+  found_up_to_.erase(partition);
+  published_.Forget(partition);
 }
 
 }  // namespace catena::streaming

@@ -18,6 +18,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <memory>
@@ -42,6 +43,10 @@ struct PublisherParts {
   std::optional<topic::TopicAddress> topic;
   bool to_kv = false;
   Heartbeats heartbeats = Heartbeats::kNone;
+  // With other processes: a partition is published once it is taken over, and how far it is stands
+  // in the topic alone.
+  bool shared = false;
+  bool allow_gap = false;
 };
 
 class Publisher : public RowSink {
@@ -67,8 +72,18 @@ class Publisher : public RowSink {
   std::string Explain() const;
   // Since it was opened.
   int64_t rows_published() const { return rows_published_.load(); }
-  // Into every partition of the topic, behind all rows that were published before the call.
-  Status Beat(const Heartbeat& heartbeat);
+  // Into every partition of the topic, behind all rows that were published before the call, with
+  // the next offsets of the partitions that are worked on.
+  Status Beat(Heartbeat heartbeat);
+
+  // Of a shared topic: the partition is this process's from now on. Where it goes on is read from
+  // the topic, whoever published to it before. False when nobody did: it begins at `first`, the
+  // earliest that the left topic holds. Other partitions go on meanwhile.
+  Result<bool> TakeOver(int32_t partition, topic::Offset first);
+  void Leave(int32_t partition);
+  // Left events before it may never have been published; INT64_MIN: all were.
+  int64_t covered_from() const { return covered_from_.load(); }
+  void RaiseCoveredFrom(int64_t to) { covered_from_.store(std::max(covered_from_.load(), to)); }
 
  private:
   Publisher(PublisherParts parts, kv::CachedStore* store);
@@ -86,11 +101,13 @@ class Publisher : public RowSink {
   std::optional<EnrichedEncoder> encoder_;  // With the writer: to a topic.
   std::unique_ptr<topic::TopicWriter> writer_;
   std::atomic<int64_t> rows_published_{0};
+  std::atomic<int64_t> covered_from_{INT64_MIN};
   std::vector<std::string> beat_keys_;  // By partition of the topic: one that goes there.
 
-  mutable std::mutex mutex_;  // Guards all below, and the writer.
-  std::map<int32_t, fetch::Checkpoint> checkpoints_;
-  std::vector<topic::Offset> ends_;  // By partition of the topic: all ours lie below.
+  mutable std::mutex mutex_;                          // Guards all below, and the writer.
+  std::map<int32_t, fetch::Checkpoint> checkpoints_;  // Of the partitions that are worked on.
+  std::vector<topic::Offset> ends_;               // By partition of the topic: all ours lie below.
+  std::map<int32_t, topic::Offset> found_up_to_;  // Of what was taken over: where its rows end.
   PublishedRows published_;
 };
 

@@ -78,6 +78,8 @@ Result<BoundPublisher> BindPublisher(const PublishedTask& published, const Publi
   parts.key = to.key;
   parts.to_kv = to.to_kv;
   parts.heartbeats = published.heartbeats;
+  parts.shared = published.shared;
+  parts.allow_gap = options.allow_gap;
   if (parts.key.empty()) {
     CATENA_TRY(parts.key, KeyOf(published));
   }
@@ -92,8 +94,9 @@ Result<BoundPublisher> BindPublisher(const PublishedTask& published, const Publi
   bound.topic = published.left;
   CATENA_TRY(const auto reader, topic::OpenTopicReader(published.left));
   bound.partitions = reader->partitions();
+  if (published.shared) return bound;
   CATENA_TRY(const auto retention, fetch::ReadRetention(store, join));
-  if (retention) bound.covered_from = retention->coverage_start;
+  if (retention) bound.publisher->RaiseCoveredFrom(retention->coverage_start);
   for (topic::TopicPartition p = 0; p < bound.partitions; ++p) {
     CATENA_TRY(const topic::Offset begin, reader->BeginOffset(p));
     const bool is_known = bound.publisher->HasCheckpoint(p);
@@ -104,9 +107,9 @@ Result<BoundPublisher> BindPublisher(const PublishedTask& published, const Publi
     if (!skipped && (is_known || first == 0)) continue;
     CATENA_TRY(const int64_t covered,
                CoveredFrom(reader.get(), p, first, options.stream.max_future_skew, *clock));
-    bound.covered_from = std::max(bound.covered_from, covered);
+    bound.publisher->RaiseCoveredFrom(covered);
   }
-  const fetch::Retention covered{.coverage_start = bound.covered_from};
+  const fetch::Retention covered{.coverage_start = bound.publisher->covered_from()};
   CATENA_RETURN_IF_ERROR(store->Apply({{}, {fetch::RetentionMark(join, covered)}}, false));
   return bound;
 }

@@ -25,7 +25,6 @@ struct BoundPublisher {
   std::unique_ptr<ChainStats> stats;
   topic::TopicAddress topic;  // The left one.
   int32_t partitions = 0;
-  int64_t covered_from = INT64_MIN;  // Left events before it may be gone.
 };
 
 struct PublishedTask {
@@ -35,6 +34,7 @@ struct PublishedTask {
   int workers = 1;
   std::vector<const RowSink*> siblings;
   Heartbeats heartbeats = Heartbeats::kNone;
+  bool shared = false;
 };
 
 Result<BoundPublisher> BindPublisher(const PublishedTask& published, const PublishOptions& to,
