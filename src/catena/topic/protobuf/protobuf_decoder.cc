@@ -198,6 +198,8 @@ class ProtobufText : public RecordText {
     if (!message->ParseFromArray(value.data(), static_cast<int>(value.size()))) {
       return InvalidData("the bytes are no " + type->full_name());
     }
+    // Protobuf's JSON takes the first field of a wrapper for its value, whatever its number.
+    message->DiscardUnknownFields();
     return ProtobufToJson(*message);
   }
 
