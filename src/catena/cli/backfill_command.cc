@@ -106,8 +106,7 @@ Command HalfOfJoin(const char* name, const char* summary) {
   command.summary = summary;
   command.details =
       "For schedules that were written for Chronon, which computes a Join in two jobs, join-left "
-      "and "
-      "join-final. Here both are `catena join`: the first computes the days, the second reuses "
+      "and join-final. Here both are `catena join`: the first computes the days, the second reuses "
       "them.";
   command.examples = std::string("  catena ") + name +
                      " --conf-path production/joins/fraud/final.v1 --end-date 2026-11-20\n";

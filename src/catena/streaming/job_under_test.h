@@ -162,12 +162,12 @@ class JobTest : public testing::Test {
     }
   }
 
-  // All values, and what checkpoints say of the records; not when the stream knew what, which is
-  // another time at every replay: watermarks, `late_after_gate`, marks of retention, reports.
-  std::string StateBytes() {
+  // All values of the datasets whose names begin so.
+  static std::string ValuesOf(kv::KVStore* store, std::string_view prefix) {
     std::string all;
-    for (const std::string& dataset : *store_->ListDatasets()) {
-      EXPECT_TRUE(store_
+    for (const std::string& dataset : *store->ListDatasets()) {
+      if (!dataset.starts_with(prefix)) continue;
+      EXPECT_TRUE(store
                       ->Scan(dataset,
                              [&](std::string_view key, const kv::TimedValue& value) {
                                AppendSized(&all, dataset);
@@ -179,6 +179,12 @@ class JobTest : public testing::Test {
                              })
                       .ok());
     }
+    return all;
+  }
+  // All values, and what checkpoints say of the records; not when the stream knew what, which is
+  // another time at every replay: watermarks, `late_after_gate`, marks of retention, reports.
+  std::string StateBytes() {
+    std::string all = ValuesOf(store_.get(), "");
     for (const char* name : {"chain.v1", "risk.v1"}) {
       for (auto [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), name)) {
         checkpoint.watermark = 0;
@@ -284,6 +290,22 @@ class JobTest : public testing::Test {
   std::vector<Transaction> transactions_;
   std::vector<ChainReport> reports_;
   int64_t now_ = kStart;
+};
+
+// The same chain, whose enriched rows go to a topic.
+class PublishedJobTest : public JobTest {
+ protected:
+  static constexpr int kEnrichedPartitions = 3;
+
+  void SetUp() override {
+    JobTest::SetUp();
+    enriched_ = tx_ + "_enriched";
+    ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, kEnrichedPartitions).ok());
+    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
+    options_.published["parent"] = {"memory:" + enriched_, {}, false};
+  }
+
+  std::string enriched_;
 };
 
 }  // namespace catena::streaming

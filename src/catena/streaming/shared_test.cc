@@ -53,7 +53,7 @@ class Dealt : public topic::PartitionShare {
   uint64_t changes_ = 0;
 };
 
-class SharedTest : public JobTest {
+class SharedTest : public PublishedJobTest {
  protected:
   struct Member {
     std::unique_ptr<kv::KVStore> store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
@@ -65,14 +65,10 @@ class SharedTest : public JobTest {
   };
 
   void SetUp() override {
-    JobTest::SetUp();
-    enriched_ = tx_ + "_enriched";
-    ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, 3).ok());
+    PublishedJobTest::SetUp();
     // Records are appended while the stages run, in order of time across both topics.
     options_.stream.gate = GateKind::kCaughtUp;
-    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
     options_.stream.parallelism = 2;
-    options_.published["parent"] = {"memory:" + enriched_, {}, false};
   }
 
   void Start(Member* member) {
@@ -136,8 +132,6 @@ class SharedTest : public JobTest {
     }
     return sum;
   }
-
-  std::string enriched_;
 };
 
 TEST_F(SharedTest, PartitionsThatMoveLoseAndDoubleNothing) {

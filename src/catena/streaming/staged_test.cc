@@ -10,17 +10,11 @@
 namespace catena::streaming {
 namespace {
 
-constexpr int kEnrichedPartitions = 3;
-
-class StagedTest : public JobTest {
+class StagedTest : public PublishedJobTest {
  protected:
   void SetUp() override {
-    JobTest::SetUp();
-    enriched_ = tx_ + "_enriched";
-    ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, kEnrichedPartitions).ok());
+    PublishedJobTest::SetUp();
     options_.stream.gate = GateKind::kWatermark;
-    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
-    options_.published["parent"] = {"memory:" + enriched_, {}, false};
   }
 
   void RunStage(plan::ChainStage stage, bool stop_early) {
@@ -30,24 +24,7 @@ class StagedTest : public JobTest {
     std::swap(store_, stage == plan::ChainStage::kEnrich ? enrich_store_ : aggregate_store_);
   }
   // Values of the chained GroupBy.
-  static std::string ChainBytes(kv::KVStore* store) {
-    std::string all;
-    for (const std::string& dataset : *store->ListDatasets()) {
-      if (!dataset.starts_with("chain_v1")) continue;
-      EXPECT_TRUE(store
-                      ->Scan(dataset,
-                             [&](std::string_view key, const kv::TimedValue& value) {
-                               AppendSized(&all, dataset);
-                               AppendSized(&all, key);
-                               AppendZigzag(&all, ToMillis(value.time));
-                               AppendVarint(&all, value.sequence);
-                               AppendSized(&all, value.value);
-                               return true;
-                             })
-                      .ok());
-    }
-    return all;
-  }
+  static std::string ChainBytes(kv::KVStore* store) { return ValuesOf(store, "chain_v1"); }
   fetch::Checkpoint SumOf(kv::KVStore* store, const std::string& name) {
     fetch::Checkpoint sum;
     for (const auto& [partition, each] : *fetch::ReadCheckpoints(store, name)) {
@@ -61,7 +38,6 @@ class StagedTest : public JobTest {
     return sum;
   }
 
-  std::string enriched_;
   std::unique_ptr<kv::KVStore> enrich_store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
   std::unique_ptr<kv::KVStore> aggregate_store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
 };

@@ -14,17 +14,11 @@
 namespace catena::streaming {
 namespace {
 
-constexpr int kEnrichedPartitions = 3;
-
-class PublisherTest : public JobTest {
+class PublisherTest : public PublishedJobTest {
  protected:
   void SetUp() override {
-    JobTest::SetUp();
-    enriched_ = tx_ + "_enriched";
-    ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, kEnrichedPartitions).ok());
+    PublishedJobTest::SetUp();
     options_.stream.gate = GateKind::kWatermark;
-    options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
-    options_.published["parent"] = {"memory:" + enriched_, {}, false};
   }
 
   std::vector<topic::Record> Records() const {
@@ -73,8 +67,6 @@ class PublisherTest : public JobTest {
       expected.erase(at);
     }
   }
-
-  std::string enriched_;
 };
 
 TEST_F(PublisherTest, EveryRowIsPublishedOnceAlsoAfterStopsAndWhenTheStateIsLost) {
