@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ParallelFor: the same work for each number below a count, on several threads; ParallelRanges: for
-// ranges of them.
+// ParallelFor: the same work for each number below a count, on several threads; ParallelEach: work
+// that cannot fail; ParallelRanges: for ranges of numbers; ParallelSort: what std::sort does.
 //
 //   order    each thread takes the next number when it is done with one; the caller works, too
 //   errors   the error of the smallest number that failed; numbers not yet begun are then left out
@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <mutex>
 #include <thread>
@@ -48,15 +49,40 @@ Status ParallelFor(size_t count, int threads, const Work& work) {
   return first_failure;
 }
 
+// work(size_t number), which cannot fail.
+template <typename Work>
+void ParallelEach(size_t count, int threads, const Work& work) {
+  const Status done = ParallelFor(count, threads, [&](size_t i) {
+    work(i);
+    return Status();
+  });
+  CATENA_CHECK(done.ok(), "work that cannot fail");
+}
+
 // work(size_t begin, size_t end), which cannot fail, for ranges that make up [0, count).
 template <typename Work>
 void ParallelRanges(size_t count, int threads, const Work& work) {
   constexpr size_t kRange = 65536;
-  const Status done = ParallelFor((count + kRange - 1) / kRange, threads, [&](size_t i) {
-    work(i * kRange, std::min(count, (i + 1) * kRange));
-    return Status();
-  });
-  CATENA_CHECK(done.ok(), "work on ranges cannot fail");
+  ParallelEach((count + kRange - 1) / kRange, threads,
+               [&](size_t i) { work(i * kRange, std::min(count, (i + 1) * kRange)); });
+}
+
+// Values that are equal come in any order.
+template <typename T, typename Less>
+void ParallelSort(std::vector<T>* values, int threads, const Less& less) {
+  constexpr size_t kWorthAThread = 16384;
+  size_t parts = std::clamp<size_t>(values->size() / kWorthAThread, 1,
+                                    static_cast<size_t>(std::max(1, threads)));
+  const auto at = [&](size_t part, size_t of) {
+    return values->begin() + static_cast<std::ptrdiff_t>(values->size() * part / of);
+  };
+  parts = std::bit_floor(parts);
+  ParallelEach(parts, threads, [&](size_t i) { std::sort(at(i, parts), at(i + 1, parts), less); });
+  for (; parts > 1; parts /= 2) {
+    ParallelEach(parts / 2, threads, [&](size_t i) {
+      std::inplace_merge(at(2 * i, parts), at(2 * i + 1, parts), at(2 * i + 2, parts), less);
+    });
+  }
 }
 
 }  // namespace catena

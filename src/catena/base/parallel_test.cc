@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 namespace catena {
 namespace {
 
@@ -29,6 +31,19 @@ TEST(ParallelFor, GivesTheSmallestFailureAndStops) {
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().message, "number 10");
   EXPECT_LE(done, 13);
+}
+
+TEST(ParallelSort, SortsAsOneThreadDoes) {
+  for (const int threads : {1, 2, 3, 7}) {
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{40000}, size_t{200003}}) {
+      std::vector<uint64_t> values;
+      for (uint64_t i = 0; i < count; ++i) values.push_back(i * 0x9E3779B97F4A7C15u >> 44);
+      std::vector<uint64_t> sorted = values;
+      std::sort(sorted.begin(), sorted.end());
+      ParallelSort(&values, threads, std::less<>());
+      EXPECT_EQ(values, sorted) << count << " on " << threads;
+    }
+  }
 }
 
 }  // namespace

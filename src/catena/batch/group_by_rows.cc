@@ -2,8 +2,10 @@
 #include "catena/batch/group_by_rows.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 
+#include "catena/base/parallel.h"
 #include "catena/batch/element_wise_lengths.h"
 #include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/sources/source_range.h"
@@ -69,7 +71,11 @@ class Gatherer {
       const int64_t time = piece.times[row];
       if (time == kNoTime || time < read_.begin || time >= read_.end) ids[row] = kNoGroup;
     }
-    ReadKeys(rows, piece.days, ids);
+    if (read_.known_keys_only) {
+      reader_.Find(rows, DaysOfKeys(piece.days), *keys_, ids);
+    } else {
+      reader_.PassOver(rows, ids);  // Finish adds the keys.
+    }
     std::vector<uint32_t> taken;
     for (uint32_t row = 0; row < ids.size(); ++row) {
       if (ids[row] != kNoGroup) taken.push_back(row);
@@ -78,6 +84,7 @@ class Gatherer {
     part.rows = taken.size() == ids.size() ? rows : rows.Take(taken);
     part.times = Take(piece.times, taken);
     part.groups = Take(ids, taken);
+    if (read_.by_day && !read_.known_keys_only) part.days = Take(piece.days, taken);
     part.orders = Take(piece.orders, taken);
     if (several_) {
       CATENA_RETURN_IF_ERROR(PlaceOrders(uint64_t{source} << kSourceShift, part.orders));
@@ -94,20 +101,17 @@ class Gatherer {
   }
 
   Result<GroupByRows> Finish() {
-    const bool ordered =
-        several_ || std::any_of(parts_.begin(), parts_.end(),
-                                [](const auto& part) { return !part.second.orders.empty(); });
-    std::vector<types::Batch> batches;
-    gathered_.times.reserve(taken_);
-    gathered_.groups.reserve(taken_);
-    for (auto& [place, part] : parts_) {
+    if (!read_.known_keys_only) AddKeys();
+    for (const auto& [place, part] : parts_) {
       CATENA_RETURN_IF_ERROR(lengths_.Check(part.rows, part.groups, part.times));
-      if (ordered) AddOrders(place.first, part);
-      batches.push_back(std::move(part.rows));
-      gathered_.times.insert(gathered_.times.end(), part.times.begin(), part.times.end());
-      gathered_.groups.insert(gathered_.groups.end(), part.groups.begin(), part.groups.end());
-      part = {};
     }
+    const std::function<void()> gather[] = {[&] { Gather(&Part::times, &gathered_.times); },
+                                            [&] { Gather(&Part::groups, &gathered_.groups); },
+                                            [&] { AddOrders(); }};
+    ParallelEach(std::size(gather), threads_, [&](size_t i) { gather[i](); });
+    std::vector<types::Batch> batches;
+    for (auto& [place, part] : parts_) batches.push_back(std::move(part.rows));
+    parts_.clear();
     if (batches.empty()) batches.push_back(types::BatchBuilder(schema_).Build());
     gathered_.rows = ConcatPieces(std::move(batches), threads_);
     return std::move(gathered_);
@@ -119,14 +123,18 @@ class Gatherer {
     std::vector<int64_t> times;
     std::vector<uint32_t> groups;
     std::vector<uint64_t> orders;
+    std::vector<Date> days;  // When they are part of keys that Finish adds.
   };
 
-  void ReadKeys(const types::Batch& rows, const std::vector<Date>& days, std::span<uint32_t> ids) {
-    const std::span<const Date> key_days =
-        read_.by_day ? std::span<const Date>(days) : std::span<const Date>();
-    if (read_.known_keys_only) return reader_.Find(rows, key_days, *keys_, ids);
-    const std::lock_guard lock(keys_mutex_);
-    reader_.Add(rows, key_days, keys_, ids);
+  std::span<const Date> DaysOfKeys(const std::vector<Date>& days) const {
+    return read_.by_day ? std::span<const Date>(days) : std::span<const Date>();
+  }
+  void AddKeys() {
+    std::vector<KeyedRows> pieces;
+    for (auto& [place, part] : parts_) {
+      pieces.push_back({&part.rows, DaysOfKeys(part.days), part.groups});
+    }
+    reader_.AddAll(pieces, threads_, keys_);
   }
   template <typename T>
   static std::vector<T> Take(const std::vector<T>& values, const std::vector<uint32_t>& rows) {
@@ -137,12 +145,25 @@ class Gatherer {
     for (const uint32_t row : rows) taken.push_back(values[row]);
     return taken;
   }
+  template <typename T>
+  void Gather(std::vector<T> Part::*member, std::vector<T>* all) {
+    all->reserve(taken_);
+    for (auto& [place, part] : parts_) {
+      const std::vector<T> values = std::move(part.*member);
+      all->insert(all->end(), values.begin(), values.end());
+    }
+  }
   // A source whose table carries no order beside one that does: its rows count on.
-  void AddOrders(size_t source, const Part& part) {
-    for (size_t i = 0; i < part.groups.size(); ++i) {
-      gathered_.orders.push_back(part.orders.empty()
-                                     ? uint64_t{source} << kSourceShift | gathered_.orders.size()
-                                     : part.orders[i]);
+  void AddOrders() {
+    const bool ordered =
+        several_ || std::any_of(parts_.begin(), parts_.end(),
+                                [](const auto& part) { return !part.second.orders.empty(); });
+    for (const auto& [place, part] : parts_) {
+      for (size_t i = 0; ordered && i < part.rows.rows(); ++i) {
+        gathered_.orders.push_back(part.orders.empty() ? uint64_t{place.first} << kSourceShift |
+                                                             gathered_.orders.size()
+                                                       : part.orders[i]);
+      }
     }
   }
   void AddCut(const types::Batch& rows) {
@@ -170,8 +191,7 @@ class Gatherer {
   bool several_;  // Sources: their numbers are part of the order.
   bool needs_time_;
   std::vector<std::string> names_;
-  std::mutex keys_mutex_;  // Of keys_ while it grows.
-  std::mutex mutex_;       // Of what follows.
+  std::mutex mutex_;  // Of what follows.
   GroupByRows gathered_;
   std::map<std::pair<size_t, size_t>, Part> parts_;  // By source and piece.
   size_t taken_ = 0;

@@ -110,12 +110,9 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
              aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
   std::optional<EntityUpload> entities;
   if (IsEntity(group_by)) entities.emplace(group_by, events.rows.schema(), windowed);
-  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders,
-                                  context.database->options().threads);
-  std::vector<uint32_t> ids(keys.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  std::sort(ids.begin(), ids.end(),
-            [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
+  const int threads = context.database->options().threads;
+  const Groups groups = GroupRows(events.groups, keys.size(), events.times, events.orders, threads);
+  const std::vector<uint32_t> ids = keys.SortedIds(threads);
   for (size_t i = 0; i < ids.size(); ++i) {
     const uint32_t id = ids[i];
     const auto rows = std::span<const uint32_t>(groups.rows)

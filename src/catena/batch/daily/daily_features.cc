@@ -2,9 +2,11 @@
 #include "catena/batch/daily/daily_features.h"
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 
 #include "catena/aggregate/window/resolution.h"
+#include "catena/base/parallel.h"
 #include "catena/batch/rows/answers.h"
 #include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/rows/memory_plan.h"
@@ -23,6 +25,11 @@ struct Asked {
     times.push_back(ToMillis(day.End()));
     days.push_back(day);
   }
+  void Add(const Asked& others) {
+    groups.insert(groups.end(), others.groups.begin(), others.groups.end());
+    times.insert(times.end(), others.times.begin(), others.times.end());
+    days.insert(days.end(), others.days.begin(), others.days.end());
+  }
   // Leaves of ascending days as many as have at most so many rows, but one; the last of them.
   Date Shorten(size_t rows_most, Date last) {
     if (days.size() <= rows_most) return last;
@@ -36,14 +43,6 @@ struct Asked {
     return beyond - 1;
   }
 };
-
-std::vector<uint32_t> SortedIds(const KeyIndex& keys) {
-  std::vector<uint32_t> ids(keys.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  std::sort(ids.begin(), ids.end(),
-            [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
-  return ids;
-}
 
 // Where windows that end with the days of `range` begin.
 std::vector<int64_t> TailsOf(const conf::GroupBy& group_by, const table::PartitionRange& range) {
@@ -85,11 +84,17 @@ class DaysOfGroup {
  public:
   DaysOfGroup(size_t groups, size_t days) : words_((days + 63) / 64), bits_(groups * words_, 0) {}
 
+  // From any thread.
   void Mark(uint32_t group, size_t begin, size_t end) {
     for (size_t word = begin / 64; word * 64 < end; ++word) {
       const size_t from = std::max(begin, word * 64) - word * 64;
       const size_t count = std::min(end, word * 64 + 64) - word * 64 - from;
-      bits_[group * words_ + word] |= ~uint64_t{0} >> (64 - count) << from;
+      const uint64_t bits = ~uint64_t{0} >> (64 - count) << from;
+      const std::atomic_ref<uint64_t> mine(bits_[group * words_ + word]);
+      // Most events say what an earlier one has said.
+      if (~mine.load(std::memory_order_relaxed) & bits) {
+        mine.fetch_or(bits, std::memory_order_relaxed);
+      }
     }
   }
   bool Has(uint32_t group, size_t day) const {
@@ -102,32 +107,38 @@ class DaysOfGroup {
 };
 
 Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& range,
-                const KeyIndex& keys, const GroupByRows& events) {
+                const KeyIndex& keys, const GroupByRows& events, int threads) {
   const auto day_count = static_cast<size_t>(range.size());
   DaysOfGroup days(keys.size(), day_count);
   std::vector<int64_t> heads;
   for (const Date day : range) heads.push_back(ToMillis(day.End()));
-  CountUpTo over(std::move(heads));
-  CountUpTo begun(TailsOf(group_by, range));
-  for (size_t row = 0; row < events.groups.size(); ++row) {
-    // Of the windows that have begun those that are not over yet.
-    const size_t begin = over(events.times[row]);
-    const size_t end = begun(events.times[row]);
-    if (begin < end) days.Mark(events.groups[row], begin, end);
-  }
-  const std::vector<uint32_t> ids = SortedIds(keys);
-  Asked asked;
-  for (size_t i = 0; i < day_count; ++i) {
-    for (const uint32_t id : ids) {
-      if (days.Has(id, i)) asked.Add(id, range.first + static_cast<int32_t>(i));
+  const std::vector<int64_t> tails = TailsOf(group_by, range);
+  ParallelRanges(events.groups.size(), threads, [&](size_t first, size_t last) {
+    CountUpTo over(heads);
+    CountUpTo begun(tails);
+    for (size_t row = first; row < last; ++row) {
+      // Of the windows that have begun those that are not over yet.
+      const size_t begin = over(events.times[row]);
+      const size_t end = begun(events.times[row]);
+      if (begin < end) days.Mark(events.groups[row], begin, end);
     }
-  }
+  });
+  const std::vector<uint32_t> ids = keys.SortedIds(threads);
+  std::vector<Asked> of_day(day_count);
+  ParallelEach(day_count, threads, [&](size_t i) {
+    for (const uint32_t id : ids) {
+      if (days.Has(id, i)) of_day[i].Add(id, range.first + static_cast<int32_t>(i));
+    }
+  });
+  Asked asked;
+  for (const Asked& day : of_day) asked.Add(day);
   return asked;
 }
 
 // Groups are (key, day) and each has a row; the day is in the last eight bytes of the key.
-Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group, Date last) {
-  std::vector<uint32_t> ids = SortedIds(keys);
+Asked AskEntities(const KeyIndex& keys, const std::vector<Date>& day_of_group, Date last,
+                  int threads) {
+  std::vector<uint32_t> ids = keys.SortedIds(threads);
   std::stable_sort(ids.begin(), ids.end(),
                    [&](uint32_t a, uint32_t b) { return day_of_group[a] < day_of_group[b]; });
   Asked asked;
@@ -184,8 +195,8 @@ Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::Grou
   const int threads = context.database->options().threads;
   KeyIndex keys;
   CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
-  Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys), range->last)
-                            : AskEvents(group_by, *range, keys, events);
+  Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys), range->last, threads)
+                            : AskEvents(group_by, *range, keys, events, threads);
   std::optional<aggregate::WindowedAggregator> windowed;
   if (!group_by.aggregations.empty()) {
     CATENA_TRY(windowed, aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
@@ -215,16 +226,16 @@ Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::Grou
 }
 
 // Rows of all shares by (day, key bytes), as if they had been one.
-void PutInOrder(const conf::GroupBy& group_by, DailyFeatures* features) {
+void PutInOrder(const conf::GroupBy& group_by, int threads, DailyFeatures* features) {
   KeyIndex keys;
   std::vector<uint32_t> ids(features->rows.rows(), 0);
   KeyReader(features->rows.schema(), group_by.key_columns).Add(features->rows, {}, &keys, ids);
-  const std::vector<uint32_t> sorted = SortedIds(keys);
+  const std::vector<uint32_t> sorted = keys.SortedIds(threads);
   std::vector<uint32_t> ranks(sorted.size());
   for (uint32_t rank = 0; rank < sorted.size(); ++rank) ranks[sorted[rank]] = rank;
   std::vector<uint32_t> order(ids.size());
   std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+  ParallelSort(&order, threads, [&](uint32_t a, uint32_t b) {
     return std::pair(features->days[a], ranks[ids[a]]) <
            std::pair(features->days[b], ranks[ids[b]]);
   });
@@ -265,8 +276,9 @@ Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
     all.cut = std::move(share.cut);  // Each share has seen all rows.
     all.rows_read = share.rows_read;
   }
-  all.rows = ConcatPieces(std::move(pieces), context.database->options().threads);
-  PutInOrder(group_by, &all);
+  const int threads = context.database->options().threads;
+  all.rows = ConcatPieces(std::move(pieces), threads);
+  PutInOrder(group_by, threads, &all);
   return all;
 }
 

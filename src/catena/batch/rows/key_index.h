@@ -50,6 +50,8 @@ class KeyIndex {
   std::string_view Key(uint32_t id) const {
     return {arena_.data() + ends_[id], ends_[id + 1] - ends_[id]};
   }
+  // All ids by the bytes of their keys.
+  std::vector<uint32_t> SortedIds(int threads) const;
 
  private:
   struct Slot {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 
@@ -48,6 +49,33 @@ TEST(KeyIndexTest, AnIntegerIsItsBytes) {
   }
 }
 
+// The twin compares whole keys: those that are prefixes of others, that differ late, or not at all
+// but in a zero at the end.
+TEST(KeyIndexTest, SortsByBytes) {
+  constexpr uint64_t kSeed = 20'000'000;
+  for (uint64_t seed = kSeed; seed < kSeed + 40; ++seed) {
+    Random random(seed);
+    KeyIndex keys;
+    const std::string same(random.Below(12), 'p');
+    for (uint64_t i = random.Below(seed % 8 == 0 ? 40000 : 300); i > 0; --i) {
+      if (random.OneIn(3)) {
+        keys.Add(IntegerKey{random.Between(-100000, 100000)});
+        continue;
+      }
+      std::string key = same;
+      for (uint64_t n = random.Below(12); n > 0; --n) {
+        key += static_cast<char>(random.OneIn(3) ? 0 : random.Below(256));
+      }
+      keys.Add(key);
+    }
+    std::vector<uint32_t> ids(keys.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    std::sort(ids.begin(), ids.end(),
+              [&](uint32_t a, uint32_t b) { return keys.Key(a) < keys.Key(b); });
+    EXPECT_EQ(keys.SortedIds(1 + static_cast<int>(seed % 3)), ids) << "seed " << seed;
+  }
+}
+
 // The twin goes by the bytes of each row, one by one.
 TEST(KeyReaderTest, ReadsKeysAsTheirBytes) {
   constexpr uint64_t kSeed = 20'000'000;
@@ -83,6 +111,11 @@ TEST(KeyReaderTest, ReadsKeysAsTheirBytes) {
     KeyReader(schema, columns, share).Add(rows, days, &keys, added);
     std::vector<uint32_t> found = ids;
     KeyReader(schema, columns).Find(rows, days, keys, found);
+    std::vector<uint32_t> passed = ids;
+    KeyReader(schema, columns, share).PassOver(rows, passed);
+    for (size_t row = 0; row < ids.size(); ++row) {
+      EXPECT_EQ(passed[row], added[row] == kNoGroup ? kNoGroup : 0) << row;
+    }
     const std::vector<size_t> places =
         columns.size() == 1 ? std::vector<size_t>{0} : std::vector<size_t>{0, 1};
     for (uint32_t row = 0; row < rows.rows(); ++row) {

@@ -19,6 +19,13 @@ bool IsIntegerKey(const types::DataType& type) {
   return type.IsInteger() || type.kind == Kind::kDate || type.kind == Kind::kTimestamp;
 }
 
+// Takes any key for its first.
+struct NoIndex {
+  void Prefetch(IntegerKey) const {}
+};
+
+uint32_t IdOf(const NoIndex*, IntegerKey) { return 0; }
+uint32_t IdOf(const NoIndex*, std::string_view) { return 0; }
 uint32_t IdOf(KeyIndex* keys, IntegerKey key) { return keys->Add(key); }
 uint32_t IdOf(KeyIndex* keys, std::string_view key) { return keys->Add(key); }
 uint32_t IdOf(const KeyIndex* keys, IntegerKey key) { return keys->Find(key); }
@@ -121,18 +128,11 @@ void KeyReader::AddAll(std::span<const KeyedRows> pieces, int threads, KeyIndex*
   };
   if (parts == 1) return read(0, keys);
   std::vector<KeyIndex> own(parts);
-  const auto each = [&](const auto& work) {
-    const Status done = ParallelFor(parts, threads, [&](size_t part) {
-      work(part);
-      return Status();
-    });
-    CATENA_CHECK(done.ok(), "reading keys cannot fail");
-  };
-  each([&](size_t part) { read(part, &own[part]); });
+  ParallelEach(parts, threads, [&](size_t part) { read(part, &own[part]); });
   // Part after part, so that keys have the order that one thread would give them.
   std::vector<std::vector<uint32_t>> numbers;
   for (KeyIndex& mine : own) numbers.push_back(keys->AddAll(std::move(mine)));
-  each([&](size_t part) {
+  ParallelEach(parts, threads, [&](size_t part) {
     visit_part(part, [&](const KeyedRows&, size_t, std::span<uint32_t> ids) {
       for (uint32_t& id : ids) {
         if (id != kNoGroup) id = numbers[part][id];
@@ -145,6 +145,21 @@ void KeyReader::Find(const types::Batch& rows, std::span<const Date> days, const
                      std::span<uint32_t> ids) const {
   CATENA_CHECK(ids.size() == rows.rows(), "an id a row");
   Read(rows, 0, days, &keys, ids);
+}
+
+void KeyReader::PassOver(const types::Batch& rows, std::span<uint32_t> ids) const {
+  CATENA_CHECK(ids.size() == rows.rows(), "an id a row");
+  if (share_.count > 1) {
+    const NoIndex keys;
+    return Read(rows, 0, {}, &keys, ids);
+  }
+  for (uint32_t& id : ids) id = id == kNoGroup ? kNoGroup : 0;
+  for (const size_t i : columns_) {
+    const Column& column = rows.column(i);
+    for (size_t row = 0; column.has_nulls() && row < ids.size(); ++row) {
+      if (column.IsNull(row)) ids[row] = kNoGroup;
+    }
+  }
 }
 
 }  // namespace catena::batch

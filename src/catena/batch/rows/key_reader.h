@@ -51,6 +51,8 @@ class KeyReader {
   void AddAll(std::span<const KeyedRows> pieces, int threads, KeyIndex* keys) const;
   void Find(const types::Batch& rows, std::span<const Date> days, const KeyIndex& keys,
             std::span<uint32_t> ids) const;
+  // ids[row] becomes kNoGroup where Add would make it so, else 0.
+  void PassOver(const types::Batch& rows, std::span<uint32_t> ids) const;
 
  private:
   // ids[i] and days[i] are of row first + i.
