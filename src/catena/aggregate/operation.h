@@ -100,6 +100,8 @@ class Kernel {
   virtual const types::DataType& output_type() const = 0;
   // True when Remove and RemoveRows answer exactly what a fold without those rows would.
   virtual bool removable() const = 0;
+  // True when one set of rows has one answer, to the last bit, however it is folded and merged.
+  virtual bool exact() const = 0;
 
   virtual void Init(std::byte* slot) const noexcept = 0;
   virtual void Destroy(std::byte* slot) const noexcept = 0;

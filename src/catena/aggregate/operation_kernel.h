@@ -18,6 +18,7 @@
 //   Finalize(const IR&)  optional<Output>; or AppendTo(const IR&, Column*) for lists and maps
 //   Encode(const IR&, string*), Decode(ByteReader*, IR&) -> bool
 //   Remove(IR&, Input) and Remove(IR&, const IR&)   only when both are exact
+//   kOrderShows = true   only when answers depend on how inputs were folded and merged
 //
 // and its arguments (k, percentiles) as members. The loops below inline all of it.
 //
@@ -47,6 +48,13 @@ class ColumnKernel final : public Kernel {
   IrLayout layout() const override { return {sizeof(OpIr), alignof(OpIr)}; }
   const types::DataType& output_type() const override { return output_; }
   bool removable() const override { return kRemovable<Op>; }
+  bool exact() const override {
+    if constexpr (requires { op_.inner->exact(); }) {
+      return op_.inner->exact();
+    } else {
+      return !requires { Op::kOrderShows; };
+    }
+  }
 
   void Init(std::byte* slot) const noexcept override { new (slot) OpIr(); }
   void Destroy(std::byte* slot) const noexcept override { At(slot).~OpIr(); }

@@ -114,6 +114,7 @@ Status RowAggregator::AddBase(const conf::Aggregation& aggregation, const std::s
   base.offset = RoundUp(bound->ir_bytes, layout.alignment);
   bound->ir_bytes = base.offset + layout.bytes;
   bound->removable = bound->removable && base.kernel->removable();
+  bound->exact = bound->exact && base.kernel->exact();
   bound->aggregations.push_back(std::move(base));
   return Status();
 }

@@ -62,6 +62,8 @@ class RowAggregator {
   size_t ir_bytes() const { return bound_->ir_bytes; }
   // True when every base aggregation can Remove.
   bool removable() const { return bound_->removable; }
+  // True when every base aggregation is exact.
+  bool exact() const { return bound_->exact; }
 
   // `ir` points to ir_bytes() bytes aligned to kIrAlignment. Init once before, Destroy once after.
   void Init(std::byte* ir) const noexcept;
@@ -100,6 +102,7 @@ class RowAggregator {
     std::vector<BaseAggregation> aggregations;
     size_t ir_bytes = 0;
     bool removable = true;
+    bool exact = true;
   };
   static Status AddBase(const conf::Aggregation& aggregation, const std::string& bucket,
                         const types::Schema& input, Bound* bound);

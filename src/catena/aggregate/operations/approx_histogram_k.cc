@@ -32,6 +32,7 @@ template <typename T>
 struct MostFrequent {
   using Input = T;
   using Output = void;
+  static constexpr bool kOrderShows = true;
   struct IR {
     Boxed<FrequentItems<T>> items;
   };

@@ -24,6 +24,7 @@ namespace {
 struct ApproxPercentile {
   using Input = float;
   using Output = void;
+  static constexpr bool kOrderShows = true;
   struct IR {
     Boxed<KllFloats> sketch;
   };

@@ -22,6 +22,7 @@ namespace catena::aggregate {
 
 struct PlainSumFold : CountedSum<double, double> {
   using Output = double;
+  static constexpr bool kOrderShows = true;
 
   template <typename T>
   void UpdateMany(IR& ir, std::span<const T> inputs) const noexcept {

@@ -34,6 +34,7 @@ TEST(PlainSumFold, KeepsItsBound) {
   const RowAggregator plain = RowAggregator::Bind(SumAnd("plain"), testing::EveryType()).value();
   const RowAggregator exact = RowAggregator::Bind(SumAnd("exact"), testing::EveryType()).value();
   EXPECT_FALSE(plain.removable());
+  EXPECT_FALSE(plain.exact());
   EXPECT_TRUE(exact.removable());
   testing::ForSeeds(300, [&](Random& random) {
     testing::GeneratorOptions options;

@@ -5,27 +5,21 @@
 #include <functional>
 #include <numeric>
 
+#include "catena/aggregate/window/resolution.h"
 #include "catena/aggregate/window/sawtooth.h"
 #include "catena/base/parallel.h"
+#include "catena/batch/rows/chunks.h"
 
 namespace catena::batch {
 namespace {
 
+using aggregate::WindowedAggregator;
 using types::ColumnPtr;
-
-// Events and queries of a chunk together; what a sweep touches of so many fits into the cache.
-constexpr size_t kRowsPerChunk = 16384;
-// Chunks whose places stay in the cache while rows are told apart.
-constexpr size_t kChunksMost = 4096;
 
 using Works = std::vector<std::function<void()>>;
 
 void DoAll(const Works& works, int threads) {
-  const Status done = ParallelFor(works.size(), threads, [&](size_t i) {
-    works[i]();
-    return Status();
-  });
-  CATENA_CHECK(done.ok(), "moving rows cannot fail");
+  ParallelEach(works.size(), threads, [&](size_t i) { works[i](); });
 }
 
 std::vector<uint32_t> CountGroups(std::span<const uint32_t> group_of_row, size_t groups) {
@@ -36,56 +30,12 @@ std::vector<uint32_t> CountGroups(std::span<const uint32_t> group_of_row, size_t
   return counts;
 }
 
-// Chunks of whole groups: chunk c has the groups [first[c], first[c + 1]).
-struct Chunks {
-  std::vector<uint32_t> first = {0};
-  std::vector<size_t> rows;
-  std::vector<uint16_t> of_group;
-
-  size_t size() const { return rows.size(); }
-  uint32_t groups(size_t chunk) const { return first[chunk + 1] - first[chunk]; }
-
-  // By row, for RowParts.
-  std::vector<uint16_t> OfRows(std::span<const uint32_t> group_of_row) const {
-    std::vector<uint16_t> chunks(group_of_row.size());
-    for (size_t row = 0; row < chunks.size(); ++row) {
-      const uint32_t group = group_of_row[row];
-      chunks[row] = group == kNoGroup ? RowParts::kNone : of_group[group];
-    }
-    return chunks;
+std::vector<uint32_t> CountGroups(const Groups& groups) {
+  std::vector<uint32_t> counts;
+  for (size_t group = 0; group + 1 < groups.begin.size(); ++group) {
+    counts.push_back(groups.begin[group + 1] - groups.begin[group]);
   }
-  // A hot key begins first, so that the others fill up the time that it takes.
-  std::vector<size_t> LargestFirst() const {
-    std::vector<size_t> order(size());
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::ranges::stable_sort(order, [&](size_t a, size_t b) { return rows[a] > rows[b]; });
-    return order;
-  }
-};
-
-Chunks Cut(const std::vector<uint32_t>& events, const std::vector<uint32_t>& queries) {
-  const auto sum = [](const std::vector<uint32_t>& counts) {
-    return std::accumulate(counts.begin(), counts.end(), size_t{0});
-  };
-  const size_t enough = std::max(kRowsPerChunk, (sum(events) + sum(queries)) / kChunksMost + 1);
-  Chunks chunks;
-  size_t rows = 0;
-  for (uint32_t group = 0; group < queries.size(); ++group) {
-    chunks.of_group.push_back(static_cast<uint16_t>(chunks.size()));
-    rows += size_t{events[group]} + queries[group];
-    if (rows < enough && group + 1 < queries.size()) continue;
-    chunks.first.push_back(group + 1);
-    chunks.rows.push_back(rows);
-    rows = 0;
-  }
-  return chunks;
-}
-
-template <typename T>
-std::vector<T> Count(size_t size) {
-  std::vector<T> numbers(size);
-  std::iota(numbers.begin(), numbers.end(), T{0});
-  return numbers;
+  return counts;
 }
 
 // Rows that were parted into chunks, with what goes along.
@@ -96,140 +46,224 @@ struct Parted {
   std::vector<uint32_t> groups = {};
   std::vector<ColumnPtr> columns = {};
 
+  uint32_t begin(size_t chunk) const { return static_cast<uint32_t>(parts.begin(chunk)); }
   template <typename T>
-  std::span<const T> Of(size_t chunk, const std::vector<T>& values) const {
+  std::span<T> Of(size_t chunk, std::vector<T>& values) const {
     if (values.empty()) return {};
-    return std::span(values).subspan(parts.begin(chunk),
-                                     parts.begin(chunk + 1) - parts.begin(chunk));
+    return std::span(values).subspan(begin(chunk), begin(chunk + 1) - begin(chunk));
   }
   // Rows of the chunk, counted within, by group, counted within.
-  Groups GroupsOf(const Chunks& chunks, size_t chunk) const {
-    std::vector<uint32_t> local(Of(chunk, groups).begin(), Of(chunk, groups).end());
-    for (uint32_t& group : local) group -= chunks.first[chunk];
-    return GroupRows(local, chunks.groups(chunk), Of(chunk, times), Of(chunk, orders));
+  Groups GroupsOf(const Chunks& chunks, size_t chunk) {
+    const std::span<const uint32_t> mine = Of(chunk, groups);
+    std::vector<uint32_t> local(mine.begin(), mine.end());
+    for (uint32_t& group : local) group -= chunks[chunk].first_group;
+    return GroupRows(local, chunks[chunk].groups, Of(chunk, times), Of(chunk, orders));
   }
 };
 
-// What a sweep gets of a chunk's events: all rows of a batch, and how they are grouped.
-struct ChunkEvents {
+// What a sweep gets of events: rows of a batch, and how they are grouped. Of rows that are sorted
+// already the place is the order.
+struct SweptEvents {
   types::Batch rows;
-  std::vector<int64_t> times;
-  Groups groups;
+  std::span<const int64_t> times;
+  std::span<const uint64_t> orders;
+  std::span<const uint32_t> sorted;
+  std::span<const uint32_t> begin;
 };
 
-ChunkEvents EventsOf(const types::Schema& schema, const Parted& events, const Chunks& chunks,
-                     size_t chunk) {
-  const auto times = events.Of(chunk, events.times);
-  std::vector<uint32_t> rows(times.size());
-  std::iota(rows.begin(), rows.end(), static_cast<uint32_t>(events.parts.begin(chunk)));
-  std::vector<ColumnPtr> columns;
-  for (const ColumnPtr& column : events.columns) {
-    columns.push_back(std::make_shared<types::Column>(column->Take(rows)));
-  }
-  return {types::Batch(schema, std::move(columns)),
-          {times.begin(), times.end()},
-          events.GroupsOf(chunks, chunk)};
-}
-
-ChunkEvents EventsOf(const types::Batch& inputs, const Asking& asking, const Chunks& chunks,
-                     size_t chunk) {
-  const Groups& all = *asking.grouped_events;
-  const uint32_t begin = all.begin[chunks.first[chunk]];
-  const auto rows = std::span(all.rows).subspan(begin, all.begin[chunks.first[chunk + 1]] - begin);
-  ChunkEvents events{inputs.Take(rows), {}, {Count<uint32_t>(rows.size()), {}}};
-  for (const uint32_t row : rows) events.times.push_back(asking.event_times[row]);
-  for (uint32_t group = chunks.first[chunk]; group <= chunks.first[chunk + 1]; ++group) {
-    events.groups.begin.push_back(all.begin[group] - begin);
-  }
-  return events;
-}
-
-std::vector<ColumnPtr> Sweep(const aggregate::WindowedAggregator& windowed,
-                             const ChunkEvents& events, const Parted& queries, const Chunks& chunks,
-                             size_t chunk) {
-  const Groups asked = queries.GroupsOf(chunks, chunk);
-  // Within a group rows come in the order of their ties already.
-  std::vector<uint64_t> orders(events.times.size());
-  for (size_t i = 0; i < orders.size(); ++i) orders[events.groups.rows[i]] = i;
+std::vector<ColumnPtr> Sweep(const WindowedAggregator& windowed, const SweptEvents& events,
+                             std::span<const int64_t> query_times, const Groups& asked) {
   aggregate::SawtoothInput input;
   input.events = &events.rows;
   input.event_times = events.times;
-  input.event_orders = orders;
-  input.event_rows = events.groups.rows;
-  input.event_begin = events.groups.begin;
-  input.query_times = queries.Of(chunk, queries.times);
+  input.event_orders = events.orders;
+  input.event_rows = events.sorted;
+  input.event_begin = events.begin;
+  input.query_times = query_times;
   input.query_rows = asked.rows;
   input.query_begin = asked.begin;
-  input.output_rows = input.query_times.size();
+  input.output_rows = query_times.size();
   return aggregate::AnswerQueries(windowed, input);
 }
 
-Chunks CutAll(const Asking& asking, int threads) {
-  std::vector<uint32_t> events;
-  std::vector<uint32_t> queries;
-  const auto count_events = [&] {
-    if (asking.grouped_events == nullptr) {
-      events = CountGroups(asking.event_groups, asking.groups);
-      return;
+// The first instant that a window of a query at `query` may hold.
+int64_t Reach(const WindowedAggregator& windowed, int64_t query) {
+  Millis longest{0};
+  for (const aggregate::WindowLength& window : windowed.windows()) {
+    if (!window) return INT64_MIN;
+    longest = std::max(longest, *window);
+  }
+  if (windowed.exact_windows()) return query - longest.count();
+  return ToMillis(aggregate::WindowTail(FromMillis(query), longest));
+}
+
+// Sweeps of events that are in one group each, told apart into chunks.
+class ChunkSweeps {
+ public:
+  ChunkSweeps(const WindowedAggregator& windowed, const Asking& asking, types::Batch inputs,
+              int threads)
+      : windowed_(windowed),
+        threads_(threads),
+        schema_(inputs.schema()),
+        chunks_(Cut(asking)),
+        events_{RowParts({}, 0)},
+        queries_{RowParts({}, 0)} {
+    Part(asking, std::move(inputs));
+    SortRanges();
+  }
+
+  void Run(ScatteredColumns* answers) {
+    const std::vector<size_t> order = chunks_.LargestFirst();
+    std::vector<std::vector<ColumnPtr>> pieces(chunks_.size());
+    ParallelEach(chunks_.size(), threads_, [&](size_t i) {
+      const size_t chunk = order[i];
+      pieces[chunk] = chunks_[chunk].ranges > 1 ? SweepRange(chunk) : SweepGroups(chunk);
+    });
+    answers->Add(std::move(queries_.parts), std::move(pieces));
+  }
+
+ private:
+  Chunks Cut(const Asking& asking) {
+    std::vector<uint32_t> events;
+    std::vector<uint32_t> queries;
+    DoAll({[&] { events = CountGroups(asking.event_groups, asking.groups); },
+           [&] { queries = CountGroups(asking.query_groups, asking.groups); }},
+          threads_);
+    Chunks::Split split{1, EventsOf(asking), QueriesOf(asking)};
+    // The others tell by their last digits where a sweep began.
+    if (windowed_.rows().exact()) split.threads = threads_;
+    return Chunks(events, queries, split);
+  }
+  static TimedRows EventsOf(const Asking& asking) {
+    return {asking.event_groups, asking.event_times};
+  }
+  static TimedRows QueriesOf(const Asking& asking) {
+    return {asking.query_groups, asking.query_times};
+  }
+
+  void Part(const Asking& asking, types::Batch inputs) {
+    DoAll({[&] { events_.parts = RowParts(chunks_.OfRows(EventsOf(asking)), chunks_.size()); },
+           [&] { queries_.parts = RowParts(chunks_.OfRows(QueriesOf(asking)), chunks_.size()); }},
+          threads_);
+    Works works = {[&] { queries_.times = queries_.parts.Part(asking.query_times); },
+                   [&] { queries_.groups = queries_.parts.Part(asking.query_groups); },
+                   [&] { events_.times = events_.parts.Part(asking.event_times); },
+                   [&] { events_.groups = events_.parts.Part(asking.event_groups); },
+                   [&] { ranks_.resize(events_.parts.size()); }};
+    if (!asking.event_orders.empty()) {
+      works.push_back([&] { events_.orders = events_.parts.Part(asking.event_orders); });
     }
-    const std::vector<uint32_t>& begin = asking.grouped_events->begin;
-    for (size_t group = 0; group < asking.groups; ++group) {
-      events.push_back(begin[group + 1] - begin[group]);
+    for (size_t i = 0; i < inputs.width(); ++i) events_.columns.push_back(inputs.shared(i));
+    inputs = types::Batch();
+    for (ColumnPtr& column : events_.columns) {
+      works.push_back(
+          [&] { column = std::make_shared<types::Column>(events_.parts.Part(*column)); });
     }
-  };
-  DoAll({count_events, [&] { queries = CountGroups(asking.query_groups, asking.groups); }},
-        threads);
-  return Cut(events, queries);
+    DoAll(works, threads_);
+  }
+
+  // Events of the ranges of a group, one behind the other, so that each sees those before it.
+  void SortRanges() {
+    std::vector<size_t> ranges;
+    for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
+      if (chunks_[chunk].ranges > 1) ranges.push_back(chunk);
+    }
+    if (ranges.empty()) return;
+    sorted_.resize(events_.parts.size());
+    ParallelEach(ranges.size(), threads_, [&](size_t i) {
+      const uint32_t begin = events_.begin(ranges[i]);
+      uint32_t at = begin;
+      for (const uint32_t row : events_.GroupsOf(chunks_, ranges[i]).rows) {
+        ranks_[begin + row] = at;
+        sorted_[at++] = begin + row;
+      }
+    });
+  }
+
+  SweptEvents Swept(std::span<const uint32_t> sorted, std::span<const uint32_t> begin) const {
+    return {types::Batch(schema_, events_.columns), events_.times, ranks_, sorted, begin};
+  }
+  std::vector<ColumnPtr> SweepGroups(size_t chunk) {
+    Groups mine = events_.GroupsOf(chunks_, chunk);
+    uint64_t rank = 0;
+    for (uint32_t& row : mine.rows) {
+      row += events_.begin(chunk);
+      ranks_[row] = rank++;
+    }
+    return Sweep(windowed_, Swept(mine.rows, mine.begin), queries_.Of(chunk, queries_.times),
+                 queries_.GroupsOf(chunks_, chunk));
+  }
+  std::vector<ColumnPtr> SweepRange(size_t chunk) {
+    const Groups asked = queries_.GroupsOf(chunks_, chunk);
+    const std::span<const int64_t> times = queries_.Of(chunk, queries_.times);
+    std::span<const uint32_t> sorted(sorted_);
+    sorted = sorted.first(events_.begin(chunk + 1));
+    sorted = sorted.subspan(events_.begin(chunk - chunks_[chunk].range));
+    if (!asked.rows.empty()) {
+      const int64_t reach = Reach(windowed_, times[asked.rows.front()]);
+      const auto first = std::ranges::lower_bound(sorted, reach, {},
+                                                  [&](uint32_t row) { return events_.times[row]; });
+      sorted = sorted.subspan(static_cast<size_t>(first - sorted.begin()));
+    }
+    const uint32_t begin[] = {0, static_cast<uint32_t>(sorted.size())};
+    return Sweep(windowed_, Swept(sorted, begin), times, asked);
+  }
+
+  const WindowedAggregator& windowed_;
+  int threads_;
+  types::Schema schema_;
+  Chunks chunks_;
+  Parted events_;
+  Parted queries_;
+  std::vector<uint64_t> ranks_;   // By event: where it stands among those of its sweep.
+  std::vector<uint32_t> sorted_;  // Events of ranges in the order of their ranks, else nothing.
+};
+
+// Sweeps of events some of which are in several groups: each chunk has a copy of its own.
+void SweepGrouped(const WindowedAggregator& windowed, const Asking& asking,
+                  const types::Batch& inputs, int threads, ScatteredColumns* answers) {
+  const Groups& all = *asking.grouped_events;
+  const Chunks chunks(CountGroups(all), CountGroups(asking.query_groups, asking.groups), {});
+  Parted queries{RowParts(chunks.OfRows({asking.query_groups, asking.query_times}), chunks.size())};
+  queries.times = queries.parts.Part(asking.query_times);
+  queries.groups = queries.parts.Part(asking.query_groups);
+  std::vector<std::vector<ColumnPtr>> pieces(chunks.size());
+  ParallelEach(chunks.size(), threads, [&](size_t chunk) {
+    const uint32_t first = chunks[chunk].first_group;
+    const uint32_t begin = all.begin[first];
+    const auto rows =
+        std::span(all.rows).subspan(begin, all.begin[first + chunks[chunk].groups] - begin);
+    std::vector<int64_t> times;
+    for (const uint32_t row : rows) times.push_back(asking.event_times[row]);
+    std::vector<uint64_t> orders(rows.size());
+    std::iota(orders.begin(), orders.end(), 0);
+    std::vector<uint32_t> sorted(rows.size());
+    std::iota(sorted.begin(), sorted.end(), 0);
+    std::vector<uint32_t> begins;
+    for (uint32_t group = first; group <= first + chunks[chunk].groups; ++group) {
+      begins.push_back(all.begin[group] - begin);
+    }
+    const SweptEvents events{inputs.Take(rows), times, orders, sorted, begins};
+    pieces[chunk] =
+        Sweep(windowed, events, queries.Of(chunk, queries.times), queries.GroupsOf(chunks, chunk));
+  });
+  answers->Add(std::move(queries.parts), std::move(pieces));
 }
 
 }  // namespace
 
-void Answer(const aggregate::WindowedAggregator& windowed, Asking asking, int threads,
+void Answer(const WindowedAggregator& windowed, Asking asking, int threads,
             ScatteredColumns* answers) {
   std::vector<std::string> names;
   for (const types::Field& field : windowed.rows().input_schema().fields) {
     names.push_back(field.name);
   }
   types::Batch inputs = asking.events.Select(names);
-  const types::Schema schema = inputs.schema();
   asking.events = types::Batch();
-  const Chunks chunks = CutAll(asking, threads);
-  Parted events{RowParts({}, 0)};
-  Parted queries{RowParts({}, 0)};
-  const auto part_events = [&] {
-    events.parts = RowParts(chunks.OfRows(asking.event_groups), chunks.size());
-  };
-  DoAll({part_events,
-         [&] { queries.parts = RowParts(chunks.OfRows(asking.query_groups), chunks.size()); }},
-        threads);
-  Works works = {[&] { queries.times = queries.parts.Part(asking.query_times); },
-                 [&] { queries.groups = queries.parts.Part(asking.query_groups); }};
-  if (asking.grouped_events == nullptr) {
-    works.push_back([&] { events.times = events.parts.Part(asking.event_times); });
-    works.push_back([&] { events.groups = events.parts.Part(asking.event_groups); });
-    if (!asking.event_orders.empty()) {
-      works.push_back([&] { events.orders = events.parts.Part(asking.event_orders); });
-    }
-    for (size_t i = 0; i < inputs.width(); ++i) events.columns.push_back(inputs.shared(i));
-    inputs = types::Batch();
-    for (ColumnPtr& column : events.columns) {
-      works.push_back(
-          [&] { column = std::make_shared<types::Column>(events.parts.Part(*column)); });
-    }
+  if (asking.grouped_events != nullptr) {
+    return SweepGrouped(windowed, asking, inputs, threads, answers);
   }
-  DoAll(works, threads);
-  const std::vector<size_t> order = chunks.LargestFirst();
-  std::vector<std::vector<ColumnPtr>> pieces(chunks.size());
-  const Status swept = ParallelFor(chunks.size(), threads, [&](size_t i) {
-    const size_t chunk = order[i];
-    const ChunkEvents mine = asking.grouped_events == nullptr
-                                 ? EventsOf(schema, events, chunks, chunk)
-                                 : EventsOf(inputs, asking, chunks, chunk);
-    pieces[chunk] = Sweep(windowed, mine, queries, chunks, chunk);
-    return Status();
-  });
-  CATENA_CHECK(swept.ok(), "a sweep cannot fail");
-  answers->Add(std::move(queries.parts), std::move(pieces));
+  ChunkSweeps(windowed, asking, std::move(inputs), threads).Run(answers);
 }
 
 }  // namespace catena::batch

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers: the windows of every query, point in time, on all threads.
 //
-//     groups    g0 g1 | g2 | g3 g4 g5 | ...      chunks of whole groups
-//     a chunk   its events and queries are parted from the others (row_parts.h) into small arrays
-//               that stay in the cache, sorted and swept there (aggregate/window/sawtooth); the
-//               answers of all go to their rows at the end
+//     events, queries    told apart by their chunks (chunks.h), in streams (row_parts.h)
+//     a chunk            sorted by group and time, then swept (aggregate/window/sawtooth): small
+//                        arrays that stay in the cache
+//     of a large group   several chunks, ranges of time: their events are sorted first; each sweep
+//                        begins with those that its first windows reach. Only where answers do not
+//                        show where a sweep began (Kernel::exact)
 //
 //   output   a column of windowed.output_schema() an output, placed at the queries' rows
 //   null     an empty window; rows of no group are not placed
 //   order    ties in time go by `event_orders`, then by row; in `grouped_events` by its order
-//   memory   the events again, the columns, and per thread one chunk; a chunk is one group where
-//            that is larger
+//   memory   the events again, and the columns
 
 #pragma once
 
