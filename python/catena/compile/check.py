@@ -4,7 +4,7 @@
 import json
 
 from catena.api.struct import suggest
-from catena.api.ttypes import Operation
+from catena.api.ttypes import Accuracy, Operation
 from catena.compile import engine_object, output_columns, sql, types
 from catena.compile.node import Node, Violation
 
@@ -90,6 +90,14 @@ class Checker:
             return
         for i, source in enumerate(node["sources"]):
             self.source(source, f"{at}sources[{i}]")
+            chain = "joinSource" in source and output_columns.begins_with_entities(source)
+            if chain and node.get("accuracy") == Accuracy.TEMPORAL:
+                self.wrong(
+                    "the Join begins with entities, whose mutations are not enriched; say "
+                    "accuracy=Accuracy.SNAPSHOT",
+                    node,
+                    f"{at}sources[{i}]",
+                )
         self.same_columns(node, at)
         selected = output_columns.selected_columns(node["sources"][0], self.schemas)
         if selected is not None:
@@ -127,7 +135,8 @@ class Checker:
     def pass_through(self, node, at):
         for i, source in enumerate(node["sources"]):
             entities = source.get("entities") or {}
-            if not entities or entities.get("mutationTable") or entities.get("mutationTopic"):
+            mutated = entities.get("mutationTable") or entities.get("mutationTopic")
+            if mutated or not output_columns.begins_with_entities(source):
                 self.wrong(
                     "aggregations can be left out only for entity sources without "
                     "mutations; add aggregations, for example Aggregation(input_column=..., "

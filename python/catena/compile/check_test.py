@@ -100,6 +100,10 @@ def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, sai
          'keys=["user"], aggregations=[Aggregation("amount")]))])', "is LONG but the left column"),
         ('Source()', "exactly one of"),
         ('EventSource(tabel="x")', 'did you mean "table"'),
+        ('GroupBy(sources=JoinSource(join=Join(name="a.users", left=EntitySource('
+         'snapshotTable="db.ev", mutationTopic="changes", query=Query(selects=select("user"))), '
+         'right_parts=[]), query=Query(selects=select("user"))), keys=["user"], '
+         'aggregations=[Aggregation("user", Operation.COUNT)])', "accuracy=Accuracy.SNAPSHOT"),
         ('GroupBy(sources=[source, EventSource(table="db.two", query=Query(selects=select("user"),'
          ' time_column="ts"))], keys=["user"], aggregations=[Aggregation("amount"), '
          'Aggregation("name")])', "select different columns"),

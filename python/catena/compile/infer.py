@@ -26,9 +26,10 @@ class Inference:
             query["timeColumn"] = selects["ts"]
         if "timeColumn" in query:
             return
-        if kind == "entities" and not windowed:
+        entities = output_columns.begins_with_entities(node)
+        if entities and not windowed:
             return
-        if kind != "entities" and temporal is False:
+        if not entities and temporal is False:
             return
         inputs = output_columns.input_columns(node, self.schemas)
         if inputs is not None and "ts" not in inputs:

@@ -33,6 +33,13 @@ def underlying(source: dict) -> dict:
     return source.get("events") or source.get("entities") or source.get("joinSource") or {}
 
 
+def begins_with_entities(source: dict) -> bool:
+    """Whether the rows of a source are entities; of a chain, where it begins."""
+    while "joinSource" in source:
+        source = source["joinSource"]["join"].get("left") or {}
+    return "entities" in source
+
+
 def table_of(source: dict) -> str | None:
     inner = underlying(source)
     return inner.get("table") or inner.get("snapshotTable")

@@ -265,7 +265,15 @@ Status RequireMutations(const conf::GroupBy& group_by, const std::string& where)
                        "SNAPSHOT, or aggregate them, with LAST for example");
   }
   for (const conf::Source& source : group_by.sources) {
-    if (!std::get<conf::EntitySource>(source).mutation_table.empty()) continue;
+    const auto* entities = std::get_if<conf::EntitySource>(&source);
+    if (entities == nullptr) {
+      return Unsupported(where +
+                         ".sources.joinSource: the left side of its Join is entities, whose "
+                         "mutations are not enriched, so that nothing is known within a day; make "
+                         "the GroupBy SNAPSHOT: " +
+                         conf::TableOf(source));
+    }
+    if (!entities->mutation_table.empty()) continue;
     return InvalidConf(where + ".sources.entities: TEMPORAL accuracy needs the mutationTable of " +
                        conf::TableOf(source) + "; name it, or make the GroupBy SNAPSHOT");
   }
@@ -288,7 +296,7 @@ Status RequireSupported(const conf::GroupBy& group_by) {
                          "partition does not tell when its rows happened: " +
                          events->table);
     }
-    if (std::holds_alternative<conf::EntitySource>(source) != entity) {
+    if (conf::IsOfEntities(source) != entity) {
       return Unsupported(where + ".sources: events and entities can not be mixed");
     }
   }

@@ -259,7 +259,7 @@ Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::
   for (LeftRows& day : left) {
     SourceRows& source = day.source;
     if (source.days.empty()) source.rows = types::BatchBuilder(schema).Build();
-    if (!std::holds_alternative<conf::EntitySource>(join.left)) {
+    if (!conf::IsOfEntities(join.left)) {
       day.query_times = source.times;
     } else if (!source.days.empty()) {
       day.query_times.assign(source.days.size(), ToMillis(source.days.front().End()));

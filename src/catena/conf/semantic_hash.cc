@@ -41,6 +41,7 @@ Json Describe(const Source& source, bool with_partitions) {
     json["mutations"] = entities->mutation_table;
   } else {
     json["join"] = Describe(*std::get<JoinSource>(source).join);
+    if (IsOfEntities(source)) json["rows"] = "entities";  // They were folded as events once.
   }
   return json;
 }

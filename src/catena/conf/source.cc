@@ -25,6 +25,11 @@ std::string TopicOf(const Source& source) {
   return TopicOf(std::get<JoinSource>(source).join->left);
 }
 
+bool IsOfEntities(const Source& source) {
+  if (const auto* chain = std::get_if<JoinSource>(&source)) return IsOfEntities(chain->join->left);
+  return std::holds_alternative<EntitySource>(source);
+}
+
 const Source* StreamingSource(const GroupBy& group_by) {
   for (const Source& source : group_by.sources) {
     if (!TopicOf(source).empty()) return &source;
@@ -32,9 +37,7 @@ const Source* StreamingSource(const GroupBy& group_by) {
   return nullptr;
 }
 
-bool IsEntity(const GroupBy& group_by) {
-  return std::holds_alternative<EntitySource>(group_by.sources.front());
-}
+bool IsEntity(const GroupBy& group_by) { return IsOfEntities(group_by.sources.front()); }
 
 const JoinSource* ChainOf(const GroupBy& group_by) {
   for (const Source& source : group_by.sources) {

@@ -58,5 +58,8 @@ std::string TableOf(const Source& source);
 // The topic of an EventSource, the mutation topic of an EntitySource, of a JoinSource the topic of
 // its Join's left side; empty when there is none.
 std::string TopicOf(const Source& source);
+// Whether its rows are entities, whole every day: those of an EntitySource, and of a JoinSource
+// whose Join has entities on its left. Chronon's data model.
+bool IsOfEntities(const Source& source);
 
 }  // namespace catena::conf

@@ -94,7 +94,7 @@ class Planner {
         RequireDays(Merge(days), {end, end}, TablesText(group_by->sources), &step.notes));
     CATENA_RETURN_IF_ERROR(CheckSources(*group_by, {end, end}, AskedAt::kDayEnds, &step));
     step.compute.push_back(PlannedDay{end, Why::kMissing});
-    DemandSources(*group_by, end + 1, end);
+    DemandSources(*group_by, {end, end}, AskedAt::kDayEnds);
     last_steps_.push_back(std::move(step));
     return Parents(lineage);
   }
@@ -133,7 +133,7 @@ class Planner {
       const Date from = step.compute.front().day;
       CATENA_RETURN_IF_ERROR(
           CheckSources(*group_by, {from, step.compute.back().day}, AskedAt::kDayEnds, &step));
-      DemandSources(*group_by, from, asked_.end);
+      DemandSources(*group_by, {from, asked_.end}, AskedAt::kDayEnds);
     }
     last_steps_.push_back(std::move(step));
     return Status();
@@ -198,7 +198,7 @@ class Planner {
       CATENA_RETURN_IF_ERROR(
           CheckSources(*part.group_by, {from, step.compute.back().day}, at, &step)
               .WithContext(step.name));
-      DemandSources(*part.group_by, from, demand.last);
+      DemandSources(*part.group_by, {from, demand.last}, at);
     }
     return step;
   }
@@ -246,14 +246,20 @@ class Planner {
     return Status();
   }
 
-  // `from`: the first day with a query time.
-  void DemandSources(const conf::GroupBy& group_by, Date from, Date last) {
+  void DemandSources(const conf::GroupBy& group_by, const DayRange& days, AskedAt at) {
+    const DayRange reach = ReachOf(group_by, days, at);
+    const Timestamp earliest = at == AskedAt::kDayEnds ? days.first.End() : days.first.Start();
     const std::optional<Millis> window = LongestWindow(group_by);
     for (const conf::Source& source : group_by.sources) {
       const auto* chain = std::get_if<conf::JoinSource>(&source);
       if (chain == nullptr) continue;
-      Demand demand{kBeginning, last, "JoinSource of " + group_by.metadata.name};
-      if (window) demand.first = Date::Of(from.Start() - *window) - kSlackDays;
+      Demand demand{kBeginning, days.last, "JoinSource of " + group_by.metadata.name};
+      if (window) demand.first = Date::Of(earliest - *window) - kSlackDays;
+      // Each day of entities is whole, so that only the days themselves are looked at.
+      if (conf::IsEntity(group_by)) {
+        demand.first = reach.first;
+        demand.last = reach.last;
+      }
       if (const auto start = ParseDate(chain->query.start_partition); start.ok()) {
         demand.first = std::max(demand.first, *start);
       }

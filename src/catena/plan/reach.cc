@@ -54,12 +54,12 @@ std::vector<Date> DaysOf(const conf::Source& source, const Inventory& inventory)
 }
 
 AskedAt AskedBy(const conf::Source& left) {
-  return std::holds_alternative<conf::EntitySource>(left) ? AskedAt::kDayEnds : AskedAt::kTimes;
+  return conf::IsOfEntities(left) ? AskedAt::kDayEnds : AskedAt::kTimes;
 }
 
 DayRange ReachOf(const conf::GroupBy& group_by, const DayRange& days, AskedAt at) {
   const bool at_ends = at == AskedAt::kDayEnds;
-  if (std::holds_alternative<conf::EntitySource>(group_by.sources.front())) {
+  if (conf::IsEntity(group_by)) {
     return at_ends ? days : DayRange{days.first - 1, days.last - 1};
   }
   DayRange reach{kBeginning, days.last};

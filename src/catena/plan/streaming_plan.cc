@@ -28,8 +28,9 @@ Status Descend(const conf::Source& left, StreamTask* task, bool top = true) {
     return Status();
   }
   return Unsupported(
-      "the left side of a chain is entities, and what a left row that dies had enriched cannot be "
-      "taken back; begin the chain with events, or make its GroupBy SNAPSHOT: " +
+      "the left side of a chain is entities, and the image of a row that dies would be enriched "
+      "with what is looked up then, not with what the row was folded with; begin the chain with "
+      "events, or make its GroupBy SNAPSHOT: " +
       conf::TableOf(left));
 }
 

@@ -16,10 +16,6 @@
 namespace catena::batch {
 namespace {
 
-bool IsOfEntities(const conf::Source& source) {
-  return std::holds_alternative<conf::EntitySource>(source);
-}
-
 Status CheckLabel(const conf::GroupBy& label, const conf::LabelPart& part) {
   const bool entities = IsOfEntities(label.sources.front());
   if (label.aggregations.empty() != entities) {

@@ -71,7 +71,7 @@ class Estimator {
 
   Result<StepEstimate> OfJoin(const plan::Step& step) {
     CATENA_TRY(const Sizes* left_sizes, SizesOf(conf::TableOf(step.join->left)));
-    const bool entities = std::holds_alternative<conf::EntitySource>(step.join->left);
+    const bool entities = conf::IsOfEntities(step.join->left);
     table::PartitionSize left;
     Sizes made;
     for (const plan::PlannedDay& planned : step.compute) {
