@@ -2,7 +2,9 @@
 // IR, IrPool: owners of IR rows.
 //
 //   IR       one IR row, empty at birth; move-only
-//   IrPool   many IR rows in slabs, all destroyed with it; addresses never move
+//   IrPool   many IR rows in slabs, all destroyed with it; addresses never move. A pool that grows
+//            takes its slabs from ever larger pieces of memory, in the end from huge pages: an
+//            update of one key of a million then misses the cache, but not the page table
 //   threads  like any container; the RowAggregator is copied in (a shared pointer)
 
 #pragma once
@@ -48,24 +50,25 @@ class IrPool {
   size_t size() const { return size_; }
   // From one IR row to the next.
   size_t stride() const { return stride_; }
-  std::byte* at(size_t i) { return slabs_[i / per_slab_].get() + i % per_slab_ * stride_; }
-  const std::byte* at(size_t i) const {
-    return slabs_[i / per_slab_].get() + i % per_slab_ * stride_;
-  }
+  std::byte* at(size_t i) { return slabs_[i / per_slab_] + i % per_slab_ * stride_; }
+  const std::byte* at(size_t i) const { return slabs_[i / per_slab_] + i % per_slab_ * stride_; }
   // Destroys every IR row; keeps the memory for the next ones.
   void Clear();
   const RowAggregator& rows() const { return rows_; }
 
  private:
   static size_t StrideOf(const RowAggregator& rows);
-  struct FreeSlab {
-    void operator()(std::byte* slab) const noexcept;
+  void AddSlabs();
+  struct FreePiece {
+    size_t alignment;
+    void operator()(std::byte* piece) const noexcept;
   };
   RowAggregator rows_;
   size_t per_slab_;
   size_t stride_;
   size_t size_ = 0;
-  std::vector<std::unique_ptr<std::byte[], FreeSlab>> slabs_;
+  std::vector<std::byte*> slabs_;  // Each of per_slab_ IR rows; in the pieces.
+  std::vector<std::unique_ptr<std::byte[], FreePiece>> pieces_;
 };
 
 }  // namespace catena::aggregate

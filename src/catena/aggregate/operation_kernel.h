@@ -158,35 +158,39 @@ class ColumnKernel final : public Kernel {
   }
 
  private:
-  // Memory is waited for in a loop of few instructions, so that many misses overlap.
+  // The memory of an IR is asked for well ahead of its turn, and some of it while a block is being
+  // prepared: the processor has only so many misses under way, and would have none.
   void UpdatePrepared(const ColumnReader<P>& reader, std::span<const uint32_t> rows,
                       std::span<std::byte* const> irs, size_t offset) const noexcept {
-    constexpr size_t kAhead = 32;
+    constexpr size_t kAhead = 16;
+    constexpr size_t kRowsPerFetch = 2;
     typename Op::Prepared prepared;
     P inputs[Op::kPrepared];
-    for (size_t i = 0; i < std::min(kAhead, rows.size()); ++i) {
-      __builtin_prefetch(irs[i] + offset, 1);
-    }
+    size_t fetched = 0;
+    const auto fetch = [&] { __builtin_prefetch(irs[fetched++] + offset, 1); };
+    while (fetched < std::min(kAhead, rows.size())) fetch();
     for (size_t begin = 0; begin < rows.size(); begin += Op::kPrepared) {
-      const size_t count = std::min(Op::kPrepared, rows.size() - begin);
-      for (size_t i = 0; i < count; ++i) inputs[i] = reader.At(rows[begin + i]);
-      const bool ready = op_.Prepare(std::span<const P>(inputs, count), &prepared);
-      std::byte* const* const slots = irs.data() + begin;
-      size_t i = 0;
+      const size_t end = std::min(begin + Op::kPrepared, rows.size());
+      for (size_t row = begin; row < end; ++row) {
+        inputs[row - begin] = reader.At(rows[row]);
+        if (row % kRowsPerFetch == 0 && fetched < rows.size()) fetch();
+      }
+      const bool ready = op_.Prepare(std::span<const P>(inputs, end - begin), &prepared);
+      const size_t until = std::min(end + kAhead, rows.size());
+      size_t row = begin;
       if (ready && !reader.has_nulls()) {
-        const size_t fetching =
-            std::min(count, rows.size() - std::min(rows.size(), begin + kAhead));
-        for (; i < fetching; ++i) {
-          __builtin_prefetch(slots[i + kAhead] + offset, 1);
-          op_.UpdatePrepared(At(slots[i] + offset), prepared, i);
+        for (; row < end && fetched < until; ++row) {
+          fetch();
+          op_.UpdatePrepared(At(irs[row] + offset), prepared, row - begin);
         }
       }
-      for (; i < count; ++i) {
-        if (reader.IsNull(rows[begin + i])) continue;
+      for (; row < end; ++row) {
+        if (fetched < until) fetch();
+        if (reader.IsNull(rows[row])) continue;
         if (ready) {
-          op_.UpdatePrepared(At(slots[i] + offset), prepared, i);
+          op_.UpdatePrepared(At(irs[row] + offset), prepared, row - begin);
         } else {
-          op_.Update(At(slots[i] + offset), static_cast<typename Op::Input>(inputs[i]));
+          op_.Update(At(irs[row] + offset), static_cast<typename Op::Input>(inputs[row - begin]));
         }
       }
     }

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "catena/aggregate/ir.h"
 #include "catena/aggregate/ir_codec.h"
 #include "catena/testing/naive_aggregator.h"
@@ -335,6 +337,33 @@ TEST(RowAggregator, SlotsOfOneRowDoNotTouch) {
       }
     }
   });
+}
+
+// Over all sizes of piece that a growing pool takes.
+TEST(IrPool, AddressesNeverMoveAndNeverMeet) {
+  conf::GroupBy group_by;
+  group_by.aggregations = {AggregationOf("long", Operation::kLastK, {})};
+  group_by.aggregations[0].arguments["k"] = "3";
+  const auto rows = RowAggregator::Bind(group_by, testing::EveryType());
+  ASSERT_TRUE(rows.ok()) << rows.error().message;
+  IrPool pool(*rows, 3);
+  for (int round = 0; round < 2; ++round) {
+    std::vector<std::byte*> irs;
+    for (size_t i = 0; i < 300'000; ++i) irs.push_back(pool.New());
+    for (size_t i = 0; i < irs.size(); ++i) {
+      ASSERT_EQ(irs[i], pool.at(i));
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(irs[i]) % kIrAlignment, 0u);
+    }
+    std::sort(irs.begin(), irs.end());
+    for (size_t i = 1; i < irs.size(); ++i) {
+      ASSERT_GE(static_cast<size_t>(irs[i] - irs[i - 1]), rows->ir_bytes());
+    }
+    IrPool moved = std::move(pool);
+    EXPECT_EQ(moved.size(), irs.size());
+    EXPECT_EQ(pool.size(), 0u);
+    moved.Clear();
+    pool = std::move(moved);
+  }
 }
 
 }  // namespace
