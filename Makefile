@@ -46,7 +46,7 @@ bench-%: setup ## measure: make bench-kv; a table, and build/bench/kv.json (benc
 	@.venv/bin/python $(or $(wildcard bench/$*.py),bench/module.py $*) $(ARGS)
 
 bench-batch: peers
-bench-stream: servers
+bench-stream bench-share: servers
 
 peers: setup
 	@tools/setup.sh bench
