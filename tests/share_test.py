@@ -98,6 +98,7 @@ def shared(request, tmp_path_factory):
         await_dealt(repository, [first, third])
         await_work(repository, topic, third)
         repository.first_log = repository.log("enrich-1")
+        repository.member = repository.health("-Z", "kv.url=rocksdb:enrich-3")["t.enriched.v1"]
         first.terminate()
         await_dealt(repository, [third])
         await_work(repository, topic, third)
@@ -151,3 +152,9 @@ def test_who_comes_and_goes_stops_nobody_else(shared):
     for name in ("enrich-2", "enrich-3"):
         went_on = re.findall(r"share join=\S+ partition=\d+ goes on at (\d+)", shared.log(name))
         assert went_on and all(int(offset) > 0 for offset in went_on), (name, went_on)
+
+
+def test_the_monitor_shows_what_a_member_does(shared):
+    member = shared.member
+    assert member["shared"] and not member["stale"] and member["records_waiting"] is None
+    assert 0 < member["counts"]["folded"] < len(shared.payment_rows)

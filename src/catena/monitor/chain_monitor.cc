@@ -17,6 +17,7 @@ void ForgetRates(streaming::ChainReport* report) {
   report->groupby_window_updates = 0;
   report->chain_total_latency = 0;
   report->chain_total_latency_p50 = 0;
+  if (report->shared) report->groupby_input_lag = 0;  // Others have its partitions by now.
 }
 
 }  // namespace
@@ -51,7 +52,9 @@ ChainHealth ChainMonitor::HealthOf(streaming::ChainReport report, Timestamp now)
   health.report_age = std::max(now - health.report.written_at, Millis{0});
   health.stale = health.report_age > options_.stale_after;
   if (health.stale) ForgetRates(&health.report);
-  if (const Status lag = MeasureLag(now, &health); !lag.ok()) {
+  // How far a shared topic is no single state knows; the report has what the process knows.
+  const Status lag = health.report.shared ? Status() : MeasureLag(now, &health);
+  if (!lag.ok()) {
     health.problem = lag.error().message;
     // Unmeasured, it is at least as old as the last report.
     if (health.stale) {
@@ -107,8 +110,11 @@ void ChainMonitor::Publish(const std::vector<ChainHealth>& chains) {
       metrics.Set("catena_alert", {{"group_by", name}, {"alert", std::string(text)}},
                   fires ? 1 : 0);
     }
-    metrics.Set("catena_consumer_lag_records", {{"group_by", name}, {"topic", chain.report.topic}},
-                static_cast<double>(chain.records_waiting));
+    if (!chain.report.shared) {
+      metrics.Set("catena_consumer_lag_records",
+                  {{"group_by", name}, {"topic", chain.report.topic}},
+                  static_cast<double>(chain.records_waiting));
+    }
     if (chain.watermark > Timestamp::min()) {
       metrics.Set("catena_watermark_timestamp_seconds", {{"group_by", name}},
                   static_cast<double>(ToMillis(chain.watermark)) / 1000);

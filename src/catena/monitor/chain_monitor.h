@@ -8,7 +8,8 @@
 //   output   a report older than `stale_after` is stale: its rates and join latency are shown as 0,
 //            with the report's age; the lag stays live. A record that already waits longer than
 //            `stall_after` counts as chain.total.latency, which could otherwise only be measured
-//            once the stall is over
+//            once the stall is over. Of a process that shares its topic, counts and lag are those
+//            of its own partitions, as it reported them; of a stale one they are others'
 //   errors   those of the store; a topic that cannot be read is told in ChainHealth::problem
 //   threads  every call may run concurrently with every other
 //   order    chains by name
@@ -43,8 +44,8 @@ struct MonitorOptions {
 struct ChainHealth {
   streaming::ChainReport report;  // With the live values in it.
   Millis report_age{0};
-  bool stale = false;  // No job reports: it is stopped, dead, or cannot answer.
-  int64_t records_waiting = 0;
+  bool stale = false;           // No job reports: it is stopped, dead, or cannot answer.
+  int64_t records_waiting = 0;  // Not known of one that shares a topic with other processes.
   Timestamp watermark = Timestamp::min();
   std::vector<Alert> alerts;  // Those that fire.
   std::string problem;        // Why the lag could not be measured, or what the job waits for.

@@ -126,6 +126,31 @@ TEST_F(ChainMonitorTest, MeasuresTheLagOfAJobThatDied) {
   EXPECT_EQ(chain.report.groupby_state_size, 2048);
 }
 
+TEST_F(ChainMonitorTest, OfASharedTopicItShowsWhatTheProcessKnows) {
+  Append(3);
+  streaming::ChainReport report;
+  report.group_by = kGroupBy;
+  report.topic = topic_;
+  report.shared = true;
+  report.written_at = clock_.Now();
+  report.groupby_input_lag = 12;
+  report.counts = {{"folded", 2}};
+  ASSERT_TRUE(store_->Apply({{}, {streaming::ReportMark(report)}}).ok());
+  clock_.Advance(seconds(2));  // The records wait, for all that one state knows.
+  const ChainHealth chain = Check();
+  EXPECT_EQ(chain.report.groupby_input_lag, 12);
+  EXPECT_EQ(chain.report.counts.at("folded"), 2);
+  EXPECT_EQ(Texts(chain), Names{});
+  EXPECT_TRUE(HealthToJson({chain})["chains"][0]["records_waiting"].is_null());
+
+  clock_.Advance(seconds(70));  // It is gone, and what it had is with others.
+  const ChainHealth gone = Check();
+  EXPECT_TRUE(gone.stale);
+  EXPECT_EQ(gone.report.groupby_input_lag, 0);
+  EXPECT_EQ(Texts(gone), Names{});
+  EXPECT_NE(HealthTable({gone}).find("with those that share them"), std::string::npos);
+}
+
 TEST_F(ChainMonitorTest, BothAlertsFireAndClear) {
   Append(1);
   Report(7);

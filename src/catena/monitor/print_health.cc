@@ -50,7 +50,8 @@ Json HealthToJson(const std::vector<ChainHealth>& chains) {
                 {"chain.total.latency.p50", chain.report.chain_total_latency_p50},
                 {"null_rates", chain.report.null_rates},
                 {"counts", chain.report.counts},
-                {"records_waiting", chain.records_waiting},
+                {"records_waiting", chain.report.shared ? Json() : Json(chain.records_waiting)},
+                {"shared", chain.report.shared},
                 {"written_at_millis", ToMillis(chain.report.written_at)},
                 {"report_age_millis", chain.report_age.count()},
                 {"stale", chain.stale},
@@ -91,10 +92,10 @@ std::string HealthTable(const std::vector<ChainHealth>& chains) {
                           Duration(alert.threshold), FormatTimestamp(alert.since));
     }
     if (chain.stale) {
-      text += fmt::format(
-          "stopped  {}: no report for {}; rates are 0, lag is measured from the "
-          "topic\n",
-          chain.report.group_by, Duration(static_cast<double>(chain.report_age.count())));
+      text += fmt::format("stopped  {}: no report for {}; rates are 0, {}\n", chain.report.group_by,
+                          Duration(static_cast<double>(chain.report_age.count())),
+                          chain.report.shared ? "and its partitions are with those that share them"
+                                              : "lag is measured from the topic");
     }
     if (!chain.problem.empty()) {
       text += fmt::format("problem  {}: {}\n", chain.report.group_by, chain.problem);

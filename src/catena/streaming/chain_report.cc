@@ -26,6 +26,7 @@ Json ReportToJson(const ChainReport& report) {
   return {{"group_by", report.group_by},
           {"topic", report.topic},
           {"chained", report.chained},
+          {"shared", report.shared},
           {"written_at", ToMillis(report.written_at)},
           {"metrics", report.Metrics()},
           {"null_rates", report.null_rates},
@@ -41,6 +42,7 @@ Result<ChainReport> ReportFromJson(const Json& json) {
     report.group_by = json.at("group_by").get<std::string>();
     report.topic = json.at("topic").get<std::string>();
     report.chained = json.at("chained").get<bool>();
+    report.shared = json.value("shared", false);  // Not of reports from before it was told.
     report.written_at = FromMillis(json.at("written_at").get<int64_t>());
     const Json& metrics = json.at("metrics");
     const auto read = [&](const char* name) { return metrics.at(name).get<double>(); };
@@ -55,7 +57,7 @@ Result<ChainReport> ReportFromJson(const Json& json) {
     report.chain_total_latency_p50 = json.at("chain.total.latency.p50").get<double>();
     report.null_rates = json.at("null_rates").get<std::map<std::string, double>>();
     report.counts = json.at("counts").get<std::map<std::string, int64_t>>();
-    report.stalled = json.value("stalled", "");  // Not of reports from before it was told.
+    report.stalled = json.value("stalled", "");  // Nor this.
     report.stalled_since = FromMillis(json.value("stalled_since", int64_t{0}));
     return report;
   } catch (const std::exception& error) {

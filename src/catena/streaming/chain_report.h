@@ -27,6 +27,7 @@ struct ChainReport {
   std::string group_by;
   std::string topic;  // Address of the left topic, absolute.
   bool chained = false;
+  bool shared = false;  // With other processes: counts and lag are of this one's partitions.
   Timestamp written_at;
   double join_input_rate = 0;                // join.input.rate
   double join_output_rate = 0;               // join.output.rate

@@ -50,6 +50,7 @@ struct StreamJob::State {
   }
   Status Bind();
   Status BindAgain(std::stop_token stop, Error error);
+  Status TellStarted();
   void TellStalled(const Error& error, Timestamp since);
   struct Reported {
     const RowSink* sink = nullptr;
@@ -57,6 +58,7 @@ struct StreamJob::State {
     const topic::TopicAddress* topic = nullptr;
     int32_t partitions = 0;
     bool chained = false;
+    bool shared = false;
   };
   static std::vector<Reported> ReportedOf(const BoundJob& bound);
   static ChainReport ReportOf(const Reported& reported, Timestamp now);
@@ -106,6 +108,16 @@ Status StreamJob::State::Bind() {
   bound = std::move(fresh);
   failure = Status();
   return Status();
+}
+
+// At once and beside the state, whose first commit is still to come: who is killed before it has
+// been here.
+Status StreamJob::State::TellStarted() {
+  kv::WriteBatch batch;
+  for (const Reported& reported : ReportedOf(*bound)) {
+    batch.marks.push_back(ReportMark(ReportOf(reported, clock->Now())));
+  }
+  return store->Apply(batch, /*durable=*/false);
 }
 
 // To who watches, where the store can be told: it may be what does not answer.
@@ -173,12 +185,12 @@ bool StreamJob::State::ReachedEnds() const {
 std::vector<StreamJob::State::Reported> StreamJob::State::ReportedOf(const BoundJob& bound) {
   std::vector<Reported> all;
   for (const auto& [name, each] : bound.group_bys) {
-    all.push_back({each.fold.get(), each.stats.get(), &each.topic, each.partitions, each.chained});
+    all.push_back(
+        {each.fold.get(), each.stats.get(), &each.topic, each.partitions, each.chained, false});
   }
   for (const auto& [name, each] : bound.publishers) {
-    // How far a shared topic is, no single process knows.
-    if (bound.shares.contains(name)) continue;
-    all.push_back({each.publisher.get(), each.stats.get(), &each.topic, each.partitions, true});
+    all.push_back({each.publisher.get(), each.stats.get(), &each.topic, each.partitions, true,
+                   bound.shares.contains(name)});
   }
   return all;
 }
@@ -189,6 +201,7 @@ ChainReport StreamJob::State::ReportOf(const Reported& reported, Timestamp now) 
   report.group_by = reported.sink->name();
   report.topic = topic::TopicURL(*reported.topic);
   report.chained = reported.chained;
+  report.shared = reported.shared;
   report.written_at = now;
   if (reported.chained) {
     report.join_input_rate = stats.read.Rate(now);
@@ -329,6 +342,7 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
     const std::lock_guard lock(mutex);
     changed.notify_all();
   });
+  if (!options.stream.debug) CATENA_RETURN_IF_ERROR(TellStarted());
   for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin());
   for (auto& heart : bound->hearts) heart->Start();
   std::vector<std::jthread> threads;

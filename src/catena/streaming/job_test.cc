@@ -5,8 +5,11 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
+#include <set>
 
 #include "catena/base/metrics.h"
+#include "catena/kv/cache/fronted_store.h"
 #include "catena/streaming/dead_letter.h"
 #include "catena/streaming/job_under_test.h"
 #include "catena/streaming/wrapped_store.h"
@@ -37,6 +40,28 @@ class UnreliableStore : public WrappedStore {
   std::mutex mutex_;
   Random random_;
   std::atomic<int> losses_left_;
+};
+
+// Knows what of a job the monitor shows when its first state is to be stored: what a kill before
+// that would leave.
+class FirstCommitStore : public WrappedStore {
+ public:
+  using WrappedStore::WrappedStore;
+
+  Status Apply(const kv::WriteBatch& batch, bool durable) override {
+    const std::lock_guard lock(mutex_);
+    if (!batch.puts.empty() && !reported_) {
+      reported_.emplace();
+      CATENA_TRY(const auto reports, ReadReports(this));
+      for (const ChainReport& report : reports) reported_->insert(report.group_by);
+    }
+    return WrappedStore::Apply(batch, durable);
+  }
+  std::set<std::string> reported() const { return reported_.value_or(std::set<std::string>()); }
+
+ private:
+  std::mutex mutex_;
+  std::optional<std::set<std::string>> reported_;
 };
 
 TEST_F(JobTest, EqualsTheDefinitionAtAnyTime) {
@@ -223,6 +248,17 @@ TEST_F(JobTest, OfLargeRecordsFewWaitInMemory) {
   std::this_thread::sleep_for(std::chrono::milliseconds(100));  // More would come now.
   EXPECT_LE(read(), 21);  // A second: of 60 those of 16 MiB, and what the last poll took beyond.
   stop.request_stop();
+}
+
+TEST_F(JobTest, ItIsInTheMonitorBeforeItsFirstCommit) {
+  Append(Transaction{kStart, 1, 1, 2.0});
+  auto store = std::make_unique<FirstCommitStore>(std::move(store_));
+  const FirstCommitStore& watched = *store;
+  // What it holds until the commit the store behind does not see.
+  store_ = std::make_unique<kv::FrontedStore>(std::move(store));
+  RunJob();
+  EXPECT_TRUE(watched.reported().contains("chain.v1"));
+  EXPECT_TRUE(watched.reported().contains("risk.v1"));
 }
 
 TEST_F(JobTest, DebugWritesNothing) {

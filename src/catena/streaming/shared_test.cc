@@ -196,6 +196,31 @@ TEST_F(SharedTest, TwoAtWorkOnOnePartitionCountOnce) {
   ExpectEqualAt(&random, 100);
 }
 
+TEST_F(SharedTest, AMemberReportsWhatItDoesItself) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 2);
+  std::vector<Member> members(2);
+  for (Member& member : members) Start(&member);
+  members[0].dealt->Deal({0, 1});
+  members[1].dealt->Deal({2, 3});
+  AppendRandom(&random, 200, 600'000);
+  AwaitAllRows();
+  int64_t folded = 0;
+  for (Member& member : members) {
+    Stop(&member);
+    bool is_told = false;
+    for (const ChainReport& report : *ReadReports(member.store.get())) {
+      if (!report.shared) continue;
+      EXPECT_FALSE(is_told);
+      is_told = true;
+      EXPECT_GT(report.counts.at("folded"), 0);
+      folded += report.counts.at("folded");
+    }
+    EXPECT_TRUE(is_told);
+  }
+  EXPECT_EQ(folded, static_cast<int64_t>(transactions_.size()));
+}
+
 TEST_F(SharedTest, WhatCannotBeSharedIsRefused) {
   options_.share = topic::JoinPartitionShare;
   auto job = OpenJob();
