@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -20,7 +22,9 @@
 namespace catena::streaming {
 namespace {
 
-constexpr int kKills = 16;
+// How many there are in between follows from the stream: once all is folded nothing is left to hit.
+constexpr int kKillsLeast = 4;
+constexpr int kKillsMost = 16;
 constexpr int64_t kRecords = 60'000;
 constexpr int64_t kUsers = 7;
 constexpr int kPartitions = 3;
@@ -77,8 +81,9 @@ class ToldStore : public WrappedStore {
 
 conf::Conf SpendConf() { return *conf::ParseConf(*ParseJson(kConf, "spend"), "spend"); }
 
-Status Stream(const std::string& folder, kv::KVStore* store, const std::stop_source& stop,
-              bool until_caught_up) {
+// Until it fails, or `caught_up`, called once when all is folded, asks it to stop.
+Status Stream(const std::string& folder, kv::KVStore* store,
+              const std::function<void(std::stop_source*)>& caught_up) {
   CATENA_TRY(auto database, sql::Database::Open({}));
   StreamJobOptions options;
   options.topics_default = TopicsURL(folder);
@@ -90,12 +95,15 @@ Status Stream(const std::string& folder, kv::KVStore* store, const std::stop_sou
   };
   CATENA_TRY(auto job, StreamJob::Open({SpendConf()}, options, no_table, store, database.get(),
                                        &SystemClock()));
+  std::stop_source stop;
   Status ended;
-  std::jthread thread([&] { ended = job->Run(stop.get_token()); });
-  while (until_caught_up && !job->CaughtUp()) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  if (until_caught_up) stop.request_stop();
+  std::atomic<bool> has_ended = false;
+  std::jthread thread([&] {
+    ended = job->Run(stop.get_token());
+    has_ended = true;
+  });
+  while (!job->CaughtUp() && !has_ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  if (!has_ended) caught_up(&stop);
   thread.join();
   return ended;
 }
@@ -107,7 +115,8 @@ int StreamForEver(const std::string& argument) {
   // What is held back goes through the one that tells.
   kv::FrontedStore store(std::make_unique<ToldStore>(
       kv::OpenKVStore(StoreURL(folder), kv::OpenMode::kOwn).value(), writing));
-  const Status ended = Stream(folder, &store, std::stop_source(), /*until_caught_up=*/false);
+  const Status ended =
+      Stream(folder, &store, [](std::stop_source*) { kv::TellParent("caught up"); });
   return ended.ok() ? 0 : 1;
 }
 
@@ -149,18 +158,23 @@ bool CountsOnceAfterKills(Writing writing) {
   std::vector<int64_t> sums, counts;
   Produce(folder.path, &random, &sums, &counts);
   const std::string argument = std::to_string(static_cast<int>(writing)) + " " + folder.path;
-  for (int kill = 0; kill < kKills; ++kill) {
+  int kills = 0;
+  for (bool is_done = false; kills < kKillsMost && !is_done; ++kills) {
     kv::ChildProcess child("stream for ever", argument);
-    for (uint64_t left = 1 + random.Below(3); left > 0; --left) {
-      EXPECT_FALSE(child.ReadLine().empty()) << "it ended by itself, or had nothing left to write";
+    for (uint64_t left = 1 + random.Below(3); left > 0 && !is_done; --left) {
+      const std::string line = child.ReadLine();
+      EXPECT_FALSE(line.empty()) << "it ended by itself";
+      is_done = line.empty() || line == "caught up";
     }
     if (random.OneIn(2)) {
       std::this_thread::sleep_for(std::chrono::microseconds(random.Below(1500)));
     }
     child.Signal(SIGKILL);
   }
+  EXPECT_GE(kills, kKillsLeast) << "few writes to hit: give it more records";
   auto store = kv::OpenKVStore(StoreURL(folder.path), kv::OpenMode::kOwn).value();
-  EXPECT_TRUE(Stream(folder.path, store.get(), std::stop_source(), /*until_caught_up=*/true).ok());
+  EXPECT_TRUE(
+      Stream(folder.path, store.get(), [](std::stop_source* stop) { stop->request_stop(); }).ok());
   int64_t consumed = 0;
   for (const auto& [partition, checkpoint] : *fetch::ReadCheckpoints(store.get(), "spend.v1")) {
     EXPECT_EQ(checkpoint.Consumed(), checkpoint.Accounted());
