@@ -83,23 +83,49 @@ def changes(chance: random.Random, state: dict[int, dict], start: int, count: in
     return records
 
 
+COMMAND = ("group-by-streaming", "--conf-path", "production/group_bys/t/stock.v1",
+           "-Z", f"as_of_retention_ms={3 * DAY}")
+
+
+def stream_to_the_end(repository: FeatureRepository, name: str) -> dict:
+    """What is counted when it is ready and stopped."""
+    process = repository.start(name, *COMMAND)
+    repository.wait_until(lambda: "ready" in repository.log(name).split("\n"), "ready", process,
+                          name)
+    assert repository.terminate(process)[0] == 128 + signal.SIGTERM
+    return repository.health()[STOCK]["counts"]
+
+
 def stream_with_kills(repository: FeatureRepository, records: list[dict],
                       chance: random.Random) -> dict:
     """Every record appended while the stream is started and killed; what is counted at the end."""
-    command = ("group-by-streaming", "--conf-path", "production/group_bys/t/stock.v1",
-               "-Z", f"as_of_retention_ms={3 * DAY}")
     share = -(-len(records) // KILLS)
     for part in range(KILLS):
-        process = repository.start("stream", *command)
+        process = repository.start("stream", *COMMAND)
         repository.produce(TOPIC, "op", records[part * share:(part + 1) * share])
         if part:
             time.sleep(chance.random() / 5)
         repository.kill(process)
-    process = repository.start("last", *command)
-    repository.wait_until(lambda: "ready" in repository.log("last").split("\n"), "ready", process,
-                          "last")
-    assert repository.terminate(process)[0] == 128 + signal.SIGTERM
-    return repository.health()[STOCK]["counts"]
+    return stream_to_the_end(repository, "last")
+
+
+def features_of(row: dict) -> dict:
+    """Of a row of the Join, under the GroupBy's own names."""
+    prefix = "t_stock_v1_"
+    return {name.removeprefix(prefix): value for name, value in row.items()
+            if name.startswith(prefix)}
+
+
+def expect_fetched(repository: FeatureRepository, batch: list[dict]) -> None:
+    """What a backfill answers, for every row."""
+    answered = 0
+    for row in batch:
+        fetched, = repository.fetch("group-by", STOCK, [{"shop": row["shop"]}], row["ts"])
+        assert "incomplete" not in fetched, fetched
+        expected = features_of(row)
+        assert fetched["features"] == expected, (row["shop"], row["ts"])
+        answered += expected["units_count"] is not None
+    assert answered > len(batch) / 2
 
 
 def test_a_stream_that_is_killed_says_what_the_archived_changes_say(tmp_path):
@@ -136,13 +162,13 @@ def test_a_stream_that_is_killed_says_what_the_archived_changes_say(tmp_path):
             "sql", f"SELECT * FROM t.t_asked_v1 WHERE ds = '{day.isoformat()}'", "--json"
         ).splitlines()]
         assert len(batch) == len(asked)
-        prefix = "t_stock_v1_"
-        answered = 0
-        for row in batch:
-            fetched, = repository.fetch("group-by", STOCK, [{"shop": row["shop"]}], row["ts"])
-            assert "incomplete" not in fetched, fetched
-            expected = {name.removeprefix(prefix): value for name, value in row.items()
-                        if name.startswith(prefix)}
-            assert fetched["features"] == expected, (row["shop"], row["ts"])
-            answered += expected["units_count"] is not None
-        assert answered > 60
+        expect_fetched(repository, batch)
+
+        # Reset, it knows the upload alone; streamed anew, all that it knew.
+        assert "reset 1 GroupBy" in repository.run(
+            "state", "reset", "--conf-path", "production/group_bys/t/stock.v1")
+        last = max(batch, key=lambda row: row["ts"])
+        forgotten, = repository.fetch("group-by", STOCK, [{"shop": last["shop"]}], last["ts"])
+        assert forgotten["features"] != features_of(last)
+        assert stream_to_the_end(repository, "anew") == counts
+        expect_fetched(repository, batch[::4])

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <memory>
 #include <optional>
@@ -303,6 +304,15 @@ class PublishedJobTest : public JobTest {
     ASSERT_TRUE(topic::CreateTopic({"memory", "", enriched_}, kEnrichedPartitions).ok());
     options_.stream.lag = std::chrono::hours{1};  // Nothing is forced.
     options_.published["parent"] = {"memory:" + enriched_, {}, false};
+  }
+  // In records of `serde`, by a schema in a file of this name.
+  void PublishIn(const std::string& serde, const std::string& file, const std::string& schema) {
+    const std::string path = testing::TempDir() + file;
+    std::ofstream(path) << schema;
+    std::string spelled;
+    for (const char c : path) spelled += c == '/' ? "%2F" : std::string(1, c);
+    options_.published["parent"].topic =
+        "memory:" + enriched_ + "/serde=" + serde + "/schema=" + spelled;
   }
 
   std::string enriched_;

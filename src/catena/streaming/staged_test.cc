@@ -74,6 +74,39 @@ TEST_F(StagedTest, TheStateIsThatOfOneProcess) {
   ExpectEqualAt(&random, 100);
 }
 
+TEST_F(StagedTest, InProtobufTheStateIsThatOfOneProcessToo) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 2);
+  const std::string row =
+      "optional int64 user = 1; optional int64 merchant = 2; optional double amount = 3;"
+      "optional int64 ts = 4; optional double risk_v1_score_last = 5;"
+      "optional int32 _origin_partition = 6; optional int64 _append_time = 8;"
+      "optional int64 _event_time = 9; optional bool _incomplete = 10;";
+  const auto publish = [&](const std::string& fields) {
+    PublishIn("protobuf", "catena_staged_test.proto",
+              "syntax = \"proto3\"; message Row { " + fields + "}");
+  };
+  options_.stage = plan::ChainStage::kEnrich;
+  publish(row);
+  const auto without_identity = OpenJob();
+  ASSERT_FALSE(without_identity.ok());
+  EXPECT_NE(without_identity.error().message.find("_origin_offset"), std::string::npos)
+      << without_identity.error().message;
+  publish(row + "optional int64 _origin_offset = 7; optional string _heartbeat = 11;");
+  for (int round = 0; round < 2; ++round) {
+    AppendRandom(&random, 300, 600'000);
+    RunStage(plan::ChainStage::kEnrich, /*stop_early=*/round < 1);
+    RunStage(plan::ChainStage::kAggregate, /*stop_early=*/round < 1);
+  }
+  options_.published.clear();
+  options_.stage = plan::ChainStage::kWhole;
+  RunJob();
+  const std::string staged = ChainBytes(aggregate_store_.get());
+  EXPECT_GT(staged.size(), 5'000u);
+  EXPECT_TRUE(staged == ChainBytes(store_.get()));
+  EXPECT_EQ(SumOf(aggregate_store_.get(), "chain.v1").dead_lettered, 0);
+}
+
 // The wall clock says nothing of what the other stage has yet to enrich.
 TEST_F(StagedTest, AStageThatStandsStillHoldsTheWatermarkOfTheNext) {
   Append(RiskEvent{kStart, 1, 0.5});

@@ -5,8 +5,6 @@
 
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "catena/fetch/enriched_row.h"
 #include "catena/streaming/job_under_test.h"
 #include "catena/topic/record_text.h"
@@ -160,7 +158,6 @@ TEST_F(PublisherTest, WhatCannotBePublishedIsRefusedBeforeTheFirstRecord) {
 }
 
 TEST_F(PublisherTest, OfAnAvroTopicTheSchemaMustHoldTheRowAndItsIdentity) {
-  const std::string path = testing::TempDir() + "catena_publisher_test.avsc";
   const std::string fields =
       R"({"name": "user", "type": ["null", "long"]}, {"name": "amount", "type": ["null", "double"]},
          {"name": "merchant", "type": ["null", "long"]}, {"name": "ts", "type": ["null", "long"]},
@@ -168,11 +165,9 @@ TEST_F(PublisherTest, OfAnAvroTopicTheSchemaMustHoldTheRowAndItsIdentity) {
          {"name": "_origin_partition", "type": "int"}, {"name": "_append_time", "type": "long"},
          {"name": "_event_time", "type": "long"}, {"name": "_incomplete", "type": "boolean"})";
   const auto write = [&](const std::string& all) {
-    std::ofstream(path) << R"({"type": "record", "name": "row", "fields": [)" << all << "]}";
+    PublishIn("avro", "catena_publisher_test.avsc",
+              R"({"type": "record", "name": "row", "fields": [)" + all + "]}");
   };
-  std::string spelled;
-  for (const char c : path) spelled += c == '/' ? "%2F" : std::string(1, c);
-  options_.published["parent"].topic = "memory:" + enriched_ + "/serde=avro/schema=" + spelled;
   write(fields);
   auto job = OpenJob();
   ASSERT_FALSE(job.ok());
