@@ -3,7 +3,8 @@
 // that cannot fail; ParallelRanges: for ranges of numbers; ParallelSort: what std::sort does.
 //
 //   order    each thread takes the next number when it is done with one; the caller works, too
-//   errors   the error of the smallest number that failed; numbers not yet begun are then left out
+//   errors   the error of the smallest number that failed; numbers not yet begun are then left out.
+//            What is thrown, for memory ran out, is thrown on to the caller when all have ended
 //   threads  `work` is called from up to `threads` threads at once, never twice for one number
 
 #pragma once
@@ -12,7 +13,9 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
+#include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -28,24 +31,36 @@ Status ParallelFor(size_t count, int threads, const Work& work) {
   std::mutex mutex;
   size_t failed = count;
   Status first_failure;
+  std::exception_ptr thrown;
   const auto run = [&] {
-    for (size_t i = next++; i < count; i = next++) {
-      const Status status = work(i);
-      if (status.ok()) continue;
+    try {
+      for (size_t i = next++; i < count; i = next++) {
+        const Status status = work(i);
+        if (status.ok()) continue;
+        next = count;
+        const std::lock_guard lock(mutex);
+        if (i < failed) {
+          failed = i;
+          first_failure = status;
+        }
+        return;
+      }
+    } catch (...) {
       next = count;
       const std::lock_guard lock(mutex);
-      if (i < failed) {
-        failed = i;
-        first_failure = status;
-      }
-      return;
+      thrown = std::current_exception();
     }
   };
   std::vector<std::thread> others;
   const size_t wanted = std::min(count, static_cast<size_t>(std::max(1, threads)));
-  for (size_t i = 1; i < wanted; ++i) others.emplace_back(run);
+  others.reserve(wanted);
+  try {
+    while (others.size() + 1 < wanted) others.emplace_back(run);
+  } catch (const std::system_error&) {  // No more threads are to be had: those that are do it all.
+  }
   run();
   for (std::thread& other : others) other.join();
+  if (thrown != nullptr) std::rethrow_exception(thrown);
   return first_failure;
 }
 

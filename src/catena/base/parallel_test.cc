@@ -33,6 +33,25 @@ TEST(ParallelFor, GivesTheSmallestFailureAndStops) {
   EXPECT_LE(done, 13);
 }
 
+TEST(ParallelFor, ThrowsOnWhatIsThrownWhenAllHaveEnded) {
+  for (const int threads : {1, 3}) {
+    std::atomic<int> begun = 0, ended = 0;
+    EXPECT_THROW(static_cast<void>(ParallelFor(100000, threads,
+                                               [&](size_t i) -> Status {
+                                                 ++begun;
+                                                 if (i == 10) {
+                                                   ++ended;
+                                                   throw std::bad_alloc();
+                                                 }
+                                                 ++ended;
+                                                 return Status();
+                                               })),
+                 std::bad_alloc);
+    EXPECT_EQ(begun, ended);
+    EXPECT_LT(begun, 100000);
+  }
+}
+
 TEST(ParallelSort, SortsAsOneThreadDoes) {
   for (const int threads : {1, 2, 3, 7}) {
     for (const size_t count : {size_t{0}, size_t{1}, size_t{40000}, size_t{200003}}) {

@@ -4,6 +4,7 @@
 //   input    `declare` puts the verb's flags on Flags and answers what runs once they were read
 //   output   Run answers an exit code; an error is printed as one line, `catena <verb>: <message>`,
 //            and ends with ExitCodeOf: 2 usage or conf, 1 failures, 75 a dependency is down
+//            or memory ran out
 
 #pragma once
 

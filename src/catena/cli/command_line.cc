@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "catena/base/version.h"
@@ -72,7 +73,14 @@ int RunOne(const std::vector<Command>& commands, const Command& command,
   if (const Status parsed = flags.Parse(std::move(arguments)); !parsed.ok()) {
     return Fail(command.name, parsed.error(), true);
   }
-  const Result<int> code = run();
+  Result<int> code = 0;
+  try {
+    code = run();
+  } catch (const std::bad_alloc&) {
+    code = Unavailable(
+        "memory ran out; free some, take --memory-limit down, or ask for less at once, then run "
+        "the same command again: what it finished is kept");
+  }
   std::fflush(stdout);
   return code.ok() ? *code : Fail(command.name, code.error(), false);
 }

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <new>
+
 #include "catena/base/json.h"
 #include "catena/cli/binary_under_test.h"
+#include "catena/cli/command.h"
 
 namespace catena::cli {
 namespace {
@@ -41,6 +44,15 @@ TEST_F(CommandLineTest, HelpTeachesEveryVerbWithExamples) {
   EXPECT_TRUE(Has(Good("help join").out, "--conf-path"));
   EXPECT_TRUE(Has(Good("version").out, "catena 0."));
   EXPECT_EQ(Good("--version").out, Good("version").out);
+}
+
+TEST_F(CommandLineTest, MemoryThatRanOutIsToBeTriedAgain) {
+  const Command eats{"eat", "", "", "", "", [](Flags*, const CommonFlags*) -> cli::Run {
+                       return []() -> Result<int> { throw std::bad_alloc(); };
+                     }};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(RunCommandLine({eats}, {"eat"}), 75);
+  EXPECT_TRUE(Has(testing::internal::GetCapturedStderr(), "catena eat: memory ran out"));
 }
 
 TEST_F(CommandLineTest, MarkdownAndCompletionsCoverEveryVerb) {

@@ -84,15 +84,36 @@ Status CreateLabelViews(sql::Database* database, const table::Warehouse& warehou
   return Status();
 }
 
+bool IsSyntaxError(const Error& error) {
+  return error.message.find("syntax error") != std::string::npos;
+}
+
 // What can stand in parentheses after FROM reads and does nothing else.
 Status RequireReading(sql::Database* database, const std::string& text) {
   const auto described = database->Describe("SELECT * FROM (" + text + "\n)");
-  if (described.ok() || described.error().message.find("syntax error") == std::string::npos) {
-    return Status();
-  }
+  if (described.ok() || !IsSyntaxError(described.error())) return Status();
   const auto alone = database->Describe(text);
-  if (!alone.ok()) return alone.error();
+  if (!alone.ok() && IsSyntaxError(alone.error())) return alone.error();
   return InvalidConf("one SELECT that reads, nothing else, is possible here: " + text);
+}
+
+// DuckDB knows views that stand for tables, and of those only what the text names.
+Error WithNearTable(const table::Warehouse& warehouse, const Error& error) {
+  constexpr std::string_view kTable = "Catalog Error: Table with name ";
+  if (!error.message.starts_with(kTable)) return error;
+  std::string name = error.message.substr(kTable.size());
+  name = name.substr(0, name.find(" does not exist"));
+  std::erase(name, '"');
+  const auto tables = warehouse.Tables();
+  if (!tables.ok()) return error;
+  std::vector<std::string> known = *tables;
+  for (const std::string& table : *tables) known.push_back(table.substr(table.find('.') + 1));
+  const std::vector<std::string> near = NearestNames(name, known);
+  if (near.empty()) return InvalidConf("no such table, `catena table ls` names them: " + name);
+  const auto whole = std::find_if(tables->begin(), tables->end(), [&](const std::string& table) {
+    return table == near[0] || table.ends_with("." + near[0]);
+  });
+  return InvalidConf("no such table, did you mean " + *whole + "?: " + name);
 }
 
 std::string TextOf(const types::Value& value) {
@@ -169,6 +190,16 @@ Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) 
   });
 }
 
+Status WriteWhereAsked(sql::Database* database, const SqlFlags& given) {
+  CATENA_RETURN_IF_ERROR(RequireReading(database, given.text));
+  if (given.output.empty()) return Write(database, given, std::cout);
+  if (given.output.ends_with(".parquet")) return database->CopyToParquet(given.text, given.output);
+  std::ofstream file(given.output, std::ios::trunc);
+  CATENA_RETURN_IF_ERROR(Write(database, given, file));
+  file.flush();
+  return file ? Status() : Unavailable("--output: cannot write: " + given.output);
+}
+
 Result<int> Query(SqlFlags given, const CommonFlags& common) {
   namespace fs = std::filesystem;
   CATENA_TRY(const Settings settings, common.Load());
@@ -187,19 +218,8 @@ Result<int> Query(SqlFlags given, const CommonFlags& common) {
   CATENA_TRY(const auto warehouse, OpenWarehouse(settings, database.get()));
   CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse, given.text));
   CATENA_RETURN_IF_ERROR(CreateLabelViews(database.get(), warehouse, given.text));
-  CATENA_RETURN_IF_ERROR(RequireReading(database.get(), given.text));
-  if (given.output.empty()) {
-    CATENA_RETURN_IF_ERROR(Write(database.get(), given, std::cout));
-    return 0;
-  }
-  if (given.output.ends_with(".parquet")) {
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(given.text, given.output));
-    return 0;
-  }
-  std::ofstream file(given.output, std::ios::trunc);
-  CATENA_RETURN_IF_ERROR(Write(database.get(), given, file));
-  file.flush();
-  if (!file) return Unavailable("--output: cannot write: " + given.output);
+  const Status written = WriteWhereAsked(database.get(), given);
+  if (!written.ok()) return WithNearTable(warehouse, written.error());
   return 0;
 }
 

@@ -38,9 +38,10 @@ std::vector<std::string> ConfFiles(const Settings& settings) {
 }
 
 Error NoSuchConf(const Settings& settings, const std::string& path) {
-  std::vector<std::string> known;
+  std::vector<std::string> known;  // Each as it may be said, with production/ and without.
   for (const std::string& file : ConfFiles(settings)) {
     known.push_back(fs::path(file).lexically_relative(settings.repository).string());
+    known.push_back(fs::path(file).lexically_relative(Production(settings)).string());
   }
   const std::vector<std::string> near = NearestNames(path, known);
   if (!near.empty()) return InvalidConf("no such conf, did you mean " + near[0] + "?: " + path);

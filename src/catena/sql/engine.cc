@@ -35,6 +35,10 @@ constexpr ErrorClass kErrorClasses[] = {
 };
 
 constexpr std::string_view kOutOfMemory = "Out of Memory Error: ";
+constexpr std::string_view kNoFile = "Permission Error: Cannot access ";
+constexpr std::string_view kNoFileWhy = " - file system operations are disabled by configuration";
+constexpr std::string_view kExtension = " is not in the catalog, but it exists in the ";
+constexpr std::string_view kCatalog = "Catalog Error: ";
 
 // DuckDB appends the statement with a caret below the place, and advice about settings that nobody
 // can reach here; one line is enough.
@@ -51,6 +55,29 @@ std::string OneLine(std::string_view message) {
     }
   }
   while (!line.empty() && line.back() == ' ') line.pop_back();
+  return line;
+}
+
+// DuckDB's advice, in words of what can be done here.
+std::string Reworded(const std::string& line) {
+  if (line.starts_with(kOutOfMemory)) {
+    return "more memory is needed than the limit leaves to DuckDB; raise --memory-limit, or "
+           "memory_limit in catena.yaml, or ask for fewer days at once: " +
+           line.substr(kOutOfMemory.size());
+  }
+  if (line.starts_with(kNoFile) && line.ends_with(kNoFileWhy)) {
+    const size_t size = line.size() - kNoFile.size() - kNoFileWhy.size();
+    return "a statement reads tables of the warehouse and no files; `catena table load` makes a "
+           "table of a file: " +
+           line.substr(kNoFile.size(), size);
+  }
+  const size_t at = line.find(kExtension);
+  if (line.starts_with(kCatalog) && at != std::string::npos) {
+    const size_t extension = at + kExtension.size();
+    return "this build has none of DuckDB's extensions, and this is part of one (" +
+           line.substr(extension, line.find(' ', extension) - extension) +
+           "): " + line.substr(kCatalog.size(), at - kCatalog.size());
+  }
   return line;
 }
 
@@ -75,14 +102,7 @@ Error ErrorOf(const char* message, const std::string& sql) {
   for (const ErrorClass& known : kErrorClasses) {
     if (text.starts_with(known.prefix)) code = known.code;
   }
-  std::string line = OneLine(text);
-  if (line.starts_with(kOutOfMemory)) {
-    line =
-        "more memory is needed than the limit leaves to DuckDB; raise --memory-limit, or "
-        "memory_limit in catena.yaml, or ask for fewer days at once: " +
-        line.substr(kOutOfMemory.size());
-  }
-  return WithSql({code, line}, sql);
+  return WithSql({code, Reworded(OneLine(text))}, sql);
 }
 
 bool IsRowError(const Error& error) {
