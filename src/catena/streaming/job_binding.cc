@@ -59,6 +59,7 @@ class Binder {
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
+  int tasks_ = 1;
   std::set<std::string> published_;  // Joins that the stage is to publish, with heartbeats.
 };
 
@@ -414,8 +415,9 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   CATENA_TRY(const topic::TopicAddress topic,
              topic::ParseTopicAddress(name, options_.topics_default, options_.kafka));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
-  const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : cores;
+  // More threads than cores only wait for each other, and each is a consumer that the broker feeds.
+  const int share = static_cast<int>(std::thread::hardware_concurrency()) / tasks_;
+  const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : share;
   const int workers = std::clamp(wanted, 1, static_cast<int>(reader->partitions()));
   for (const auto& group_by : task.group_bys) {
     CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, task, topic, workers));
@@ -435,6 +437,7 @@ Status Binder::BindTask(const plan::StreamTask& task) {
 
 Status Binder::Bind(const plan::StagedPlan& staged) {
   published_ = staged.published;
+  tasks_ = std::max(1, static_cast<int>(staged.plan.tasks.size()));
   bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
   for (const auto& group_by : staged.plan.group_bys) bound_->fetcher->AddGroupBy(group_by);

@@ -36,7 +36,7 @@ struct StreamOptions {
   Millis lag{2000};                  // lag_millis: the longest wait in a gate.
   Millis batch_interval{1000};       // batch_interval_millis: never reached, see chaining.md.
   Millis checkpoint_interval{1000};  // checkpoint_interval: between durable syncs.
-  int parallelism = 0;               // Worker threads a task; 0: one per core.
+  int parallelism = 0;               // Worker threads a task; 0: its share of the cores.
   Millis timeout{5000};              // timeout_millis: of one enrichment fetch.
   GateKind gate = GateKind::kCaughtUp;
   Millis out_of_orderness{0};       // out_of_orderness_ms: B of the watermark.
