@@ -176,7 +176,8 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
     if (const Status status = prepare(); !status.ok()) part.error = status.error();
     answer.parts.push_back(std::move(part));
   }
-  const auto values = store_->MultiGet(requests);
+  kv::FlatAnswers values;
+  store_->MultiGetFlat(requests, &values);
   for (size_t p = 0; p < parts.size(); ++p) {
     PartAnswer& part = answer.parts[p];
     part.column_begin = part.column_end = answer.features.width();

@@ -262,32 +262,30 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
   return plan;
 }
 
-Status GroupByReader::FinishSnapshot(const std::vector<kv::TimedValue>& values,
-                                     std::span<types::Column* const> columns) const {
+Status GroupByReader::FinishSnapshot(Values values, std::span<types::Column* const> columns) const {
   if (values.empty()) {
     for (types::Column* column : columns) column->AppendNull();
     return Status();
   }
   types::BatchBuilder row(output_schema_);
-  CATENA_RETURN_IF_ERROR(value_codec_->DecodeInto(values.back().value, &row));
+  CATENA_RETURN_IF_ERROR(value_codec_->DecodeInto(values.back().bytes, &row));
   const types::Batch decoded = row.Build();
   for (size_t i = 0; i < columns.size(); ++i) columns[i]->AppendFrom(decoded.column(i), 0);
   return Status();
 }
 
-Status GroupByReader::AddUpload(const std::vector<kv::TimedValue>& values,
-                                OnlineWindows* windows) const {
+Status GroupByReader::AddUpload(Values values, OnlineWindows* windows) const {
   if (values.empty()) return Status();
-  CATENA_TRY(auto upload, aggregate::UploadIr::Decode(*windowed_, values.back().value));
+  CATENA_TRY(auto upload, aggregate::UploadIr::Decode(*windowed_, values.back().bytes));
   windows->AddUpload(upload);
   return Status();
 }
 
 // Events that the upload's table had not held: their day had ended when they were appended.
-Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values,
-                              const Generation& generation, OnlineWindows* windows) const {
-  for (const kv::TimedValue& value : values) {
-    CATENA_TRY(LateRow late, DecodeLateRow(value.value));
+Status GroupByReader::AddLate(Values values, const Generation& generation,
+                              OnlineWindows* windows) const {
+  for (const kv::FlatAnswers::Value& value : values) {
+    CATENA_TRY(LateRow late, DecodeLateRow(value.bytes));
     const auto partition = static_cast<int32_t>(value.sequence >> 48);
     const auto offset = static_cast<int64_t>(value.sequence & ((uint64_t{1} << 48) - 1));
     if (FromMillis(late.event_time) >= generation.batch_end ||
@@ -308,14 +306,12 @@ Status GroupByReader::AddLate(const std::vector<kv::TimedValue>& values,
 
 // A key's newest prefix stands at its newest day with events, so that day's tile completes it when
 // the query's own day has none yet.
-Status GroupByReader::AddPrefix(const std::vector<kv::TimedValue>& prefix,
-                                const std::vector<kv::TimedValue>& newest_day,
-                                OnlineWindows* windows) const {
+Status GroupByReader::AddPrefix(Values prefix, Values newest_day, OnlineWindows* windows) const {
   if (prefix.empty()) return Status();
-  const auto add = [&](const kv::TimedValue& value) -> Status {
+  const auto add = [&](const kv::FlatAnswers::Value& value) -> Status {
     uint64_t incomplete = 0;
     std::string_view bytes;
-    CATENA_RETURN_IF_ERROR(DecodeTile(value.value, &incomplete, &bytes));
+    CATENA_RETURN_IF_ERROR(DecodeTile(value.bytes, &incomplete, &bytes));
     CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes));
     windows->AddPrefix(ir.data(), incomplete);
     return Status();
@@ -332,7 +328,7 @@ size_t GroupByReader::RawRequestOf(const RowPlan& plan) const {
 }
 
 Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan> plans,
-                                                        Answers answers) const {
+                                                        const kv::FlatAnswers& answers) const {
   RawRows raw;
   types::BatchBuilder rows(info_.inputs);
   raw.of_plan.resize(plans.size());
@@ -340,12 +336,12 @@ Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan>
     RawRows::Range& range = raw.of_plan[i];
     range.begin = range.end = static_cast<uint32_t>(raw.times.size());
     if (plans[i].cover == nullptr) continue;
-    const auto& values = answers[RawRequestOf(plans[i])];
-    if (!values.ok()) return values.error();
-    for (const kv::TimedValue& value : *values) {
+    const size_t at = RawRequestOf(plans[i]);
+    CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
+    for (const kv::FlatAnswers::Value& value : answers[at]) {
       bool flag = false;
       std::string_view row;
-      CATENA_RETURN_IF_ERROR(DecodeRawRow(value.value, &flag, &row));
+      CATENA_RETURN_IF_ERROR(DecodeRawRow(value.bytes, &flag, &row));
       CATENA_RETURN_IF_ERROR(row_codec_->DecodeInto(row, &rows));
       raw.times.push_back(ToMillis(value.time));
       raw.orders.push_back(value.sequence);
@@ -357,44 +353,41 @@ Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan>
   return raw;
 }
 
-Status GroupByReader::FinishEntities(const RowPlan& plan, Answers answers,
+Status GroupByReader::FinishEntities(const RowPlan& plan, const kv::FlatAnswers& answers,
                                      std::span<types::Column* const> columns) const {
-  const auto& snapshot = answers[plan.request_begin];
-  const auto& mutations = answers[plan.request_begin + 1];
-  if (!snapshot.ok()) return snapshot.error();
-  if (!mutations.ok()) return mutations.error();
+  const size_t at = plan.request_begin;
+  CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
+  CATENA_RETURN_IF_ERROR(answers.StatusOf(at + 1));
   KeyLife life;
-  if (!snapshot->empty()) life.snapshot = snapshot->back().value;
-  life.mutations = *mutations;
+  if (!answers[at].empty()) life.snapshot = answers[at].back().bytes;
+  life.mutations = answers[at + 1];
   life.as_of = plan.as_of;
   life.has_time = !conf::QueryOf(group_by_->sources.front()).time_column.spark.empty();
   return AppendLiving(*windowed_, *row_codec_, life, columns);
 }
 
-Status GroupByReader::FinishOne(RowPlan* plan, Answers answers, const RawRows& raw,
+Status GroupByReader::FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, const RawRows& raw,
                                 const RawRows::Range& range, aggregate::IR* scratch,
                                 std::span<types::Column* const> columns) const {
   OnlineWindows windows(*windowed_, plan->as_of, plan->cover);
   size_t at = plan->request_begin;
   if (plan->generation != nullptr || plan->with_prefix) {
-    const auto& first = answers[at++];
-    const auto& second = answers[at++];
-    if (!first.ok()) return first.error();
-    if (!second.ok()) return second.error();
+    CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
+    CATENA_RETURN_IF_ERROR(answers.StatusOf(at + 1));
     if (plan->with_prefix) {
-      CATENA_RETURN_IF_ERROR(AddPrefix(*first, *second, &windows));
+      CATENA_RETURN_IF_ERROR(AddPrefix(answers[at], answers[at + 1], &windows));
     } else {
-      CATENA_RETURN_IF_ERROR(AddUpload(*first, &windows));
-      CATENA_RETURN_IF_ERROR(AddLate(*second, *plan->generation, &windows));
+      CATENA_RETURN_IF_ERROR(AddUpload(answers[at], &windows));
+      CATENA_RETURN_IF_ERROR(AddLate(answers[at + 1], *plan->generation, &windows));
     }
+    at += 2;
   }
   for (const aggregate::TileRange& tile_range : windows.needed_tiles()) {
-    const auto& tiles = answers[at++];
-    if (!tiles.ok()) return tiles.error();
-    for (const kv::TimedValue& tile : *tiles) {
+    CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
+    for (const kv::FlatAnswers::Value& tile : answers[at++]) {
       uint64_t incomplete = 0;
       std::string_view bytes;
-      CATENA_RETURN_IF_ERROR(DecodeTile(tile.value, &incomplete, &bytes));
+      CATENA_RETURN_IF_ERROR(DecodeTile(tile.bytes, &incomplete, &bytes));
       CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_->rows(), bytes, scratch->data()));
       windows.AddTile(tile_range.layer, tile.time, scratch->data(), incomplete);
     }
@@ -407,7 +400,7 @@ Status GroupByReader::FinishOne(RowPlan* plan, Answers answers, const RawRows& r
   return Status();
 }
 
-Status GroupByReader::Finish(std::span<RowPlan> plans, Answers answers,
+Status GroupByReader::Finish(std::span<RowPlan> plans, const kv::FlatAnswers& answers,
                              std::span<types::Column* const> columns) const {
   RawRows raw;
   std::optional<aggregate::IR> scratch;
@@ -420,9 +413,8 @@ Status GroupByReader::Finish(std::span<RowPlan> plans, Answers answers,
     if (plan.nothing) {
       for (types::Column* column : columns) column->AppendNull();
     } else if (plan.snapshot) {
-      const auto& values = answers[plan.request_begin];
-      if (!values.ok()) return values.error();
-      CATENA_RETURN_IF_ERROR(FinishSnapshot(*values, columns));
+      CATENA_RETURN_IF_ERROR(answers.StatusOf(plan.request_begin));
+      CATENA_RETURN_IF_ERROR(FinishSnapshot(answers[plan.request_begin], columns));
     } else if (plan.entities) {
       CATENA_RETURN_IF_ERROR(FinishEntities(plan, answers, columns));
     } else {

@@ -91,8 +91,7 @@ class GroupByReader {
   RowPlan Plan(const View& view, std::string_view key, Timestamp as_of, const RowPlan* before,
                std::vector<kv::GetRequest>* requests) const;
   // `answers` line up with the request list that Plan filled.
-  using Answers = std::span<const Result<std::vector<kv::TimedValue>>>;
-  Status Finish(std::span<RowPlan> plans, Answers answers,
+  Status Finish(std::span<RowPlan> plans, const kv::FlatAnswers& answers,
                 std::span<types::Column* const> columns) const;
 
  private:
@@ -108,18 +107,20 @@ class GroupByReader {
     std::vector<uint64_t> orders;
     std::vector<Range> of_plan;
   };
+  using Values = std::span<const kv::FlatAnswers::Value>;
   GroupByReader() = default;
-  Result<RawRows> DecodeRaw(std::span<const RowPlan> plans, Answers answers) const;
+  Result<RawRows> DecodeRaw(std::span<const RowPlan> plans, const kv::FlatAnswers& answers) const;
   size_t RawRequestOf(const RowPlan& plan) const;
-  Status FinishOne(RowPlan* plan, Answers answers, const RawRows& raw, const RawRows::Range& range,
-                   aggregate::IR* scratch, std::span<types::Column* const> columns) const;
+  Status FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, const RawRows& raw,
+                   const RawRows::Range& range, aggregate::IR* scratch,
+                   std::span<types::Column* const> columns) const;
   void PlanSnapshot(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
                     RowPlan* plan) const;
   void PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
                     std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
   void PlanEntities(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
                     RowPlan* plan) const;
-  Status FinishEntities(const RowPlan& plan, Answers answers,
+  Status FinishEntities(const RowPlan& plan, const kv::FlatAnswers& answers,
                         std::span<types::Column* const> columns) const;
   // The upload to build on, or null, and what is then missing.
   Incomplete PickGeneration(const View& view, Timestamp as_of, const Generation** generation) const;
@@ -127,15 +128,11 @@ class GroupByReader {
   // The stream is, or should be, further than it is.
   static bool IsBehind(const View& view, const RowPlan& plan);
   bool StreamReaches(const View& view, Timestamp as_of) const;
-  Status FinishSnapshot(const std::vector<kv::TimedValue>& values,
-                        std::span<types::Column* const> columns) const;
-  Status AddUpload(const std::vector<kv::TimedValue>& values,
-                   aggregate::OnlineWindows* windows) const;
-  Status AddLate(const std::vector<kv::TimedValue>& values, const Generation& generation,
+  Status FinishSnapshot(Values values, std::span<types::Column* const> columns) const;
+  Status AddUpload(Values values, aggregate::OnlineWindows* windows) const;
+  Status AddLate(Values values, const Generation& generation,
                  aggregate::OnlineWindows* windows) const;
-  Status AddPrefix(const std::vector<kv::TimedValue>& prefix,
-                   const std::vector<kv::TimedValue>& newest_day,
-                   aggregate::OnlineWindows* windows) const;
+  Status AddPrefix(Values prefix, Values newest_day, aggregate::OnlineWindows* windows) const;
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   ServingInfo info_;

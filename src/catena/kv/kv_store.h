@@ -45,6 +45,49 @@ struct TimedValue {
   std::string value;
 };
 
+// What a multi-get answers, with the bytes of all values in a few pieces of memory: nothing is
+// allocated a value, nor a request, and Clear keeps the memory for the next call.
+class FlatAnswers {
+ public:
+  struct Value {
+    Timestamp time;
+    uint64_t sequence = 0;
+    std::string_view bytes;  // Until Clear.
+  };
+
+  void Clear();
+  // To the answer that is being made.
+  void Add(Timestamp time, uint64_t sequence, std::string_view bytes) {
+    values_.push_back({time, sequence, Keep(bytes)});
+  }
+  // It is whole; of its values the newest `limit` stay, all when that is 0.
+  void Close(size_t limit = 0);
+  // There is none.
+  void Fail(Error error);
+
+  size_t size() const { return ends_.size(); }
+  // Of answer i, which has no values when it failed.
+  Status StatusOf(size_t i) const;
+  std::span<const Value> operator[](size_t i) const {
+    const size_t begin = i == 0 ? 0 : ends_[i - 1];
+    return std::span(values_).subspan(begin, ends_[i] - begin);
+  }
+
+ private:
+  struct Piece {
+    std::unique_ptr<char[]> bytes;
+    size_t size = 0;
+  };
+  std::string_view Keep(std::string_view bytes);
+
+  std::vector<Value> values_;
+  std::vector<size_t> ends_;  // By answer.
+  std::vector<std::pair<size_t, Error>> errors_;
+  std::vector<Piece> pieces_;
+  size_t piece_ = 0;  // The one that is being filled,
+  size_t used_ = 0;   // and how much of it is.
+};
+
 struct Put {
   std::string dataset;
   std::string key;
@@ -95,6 +138,8 @@ class KVStore {
   // error; one failed request does not fail its neighbours.
   virtual std::vector<Result<std::vector<TimedValue>>> MultiGet(
       std::span<const GetRequest> requests) = 0;
+  // The same, for who asks for very much; a store may answer without a copy of its own.
+  virtual void MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers* answers);
 
   // Absent is nullopt.
   virtual Result<std::optional<std::string>> GetMark(std::string_view dataset,

@@ -65,6 +65,7 @@ struct Comparison {
   KVStore* twin;
   KVStore* store;
   Timestamp horizons[kDatasets];
+  FlatAnswers flat = {};
 
   void Reads() {
     Random* random = operations->random();
@@ -84,6 +85,16 @@ struct Comparison {
     const auto actual = store->MultiGet(requests);
     for (size_t i = 0; i < requests.size(); ++i) {
       ASSERT_EQ(Describe(actual[i].value()), Describe(expected[i].value()));
+    }
+    store->MultiGetFlat(requests, &flat);  // The same memory again and again.
+    ASSERT_EQ(flat.size(), requests.size());
+    for (size_t i = 0; i < requests.size(); ++i) {
+      ASSERT_TRUE(flat.StatusOf(i).ok());
+      std::vector<TimedValue> values;
+      for (const FlatAnswers::Value& value : flat[i]) {
+        values.push_back({value.time, value.sequence, std::string(value.bytes)});
+      }
+      ASSERT_EQ(Describe(values), Describe(expected[i].value()));
     }
   }
   void Marks() {

@@ -24,8 +24,8 @@ Result<std::vector<EntityRow>> LivingRows(const KeyLife& life) {
   std::iota(snapshot.begin(), snapshot.end(), 0);
   std::vector<Mutation> mutations;
   bool changes = false;
-  for (const kv::TimedValue& value : life.mutations) {
-    CATENA_TRY(const MutationRow mutation, DecodeMutationRow(value.value));
+  for (const kv::FlatAnswers::Value& value : life.mutations) {
+    CATENA_TRY(const MutationRow mutation, DecodeMutationRow(value.bytes));
     mutations.push_back(
         {0, ToMillis(value.time), mutation.is_before, static_cast<uint32_t>(rows.size())});
     rows.push_back(mutation.row);

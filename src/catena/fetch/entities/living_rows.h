@@ -26,7 +26,7 @@ namespace catena::fetch {
 
 struct KeyLife {
   std::string_view snapshot;
-  std::span<const kv::TimedValue> mutations;
+  std::span<const kv::FlatAnswers::Value> mutations;
   Timestamp as_of;
   // Rows without a time of their own have that of the snapshot before as_of: the end of its day.
   bool has_time = true;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 #include <numeric>
 #include <set>
 
@@ -95,7 +96,8 @@ std::vector<std::pair<uint32_t, uint64_t>> NaiveLiving(const Life& life, int64_t
 
 struct Stored {
   std::string snapshot;
-  std::vector<kv::TimedValue> mutations;
+  std::deque<std::string> bytes;
+  std::vector<kv::FlatAnswers::Value> mutations;  // Of them.
 };
 
 Stored Store(const Life& life, int64_t as_of, const testing::GeneratedEvents& events,
@@ -111,10 +113,10 @@ Stored Store(const Life& life, int64_t as_of, const testing::GeneratedEvents& ev
     const Life::Image& image = life.mutations[i];
     if (image.time >= as_of) continue;
     const std::string row = bytes_of(image.row);
-    std::string value;
+    std::string& value = stored.bytes.emplace_back();
     EncodeMutationRow({image.is_before, {events.times[image.row], row}}, &value);
     stored.mutations.push_back(
-        {FromMillis(image.time), MutationSequence(i, image.is_before), std::move(value)});
+        {FromMillis(image.time), MutationSequence(i, image.is_before), value});
   }
   return stored;
 }
@@ -187,7 +189,7 @@ TEST(LivingRowsTest, BytesThatAreNoRowsAreRefused) {
   types::BatchBuilder builder(windowed.output_schema());
   std::vector<types::Column*> columns{builder.column(0)};
   const auto refused = [&](std::string_view snapshot, const std::string& mutation) {
-    const std::vector<kv::TimedValue> mutations{{FromMillis(kBatchEnd), 1, mutation}};
+    const std::vector<kv::FlatAnswers::Value> mutations{{FromMillis(kBatchEnd), 1, mutation}};
     const Status status = AppendLiving(
         windowed, codec, {snapshot, mutations, FromMillis(kBatchEnd + 1), true}, columns);
     return !status.ok() && status.error().code == ErrorCode::kCorruption;

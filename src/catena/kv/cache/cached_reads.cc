@@ -13,16 +13,22 @@ namespace {
 constexpr int kUnlockedReads = 3;
 
 // Of what is kept, what a request asks for.
-std::vector<TimedValue> ValuesIn(const KeptValues& kept, uint32_t dataset,
-                                 const GetRequest& request) {
+std::span<const KeptValue> RangeIn(const KeptValues& kept, uint32_t dataset,
+                                   const GetRequest& request) {
   const auto is_before = [](const KeptValue& value, Timestamp time) { return value.time < time; };
   const std::span<const KeptValue> all = kept.Of(dataset);
   const auto begin = std::lower_bound(all.begin(), all.end(), request.after, is_before);
   const auto end = std::lower_bound(begin, all.end(), request.before, is_before);
+  return {begin, end};
+}
+
+std::vector<TimedValue> ValuesIn(const KeptValues& kept, uint32_t dataset,
+                                 const GetRequest& request) {
+  const std::span<const KeptValue> range = RangeIn(kept, dataset, request);
   std::vector<TimedValue> values;
-  values.reserve(static_cast<size_t>(end - begin));
-  for (auto at = begin; at != end; ++at) {
-    values.push_back({at->time, at->sequence, std::string(kept.BytesOf(*at))});
+  values.reserve(range.size());
+  for (const KeptValue& value : range) {
+    values.push_back({value.time, value.sequence, std::string(kept.BytesOf(value))});
   }
   return values;
 }
@@ -59,41 +65,60 @@ const CachedStore::Slot* CachedStore::FindSlot(const Entry& entry, DatasetNumber
   return nullptr;
 }
 
+// Where requests stand in memory: of those of one key, which come together, the key is looked up
+// once.
+class CachedStore::Finder {
+ public:
+  explicit Finder(const CachedStore& store) : store_(store) {}
+
+  void Find(const GetRequest& request) {
+    if (request.dataset != dataset_) {
+      const auto at = store_.numbers_.find(request.dataset);
+      number = at == store_.numbers_.end() ? std::nullopt : std::optional(at->second);
+      dataset_ = request.dataset;
+    }
+    if (request.key != key_) {
+      entry = store_.entries_.Find(request.key);
+      key_ = request.key;
+      if (entry != nullptr && !entry->used.load(std::memory_order_relaxed)) {
+        entry->used.store(true, std::memory_order_relaxed);
+      }
+    }
+    slot = entry != nullptr && number ? store_.FindSlot(*entry, *number) : nullptr;
+    is_covered = slot != nullptr && slot->from <= request.after;
+  }
+
+  // Of the last request.
+  std::optional<DatasetNumber> number;
+  const Entry* entry = nullptr;
+  const Slot* slot = nullptr;
+  bool is_covered = false;  // All that it asks for is there.
+
+ private:
+  const CachedStore& store_;
+  std::optional<std::string_view> dataset_, key_;  // Of the request before.
+};
+
 // False when some requests are missing, from memory and from what was said behind.
 bool CachedStore::Answer(Reading* reading) const {
   const size_t count = reading->requests.size();
   reading->missing.clear();
   reading->answers.clear();
   reading->answers.reserve(count);
-  std::optional<std::string_view> dataset, key;  // Of the request before.
-  std::optional<DatasetNumber> number;
-  const Entry* entry = nullptr;
+  Finder found(*this);
   for (size_t i = 0; i < count; ++i) {
     const GetRequest& request = reading->requests[i];
     auto& answer = reading->answers.emplace_back(std::vector<TimedValue>());
     if (request.after >= request.before) continue;
-    if (request.dataset != dataset) {
-      const auto at = numbers_.find(request.dataset);
-      number = at == numbers_.end() ? std::nullopt : std::optional(at->second);
-      dataset = request.dataset;
-    }
-    if (request.key != key) {
-      entry = entries_.Find(request.key);
-      key = request.key;
-      if (entry != nullptr && !entry->used.load(std::memory_order_relaxed)) {
-        entry->used.store(true, std::memory_order_relaxed);
-      }
-    }
-    const Slot* slot = entry != nullptr && number ? FindSlot(*entry, *number) : nullptr;
-    const bool is_covered = slot != nullptr && slot->from <= request.after;
-    if (!is_covered && !reading->behind[i]) {
-      reading->missing.push_back({i, number});
+    found.Find(request);
+    if (!found.is_covered && !reading->behind[i]) {
+      reading->missing.push_back({i, found.number});
       continue;
     }
-    if (!is_covered) answer = *reading->behind[i];
-    if (slot == nullptr || !answer.ok()) continue;
-    std::vector<TimedValue> both = ValuesIn(entry->values, *number, request);
-    if (is_covered || answer->empty()) {
+    if (!found.is_covered) answer = *reading->behind[i];
+    if (found.slot == nullptr || !answer.ok()) continue;
+    std::vector<TimedValue> both = ValuesIn(found.entry->values, *found.number, request);
+    if (found.is_covered || answer->empty()) {
       *answer = std::move(both);
     } else if (!both.empty()) {
       // Of one instant, the first: what is held.
@@ -182,6 +207,43 @@ CachedStore::Answers CachedStore::Read(std::span<const GetRequest> requests, boo
       return std::move(reading.answers);
     }
   }
+}
+
+bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAnswers* answers,
+                                   std::vector<GetRequest>* missing) const {
+  answers->Clear();
+  missing->clear();
+  Finder found(*this);
+  for (const GetRequest& request : requests) {
+    if (request.after < request.before) {
+      found.Find(request);
+      if (!found.number) return false;
+      if (!found.is_covered) {
+        missing->push_back(request);
+      } else if (missing->empty()) {
+        const KeptValues& kept = found.entry->values;
+        for (const KeptValue& value : RangeIn(kept, *found.number, request)) {
+          answers->Add(value.time, value.sequence, kept.BytesOf(value));
+        }
+      }
+    }
+    answers->Close(request.limit);
+  }
+  return true;
+}
+
+// What is missing is read so that it is kept, then all is answered of one moment.
+void CachedStore::MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers* answers) {
+  std::vector<GetRequest> missing;
+  for (int reads = 0; reads < 2; ++reads) {
+    {
+      const std::shared_lock lock(mutex_);
+      if (!AnswerFromMemory(requests, answers, &missing)) break;
+    }
+    if (missing.empty()) return;
+    static_cast<void>(Read(missing, /*keep=*/true));
+  }
+  KVStore::MultiGetFlat(requests, answers);
 }
 
 Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) {

@@ -81,6 +81,7 @@ class CachedStore : public KVStore {
       std::span<const GetRequest> requests) override {
     return Read(requests, /*keep=*/true);
   }
+  void MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers* answers) override;
   Result<std::optional<std::string>> GetMark(std::string_view dataset,
                                              std::string_view name) override;
   Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override;
@@ -158,6 +159,10 @@ class CachedStore : public KVStore {
   }
   Answers Read(std::span<const GetRequest> requests, bool keep);
   bool Answer(Reading* reading) const;
+  class Finder;
+  // Fills `missing` where memory does not answer all; false when it never could.
+  bool AnswerFromMemory(std::span<const GetRequest> requests, FlatAnswers* answers,
+                        std::vector<GetRequest>* missing) const;
   void AskBehind(Reading* reading) const;
   void Keep(Reading* reading);
   Entry* AddEntry(std::string_view key);
