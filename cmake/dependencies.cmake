@@ -69,7 +69,7 @@ catena_find_library(protobuf google/protobuf/message.h protobuf)
 catena_find_library(rocksdb rocksdb/db.h rocksdb)
 catena_find_library(hiredis hiredis/hiredis.h hiredis)
 
-# serve: HTTP 1.81, headers only (Beast, Asio)
+# aggregate: small vectors; serve: HTTP (Beast, Asio). 1.81, headers only
 catena_find(Boost 1.74)
 catena_third_party(boost_headers Boost::headers)
 

@@ -42,7 +42,8 @@ THIRD_PARTY_HOMES = {
     "avro": "types", "google/protobuf/": "topic",
     "cpc_": "aggregate", "kll_": "aggregate", "frequent_items_": "aggregate",
     "duckdb": "sql", "librdkafka/": "topic", "simdjson": "topic",
-    "rocksdb/": "kv", "hiredis/": "kv", "boost/": "serve", "CLI/": "cli",
+    "rocksdb/": "kv", "hiredis/": "kv", "boost/container/": "aggregate",
+    "boost/": "serve", "CLI/": "cli",
     "gtest/": "tests", "gmock/": "tests", "rapidcheck": "tests", "benchmark/": "tests",
 }
 SYSTEM_FOLDERS = ("sys/", "netinet/", "arpa/", "linux/", "net/")

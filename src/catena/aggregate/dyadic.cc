@@ -98,7 +98,7 @@ Dyadic operator*(const Dyadic& a, const Dyadic& b) {
   const Dyadic::Magnitude y = b.ToMagnitude();
   Dyadic product;
   if (x.limbs.empty() || y.limbs.empty()) return product;
-  std::vector<uint64_t> limbs(x.limbs.size() + y.limbs.size(), 0);
+  Dyadic::Limbs limbs(x.limbs.size() + y.limbs.size(), 0);
   for (size_t i = 0; i < x.limbs.size(); ++i) {
     uint64_t carry = 0;
     for (size_t j = 0; j < y.limbs.size(); ++j) {
@@ -109,7 +109,8 @@ Dyadic operator*(const Dyadic& a, const Dyadic& b) {
     }
     limbs[i + y.limbs.size()] = carry;
   }
-  product.Add(limbs, kLimbBits * (int64_t{a.base_} + b.base_), x.negative != y.negative);
+  product.Add({limbs.data(), limbs.size()}, kLimbBits * (int64_t{a.base_} + b.base_),
+              x.negative != y.negative);
   return product;
 }
 
@@ -183,11 +184,11 @@ bool Dyadic::Decode(ByteReader* reader, int64_t least, int64_t most) {
       place + size > FloorDivide(most, kByteBits) + 1) {
     return false;
   }
-  std::vector<uint64_t> magnitude((bytes.size() + 7) / 8, 0);
+  Limbs magnitude((bytes.size() + 7) / 8, 0);
   for (size_t i = 0; i < bytes.size(); ++i) {
     magnitude[i / 8] |= uint64_t{static_cast<uint8_t>(bytes[i])} << (i % 8 * 8);
   }
-  Add(magnitude, place * kByteBits, negative);
+  Add({magnitude.data(), magnitude.size()}, place * kByteBits, negative);
   return true;
 }
 

@@ -2,7 +2,8 @@
 // Dyadic: an exact number m * 2^e of any size; what sums of powers and moments are computed with.
 //
 // It is two's complement in 64-bit limbs and grows at both ends as far as its terms reach: a few
-// limbs for numbers of everyday magnitudes, 130 for the fourth power of the extremes of a double.
+// limbs, which lie inside of it, for numbers of everyday magnitudes, 130 for the fourth power of
+// the extremes of a double.
 //
 //   input    magnitudes, least limb first, times 2^exponent; doubles that are finite
 //   output   Round(): to 53 bits, ties to even, with the exponent aside, so that nothing overflows
@@ -12,10 +13,10 @@
 
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "catena/base/bytes.h"
 
@@ -51,8 +52,10 @@ class Dyadic {
   bool Decode(ByteReader* reader, int64_t least, int64_t most);
 
  private:
+  // A sum of squares of everyday numbers, and the room that a term is added in.
+  using Limbs = boost::container::small_vector<uint64_t, 5>;
   struct Magnitude {
-    std::vector<uint64_t> limbs;
+    Limbs limbs;
     bool negative = false;
   };
   Magnitude ToMagnitude() const;
@@ -63,8 +66,8 @@ class Dyadic {
   void AddLimbs(const Dyadic& other, bool subtract);
   uint64_t SignLimb() const { return limbs_.empty() ? 0 : uint64_t{0} - (limbs_.back() >> 63); }
 
-  std::vector<uint64_t> limbs_;  // Two's complement, least first; the sign is the top bit.
-  int32_t base_ = 0;             // limbs_[0] counts 2^(64 * base_).
+  Limbs limbs_;       // Two's complement, least first; the sign is the top bit.
+  int32_t base_ = 0;  // limbs_[0] counts 2^(64 * base_).
 };
 
 }  // namespace catena::aggregate
