@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/batch/parquet_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -19,9 +20,35 @@ std::optional<std::string> Property(const Json& properties,
   return std::nullopt;
 }
 
+// Where Chronon, Spark and Iceberg are told of another format than files of Parquet in folders.
+Status RequireParquet(const Json& properties) {
+  struct Asked {
+    const char* name;
+    std::initializer_list<const char*> means_ours;
+  };
+  const Asked all[] = {{"spark.chronon.table_write.format", {"hive", "parquet"}},
+                       {"spark.chronon.table_write.iceberg", {"false"}},
+                       {"provider", {"hive", "parquet"}},
+                       {"table_type", {"hive", "parquet", "managed_table", "external_table"}},
+                       {"write.format.default", {"parquet"}}};
+  for (const Asked& asked : all) {
+    const auto value = Property(properties, {asked.name});
+    if (!value || std::find(asked.means_ours.begin(), asked.means_ours.end(), *value) !=
+                      asked.means_ours.end()) {
+      continue;
+    }
+    return Unsupported(
+        "a table is written as Parquet in Hive's layout and in no other format, neither Iceberg "
+        "nor Delta; take out what asks for one, and other engines read the folders: " +
+        std::string(asked.name) + " = " + *value);
+  }
+  return Status();
+}
+
 }  // namespace
 
 Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties) {
+  CATENA_RETURN_IF_ERROR(RequireParquet(table_properties));
   sql::ParquetOptions options;
   if (const auto codec =
           Property(table_properties, {"parquet.compression", "write.parquet.compression-codec"})) {

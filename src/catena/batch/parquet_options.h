@@ -8,7 +8,9 @@
 //
 //   source   parquet-java, Iceberg: the first name is Hive's, the second Iceberg's; Hive's counts
 //            when both are there. Other properties mean nothing here
-//   errors   kInvalidConf: an unknown codec, a level or a version that is none
+//   errors   kInvalidConf: an unknown codec, a level or a version that is none; kUnsupported: a
+//            table of Iceberg or Delta, by `provider`, `table_type`, `write.format.default` or
+//            Chronon's spark.chronon.table_write.format
 
 #pragma once
 

@@ -34,6 +34,19 @@ TEST(ParquetOptionsTest, WhatCannotBeWrittenIsRefused) {
   }
 }
 
+TEST(ParquetOptionsTest, TablesOfOtherFormatsAreRefused) {
+  for (const char* json :
+       {R"({"provider": "iceberg"})", R"({"table_type": "ICEBERG"})", R"({"provider": "delta"})",
+        R"({"write.format.default": "orc"})", R"({"spark.chronon.table_write.iceberg": "true"})"}) {
+    EXPECT_EQ(Of(json).error().code, ErrorCode::kUnsupported) << json;
+  }
+  for (const char* json :
+       {R"({"provider": "hive"})", R"({"write.format.default": "parquet"})",
+        R"({"table_type": "EXTERNAL_TABLE"})", R"({"spark.chronon.table_write.format": "Hive"})"}) {
+    EXPECT_TRUE(Of(json).ok()) << json;
+  }
+}
+
 class TablePropertiesTest : public ::testing::Test, protected TemporaryWarehouse {
  protected:
   std::string CodecOf(const std::string& properties) { return Of("compression", properties); }
@@ -54,6 +67,15 @@ class TablePropertiesTest : public ::testing::Test, protected TemporaryWarehouse
     return found.ok() ? std::string(found->column(0).Text(0)) : found.error().message;
   }
 };
+
+// As Chronon's confs have it, and before anything is written.
+TEST_F(TablePropertiesTest, AFormatThatTheJobIsAskedForIsRefused) {
+  const std::string said = CodecOf(R"({}, "executionInfo": {"conf": {
+      "common": {"spark.chronon.table_write.format": "iceberg"}}})");
+  EXPECT_THAT(said, ::testing::HasSubstr("neither Iceberg nor Delta"));
+  EXPECT_THAT(said, ::testing::HasSubstr("spark.chronon.table_write.format = iceberg"));
+  EXPECT_FALSE(warehouse_->Find("t.gb")->Exists());
+}
 
 TEST_F(TablePropertiesTest, ReachTheFiles) { EXPECT_EQ(CodecOf("{}"), "ZSTD"); }
 

@@ -8,6 +8,7 @@ namespace catena::conf {
 namespace {
 
 constexpr size_t kNameBytesMax = 256;
+constexpr std::string_view kTableWritePrefix = "spark.chronon.table_write.";
 
 const char* KindName(Json::value_t kind) {
   switch (kind) {
@@ -131,8 +132,25 @@ MetaData JsonReader::ReadMetaData(const Json& json, const std::string& path) {
   for (const auto& [key, value] : TextMap(*member, "tableProperties", here)) {
     metadata.table_properties[key] = value;
   }
+  ReadTableFormat(*member, here, &metadata);
   ReadStreamParameters(*member, here, &metadata);
   return metadata;
+}
+
+// In Chronon the format of a table is a property of the job that writes it.
+void JsonReader::ReadTableFormat(const Json& member, const std::string& here, MetaData* metadata) {
+  const Json* execution = Member(member, "executionInfo", Json::value_t::object, here);
+  const std::string path = here + ".executionInfo.conf";
+  const Json* conf =
+      execution == nullptr ? nullptr : Member(*execution, "conf", Json::value_t::object, here);
+  if (conf == nullptr) return;
+  const Json* modes = Member(*conf, "modeConfigs", Json::value_t::object, path);
+  for (const auto& [of, name] : {std::pair{conf, "common"}, std::pair{modes, "backfill"}}) {
+    if (of == nullptr) continue;
+    for (const auto& [key, value] : TextMap(*of, name, path)) {
+      if (key.starts_with(kTableWritePrefix)) metadata->table_properties[key] = value;
+    }
+  }
 }
 
 // An argument of a Python GroupBy lands in customJson under its own name, beside much that is

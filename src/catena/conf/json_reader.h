@@ -36,6 +36,7 @@ class JsonReader {
   MetaData ReadMetaData(const Json& json, const std::string& path);
 
  private:
+  void ReadTableFormat(const Json& member, const std::string& here, MetaData* metadata);
   void ReadStreamParameters(const Json& member, const std::string& here, MetaData* metadata);
 
   std::vector<std::string> problems_;
