@@ -207,6 +207,39 @@ class SharedParentTest : public ChainsTest {
   const std::string last_ = FormatDate(Day(kFirst) + (days_ - 1));
 };
 
+// b reaches a day further back than a, so that the second conf finds most days of p made.
+TEST_F(SharedParentTest, SeveralConfsAreOneJob) {
+  const std::string p = JoinOf("p", "pay", {GroupByOf("risk", Events("risks"), 3)});
+  const std::string a = GroupByOf("a", Chained(p, "risk_v_sum_3d"), 1);
+  const std::string b = GroupByOf("b", Chained(p, "risk_v_count_3d"), 2);
+  const conf::Conf confs[] = {ConfOf(JoinOf("ja", "left_a", {a})),
+                              ConfOf(JoinOf("jb", "left_b", {b}))};
+  for (const bool recompute : {false, true}) {
+    RunReport report;
+    OrStop(RunBackfills(context_, confs, {Day(first_), Day(last_), false, recompute}, &report));
+    std::vector<std::string> names;
+    std::set<std::pair<std::string, Date>> made;
+    size_t days = 0;
+    for (const StepReport& step : report.steps) {
+      names.push_back(step.name);
+      for (const Date day : step.computed) made.emplace(step.table, day);
+      days += step.computed.size();
+    }
+    EXPECT_THAT(names, ElementsAre("p", "ja", "p", "jb"));
+    EXPECT_EQ(made.size(), days) << "a day was made twice";
+    EXPECT_EQ(report.steps[2].computed.size(), 1u);
+  }
+  const auto rows = [&] {
+    return Rows("SELECT * FROM " + Scan("ja") + " ORDER BY id") +
+           Rows("SELECT * FROM " + Scan("jb") + " ORDER BY id");
+  };
+  const std::string together = rows();
+  std::filesystem::remove_all(root_ + "/t.db/ja");
+  std::filesystem::remove_all(root_ + "/t.db/jb");
+  for (const conf::Conf& conf : confs) Backfilled(conf, first_, last_);
+  EXPECT_EQ(together, rows());
+}
+
 TEST_F(SharedParentTest, IsComputedOnceInOrderAndTheAnswerIsOneFlatQuery) {
   const RunReport report = Backfilled(ConfOf(Final()), first_, last_);
   std::vector<std::string> names;

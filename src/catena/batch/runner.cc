@@ -130,22 +130,34 @@ void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& e
   }
 }
 
-Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
-                const UploadOptions& options, RunReport* report) {
-  CATENA_RETURN_IF_ERROR(Adopt(given, plan.adopted));
-  KeptRows kept(given.memory_bytes / kKeptShare);
-  BatchContext context = given;
-  context.kept = &kept;
+// What one job holds from its first plan to its last.
+struct Held {
+  JobLocks locks = {};
+  KeptRows kept;
+  std::set<std::string> read_later = {};  // Tables, by plans that are still to come.
+};
+
+void Want(const plan::BackfillPlan& plan, KeptRows* kept) {
   for (const plan::Step& step : plan.steps) {
     for (const conf::JoinSource* chain : ChainsOf(step)) {
-      if (const auto columns = PlainColumns(*chain)) kept.Want(conf::TableOf(*chain), *columns);
+      if (const auto columns = PlainColumns(*chain)) kept->Want(conf::TableOf(*chain), *columns);
     }
   }
+}
+
+Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
+                const UploadOptions& options, Held* held, RunReport* report) {
+  CATENA_RETURN_IF_ERROR(Adopt(given, plan.adopted));
+  BatchContext context = given;
+  context.kept = &held->kept;
+  Want(plan, &held->kept);
   if (context.progress != nullptr) context.progress->OnPlan(plan);
   std::set<std::string> warned;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const plan::Step& step = plan.steps[i];
-    kept.ForgetOthers(TablesReadFrom(plan, i));
+    std::set<std::string> needed = TablesReadFrom(plan, i);
+    needed.insert(held->read_later.begin(), held->read_later.end());
+    held->kept.ForgetOthers(needed);
     if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
     SourceTimes times;
     context.times = &times;
@@ -176,16 +188,15 @@ Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::K
 // them; it may ask for a table more, never for one for ever.
 Status RunLocked(const BatchContext& context,
                  const std::function<Result<plan::BackfillPlan>()>& make_plan, kv::KVStore* store,
-                 const UploadOptions& options, RunReport* report) {
-  JobLocks locks;
+                 const UploadOptions& options, Held* held, RunReport* report) {
   for (;;) {
     CATENA_TRY(plan::BackfillPlan plan, make_plan());
-    CATENA_TRY(const bool covered, locks.Cover(context, plan));
+    CATENA_TRY(const bool covered, held->locks.Cover(context, plan));
     if (!covered) continue;
     // A first step says by itself what it lacks; the others may begin hours later.
     if (plan.steps.size() > 1) CATENA_RETURN_IF_ERROR(BindPlan(context, plan));
     if (context.progress != nullptr) CATENA_RETURN_IF_ERROR(EstimatePlan(context, &plan));
-    return RunSteps(context, plan, store, options, report);
+    return RunSteps(context, plan, store, options, held, report);
   }
 }
 
@@ -205,22 +216,48 @@ Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::C
 
 Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
                    const plan::DaysAsked& asked, RunReport* report) {
-  return RunLocked(
-      context, [&] { return PlanBackfill(context, conf, asked); }, nullptr, {}, report);
+  return RunBackfills(context, {&conf, 1}, asked, report);
+}
+
+Status RunBackfills(const BatchContext& context, std::span<const conf::Conf> confs,
+                    const plan::DaysAsked& asked, RunReport* report) {
+  Held held{.kept = KeptRows(context.memory_bytes / kKeptShare)};
+  std::vector<plan::BackfillPlan> plans;
+  for (size_t i = 1; i < confs.size(); ++i) {
+    CATENA_TRY(plan::BackfillPlan plan, PlanBackfill(context, confs[i], asked));
+    Want(plan, &held.kept);
+    plans.push_back(std::move(plan));
+  }
+  plan::DaysAsked now = asked;
+  for (size_t i = 0; i < confs.size(); ++i) {
+    held.read_later.clear();
+    for (size_t later = i; later < plans.size(); ++later) {
+      held.read_later.merge(TablesReadFrom(plans[later], 0));
+    }
+    const size_t done = report->steps.size();
+    CATENA_RETURN_IF_ERROR(RunLocked(
+        context, [&] { return PlanBackfill(context, confs[i], now); }, nullptr, {}, &held, report));
+    for (size_t step = done; step < report->steps.size(); ++step) {
+      const std::vector<Date>& days = report->steps[step].computed;
+      now.made[report->steps[step].table].insert(days.begin(), days.end());
+    }
+  }
+  return Status();
 }
 
 Status RunUpload(const BatchContext& context, const conf::Conf& conf, Date end, kv::KVStore* store,
                  const UploadOptions& options, RunReport* report) {
+  Held held{.kept = KeptRows(context.memory_bytes / kKeptShare)};
   return RunLocked(
       context, [&] { return PlanUpload(context, conf, end, options.allow_holes); }, store, options,
-      report);
+      &held, report);
 }
 
 Status RunPlan(const BatchContext& context, const plan::BackfillPlan& plan, kv::KVStore* store,
                const UploadOptions& options, RunReport* report) {
-  JobLocks locks;
-  CATENA_RETURN_IF_ERROR(locks.Cover(context, plan).status());
-  return RunSteps(context, plan, store, options, report);
+  Held held{.kept = KeptRows(context.memory_bytes / kKeptShare)};
+  CATENA_RETURN_IF_ERROR(held.locks.Cover(context, plan).status());
+  return RunSteps(context, plan, store, options, &held, report);
 }
 
 Result<RunReport> Backfill(const BatchContext& context, const conf::Conf& conf,

@@ -14,6 +14,8 @@
 
 #pragma once
 
+#include <span>
+
 #include "catena/batch/context.h"
 #include "catena/batch/group_by_upload.h"
 #include "catena/batch/run_report.h"
@@ -31,6 +33,10 @@ Result<plan::BackfillPlan> PlanUpload(const BatchContext& context, const conf::C
 // Plan, locks and run. What was done is added to `report` also when a step fails.
 Status RunBackfill(const BatchContext& context, const conf::Conf& conf,
                    const plan::DaysAsked& asked, RunReport* report);
+// The tables of several confs, one after the other, as one job: what it writes stays locked until
+// it ends, and rows of a parent that one of them made are in memory for the next.
+Status RunBackfills(const BatchContext& context, std::span<const conf::Conf> confs,
+                    const plan::DaysAsked& asked, RunReport* report);
 Status RunUpload(const BatchContext& context, const conf::Conf& conf, Date end, kv::KVStore* store,
                  const UploadOptions& options, RunReport* report);
 // A plan as it is, without planning again. `store` may be null when it uploads nothing.

@@ -12,8 +12,12 @@ namespace {
 Status RunAll(const BatchJob& job, const BatchFlags& given, batch::RunReport* report) {
   std::optional<int32_t> step_days;
   if (given.step_days) step_days = static_cast<int32_t>(*given.step_days);
-  if (given.unset_semantic_hash) {
-    CATENA_RETURN_IF_ERROR(batch::TakeTablesForOwn(job.context(), job.conf()));
+  for (const conf::Conf& conf : job.confs()) {
+    if (!given.unset_semantic_hash) break;
+    CATENA_RETURN_IF_ERROR(batch::TakeTablesForOwn(job.context(), conf));
+  }
+  if (!given.with.empty()) {
+    return batch::RunBackfills(job.context(), job.confs(), job.asked(), report);
   }
   CATENA_TRY(const plan::BackfillPlan plan,
              batch::PlanBackfill(job.context(), job.conf(), job.asked()));
@@ -31,6 +35,9 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
   if (given.step_days && (*given.step_days < 1 || *given.step_days > 36500)) {
     return InvalidConf("--step-days is at least 1: " + std::to_string(*given.step_days));
   }
+  if (given.step_days && !given.with.empty()) {
+    return InvalidConf("--step-days is for one conf; run those of --with by themselves");
+  }
   if (given.dry_run && given.unset_semantic_hash) {
     return InvalidConf("--unset-semantic-hash changes the tables, --dry-run changes nothing");
   }
@@ -45,9 +52,11 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
         given.conf_path);
   }
   if (given.dry_run) {
-    CATENA_TRY(const plan::BackfillPlan plan,
-               batch::PlanBackfill(job.context(), job.conf(), job.asked()));
-    CATENA_RETURN_IF_ERROR(job.PrintDryRun(given, plan));
+    for (const conf::Conf& conf : job.confs()) {
+      CATENA_TRY(const plan::BackfillPlan plan,
+                 batch::PlanBackfill(job.context(), conf, job.asked()));
+      CATENA_RETURN_IF_ERROR(job.PrintDryRun(given, plan));
+    }
     return 0;
   }
   batch::RunReport report;
@@ -61,6 +70,9 @@ std::shared_ptr<BatchFlags> DeclareBackfill(Flags* flags) {
   DeclareBatch(flags, given.get());
   flags->Text("--start-partition-override DATE", &given->start_date,
               "First day, YYYY-MM-DD; the conf's own or the data's first when absent.");
+  flags->Texts("--with CONF", &given->with,
+               "Join or GroupBy whose table is computed in the same job, behind the first; rows of "
+               "a parent that both read stay in memory. May be given again.");
   flags->Whole("--step-days N", &given->step_days,
                "Compute at most so many days at once: less memory, more reading.");
   flags->Switch("--allow-holes", &given->allow_holes,
@@ -89,6 +101,7 @@ Command JoinCommand() {
       "of its tables is refused with exit code 75.",
       "  catena join --conf-path production/joins/fraud/final.v1 --end-date 2026-11-20\n"
       "  catena join --conf-path joins/fraud/final.v1 --dry-run\n"
+      "  catena join --conf-path joins/fraud/final.v1 --with group_bys/fraud/user_risk.v1\n"
       "  catena join --conf-path joins/fraud/final.v1 --start-partition-override 2026-11-01 "
       "--step-days 5\n",
       [](Flags* flags, const CommonFlags* common) -> Run {

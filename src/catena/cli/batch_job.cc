@@ -76,9 +76,13 @@ Result<BatchJob> BatchJob::Open(const Settings& settings, const BatchFlags& give
   CATENA_TRY(conf::Conf conf, OpenConf(settings, given.conf_path));
   CATENA_TRY(BatchJob job,
              OpenTables(settings, given, conf.metadata().name, conf.path, Work::kOurs));
-  job.conf_ = std::move(conf);
-  for (const std::string& sentence : job.conf_.inferred) {
-    CATENA_LOG_DEBUG("inferred", "{}", sentence);
+  job.confs_.push_back(std::move(conf));
+  for (const std::string& path : given.with) {
+    CATENA_TRY(conf::Conf further, OpenConf(settings, path));
+    job.confs_.push_back(std::move(further));
+  }
+  for (const conf::Conf& each : job.confs_) {
+    for (const std::string& sentence : each.inferred) CATENA_LOG_DEBUG("inferred", "{}", sentence);
   }
   return job;
 }

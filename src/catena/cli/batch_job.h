@@ -10,7 +10,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "catena/batch/context.h"
 #include "catena/batch/run_report.h"
@@ -21,6 +23,7 @@ namespace catena::cli {
 
 struct BatchFlags {
   std::string conf_path;
+  std::vector<std::string> with;  // Further confs of the same job.
   std::string end_date;
   std::string start_date;
   std::optional<int64_t> step_days;
@@ -49,7 +52,9 @@ class BatchJob {
   static Result<BatchJob> OpenTables(const Settings& settings, const BatchFlags& given,
                                      const std::string& name, const std::string& path, Work work);
   const batch::BatchContext& context() const { return context_; }
-  const conf::Conf& conf() const { return conf_; }
+  const conf::Conf& conf() const { return confs_.front(); }
+  // That one and those of --with.
+  std::span<const conf::Conf> confs() const { return confs_; }
   const plan::DaysAsked& asked() const { return asked_; }
   // Clears the bar, keeps the report and prints it; gives `outcome` back.
   Status Finish(const BatchFlags& given, const batch::RunReport& report, const Status& outcome);
@@ -61,7 +66,7 @@ class BatchJob {
  private:
   Status KeepReport(const BatchFlags& given, Json report, const Status& outcome) const;
 
-  conf::Conf conf_;
+  std::vector<conf::Conf> confs_;
   std::string name_;
   std::string path_;
   plan::DaysAsked asked_;

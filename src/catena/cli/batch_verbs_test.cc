@@ -94,6 +94,22 @@ TEST_F(BatchVerbsTest, HolesAreRefusedAndOnlyAllowedByName) {
       << allowed.out;
 }
 
+TEST_F(BatchVerbsTest, SeveralConfsAreOneJob) {
+  std::string other = kOrdersConf;
+  other.replace(other.find("shop.spend.v1"), 13, "shop.other.v1");
+  Write("production/group_bys/shop/other.v1", other);
+  const std::string with = conf_ + "--with group_bys/shop/other.v1 --end-date 2025-11-21";
+  const std::string dry = Good("group-by-backfill --dry-run" + with).out;
+  EXPECT_TRUE(Has(dry, "shop_spend_v1") && Has(dry, "shop_other_v1")) << dry;
+  Good("group-by-backfill" + with);
+  const std::vector<Json> reports = Reports();
+  ASSERT_EQ(reports.size(), 1u);
+  ASSERT_EQ(reports[0]["steps"].size(), 2u);
+  EXPECT_EQ(reports[0]["steps"][1]["computed"], Json::array({"2025-11-20", "2025-11-21"}));
+  Wrong("group-by-backfill --step-days 1" + with, 2, {"--step-days", "--with"});
+  Wrong("group-by-backfill --with group_bys/shop/absent.v1" + conf_, 2, {"absent"});
+}
+
 TEST_F(BatchVerbsTest, AChangedDefinitionIsComputedAgainUnlessTheHashIsUnset) {
   Good("group-by-backfill --end-date 2025-11-23" + conf_);
   std::string changed = kOrdersConf;

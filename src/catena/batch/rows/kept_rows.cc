@@ -19,6 +19,11 @@ void KeptRows::Keep(const std::string& table, Date day, const types::Batch& rows
     const std::string& name = rows.schema().fields[i].name;
     if (found->second.columns.contains(name)) kept.AddColumn(name, rows.shared(i));
   }
+  // A day that is made again is never found as it was.
+  if (const auto before = found->second.days.find(day); before != found->second.days.end()) {
+    room_ += BytesOf(before->second);
+    found->second.days.erase(before);
+  }
   const uint64_t bytes = BytesOf(kept);
   if (bytes > room_ || kept.width() != found->second.columns.size()) return;
   room_ -= bytes;
