@@ -13,8 +13,8 @@
     answers  the last run's, each against ours (bench/batch/answers.py)
     memory   MEMORY is catena's --memory-limit; the others take what they want
 
-catena is its own binary: `catena join` makes enriched and features, `catena group-by-backfill`
-daily; their seconds count from start to exit. The hand-written programs' count without the time
+catena is its own binary: one `catena join` makes enriched, features and, by --with, daily; its
+seconds count from start to exit. The hand-written programs' count without the time
 that Python takes to start and import. All write the same codec, zstd at level 1, and choose its
 encodings as they can: catena and DuckDB those of Parquet's version 2, Polars its own. Files lie in
 the page cache.
@@ -105,22 +105,17 @@ def compile_features(catena: pathlib.Path) -> pathlib.Path:
 
 def run_catena(catena: pathlib.Path, features: pathlib.Path) -> Run:
     shutil.rmtree(WAREHOUSE / "chain.db", ignore_errors=True)
-    run = Run()
-    for verb, conf in (("join", "joins/chain/features.v1"),
-                       ("group-by-backfill", "group_bys/chain/user_risk.v1")):
-        told = WORK / "report.json"
-        _, wall, cpu, peak = run_child(
-            [catena, verb, "--conf-path", f"production/{conf}", "--start-partition-override",
-             FIRST_DAY, "--end-date", LAST_DAY, "--report", told,
-             "--memory-limit", MEMORY], features)
-        run.seconds += wall
-        run.cpu_seconds += cpu
-        run.peak_bytes = max(run.peak_bytes, peak)
-        for step in json.loads(told.read_text(encoding="utf-8"))["steps"]:
-            stage = {"chain.enriched.v1": "enriched", "chain.features.v1": "features",
-                     "chain.user_risk.v1": "daily"}[step["name"]]
-            # The backfill of the daily table looks at the enriched one, too, and reuses it.
-            run.stages[stage] = run.stages.get(stage, 0) + step["seconds"]
+    told = WORK / "report.json"
+    _, wall, cpu, peak = run_child(
+        [catena, "join", "--conf-path", "production/joins/chain/features.v1",
+         "--with", "production/group_bys/chain/user_risk.v1", "--start-partition-override",
+         FIRST_DAY, "--end-date", LAST_DAY, "--report", told, "--memory-limit", MEMORY], features)
+    run = Run(seconds=wall, cpu_seconds=cpu, peak_bytes=peak)
+    for step in json.loads(told.read_text(encoding="utf-8"))["steps"]:
+        stage = {"chain.enriched.v1": "enriched", "chain.features.v1": "features",
+                 "chain.user_risk.v1": "daily"}[step["name"]]
+        # The backfill of the daily table looks at the enriched one, too, and reuses it.
+        run.stages[stage] = run.stages.get(stage, 0) + step["seconds"]
     return run
 
 
