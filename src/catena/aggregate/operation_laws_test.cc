@@ -296,7 +296,6 @@ TEST(OperationLaws, UpdatePathsAgree) {
   });
 }
 
-// Rows side by side, cut anywhere, which dense loops may take at once.
 // Otherwise the laws would hold whoever does not say that they do.
 TEST(OperationLaws, ExactIsWhatIsNoSketch) {
   for (const Subject& subject : Subjects()) {
@@ -305,6 +304,7 @@ TEST(OperationLaws, ExactIsWhatIsNoSketch) {
   }
 }
 
+// Rows side by side, cut anywhere, which dense loops may take at once.
 TEST(OperationLaws, RangesAreTheirRows) {
   ForEveryOperation(Subjects(), 10'000, [](const Trial& trial) {
     const GeneratedEvents& events = trial.events();

@@ -29,8 +29,7 @@ constexpr Described kTable[] = {
     {"catena_up", Type::kGauge, "1 while the dependency answers, else 0."},
     {"catena_events_total", Type::kCounter,
      "Records by result: folded, filtered, null_key, dead_lettered, late, duplicate; and "
-     "other_day, "
-     "those whose event time lies on another day (UTC) than their append."},
+     "other_day, those whose event time lies on another day (UTC) than their append."},
     {"catena_chain_latency_seconds", Type::kHistogram,
      "Append of the left record to readable through the Fetcher."},
     {"catena_stage_duration_seconds", Type::kHistogram, "Duration of one stage of a micro-batch."},
