@@ -125,7 +125,7 @@ trap 'rm -rf "$CACHE/fetch.$$."*' EXIT
 setup_duckdb() {
   local target=build/third_party/duckdb scratch
   mkdir -p "$CACHE"
-  cached "$DUCKDB_NPM_FILE" npm pack --silent "$DUCKDB_NPM_PACKAGE"
+  cached "$DUCKDB_NPM_FILE" npm pack --loglevel=error "$DUCKDB_NPM_PACKAGE"
   cached "$DUCKDB_PYPI_FILE" "$PWD/.venv/bin/python" -m pip download --no-deps --no-binary duckdb \
     "duckdb==$DUCKDB_VERSION"
   scratch="$(mktemp -d build/third_party.XXXXXX)"
