@@ -7,12 +7,21 @@
 #include <limits>
 #include <span>
 
+#include "catena/aggregate/stored/decimal.h"
+
 namespace catena::aggregate {
 namespace {
 
 constexpr uint8_t kNegative = 1;
 constexpr uint8_t kHasMagnitude = 2;
 constexpr uint8_t kHasNonFinite = 4;
+// Of the other form: negative, has a rest, decimal, and the places above.
+constexpr uint8_t kHasRest = 2;
+constexpr uint8_t kDecimal = 8;
+constexpr int kPlacesShift = 4;
+// Of the rest, an odd number shifted: what doubles of two digits leave when they are added.
+constexpr int kRestBits = 32;
+constexpr int kRestShiftMax = 96;
 
 // limbs[from..] += value, where `value` is continued upward by copies of `extension`.
 void AddAt(std::span<uint64_t> limbs, size_t from, std::span<const uint64_t> value,
@@ -172,7 +181,71 @@ double ExactSum::RoundWide() const noexcept {
   return below_zero ? -rounded : rounded;
 }
 
+bool ExactSum::Narrow(ExactSum* into) const {
+  if (wide()->nans != 0 || wide()->positive_infinities != 0 || wide()->negative_infinities != 0) {
+    return false;
+  }
+  const Limbs total = Total();
+  into->low_ = total[kInlineLimb];
+  into->middle_ = total[kInlineLimb + 1];
+  into->high_ = static_cast<int64_t>(total[kInlineLimb + 2]);
+  return into->Total() == total;
+}
+
+// The nearest decimal, and what of the sum is beside its double: nothing of a single input, of
+// several the little by which their doubles miss their decimals.
+bool ExactSum::EncodeDecimal(std::string* out) const {
+  const double value = RoundInline();
+  const auto decimal = value == 0.0 ? std::nullopt : NearestDecimal(std::fabs(value));
+  if (!decimal || decimal->digits == 0) return false;
+  const bool negative = value < 0;
+  ExactSum rest;
+  rest.low_ = low_;
+  rest.middle_ = middle_;
+  rest.high_ = high_;
+  rest.Add(negative ? decimal->ToDouble() : -decimal->ToDouble());
+  uint64_t limbs[] = {rest.low_, rest.middle_, static_cast<uint64_t>(rest.high_)};
+  const bool below = ToMagnitude(limbs);
+  const unsigned __int128 magnitude = static_cast<unsigned __int128>(limbs[1]) << 64 | limbs[0];
+  const int shift = limbs[0] != 0 ? std::countr_zero(limbs[0]) : 64 + std::countr_zero(limbs[1]);
+  const bool has_rest = magnitude != 0;
+  if (limbs[2] != 0 ||
+      (has_rest && (shift > kRestShiftMax || magnitude >> shift >> kRestBits != 0))) {
+    return false;
+  }
+  out->push_back(static_cast<char>((negative ? kNegative : 0) | (has_rest ? kHasRest : 0) |
+                                   kDecimal | decimal->places << kPlacesShift));
+  AppendVarint(out, decimal->digits);
+  if (!has_rest) return true;
+  out->push_back(static_cast<char>(shift));
+  const auto odd = static_cast<int64_t>(magnitude >> shift);
+  AppendZigzag(out, below ? -odd : odd);
+  return true;
+}
+
+bool ExactSum::DecodeDecimal(uint8_t flags, ByteReader* reader) {
+  const Decimal decimal{reader->Varint(), flags >> kPlacesShift};
+  if ((flags & kHasNonFinite) != 0 || decimal.digits == 0 || !decimal.IsCanonical()) return false;
+  const bool negative = (flags & kNegative) != 0;
+  Add(negative ? -decimal.ToDouble() : decimal.ToDouble());
+  if ((flags & kHasRest) == 0) return reader->ok();
+  const int shift = reader->Byte();
+  const int64_t odd = reader->Zigzag();
+  const auto magnitude = static_cast<uint64_t>(odd < 0 ? -odd : odd);
+  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
+    return false;
+  }
+  const unsigned __int128 shifted = static_cast<unsigned __int128>(magnitude) << shift;
+  const uint64_t sign = odd < 0 ? ~uint64_t{0} : 0;
+  AddLimbs(static_cast<uint64_t>(shifted) ^ sign, static_cast<uint64_t>(shifted >> 64) ^ sign, sign,
+           sign & 1);
+  const double value = RoundInline();
+  return (value < 0) == negative && decimal.IsNear(std::fabs(value));
+}
+
 void ExactSum::Encode(std::string* out) const {
+  ExactSum narrow;
+  if (is_inline() ? EncodeDecimal(out) : Narrow(&narrow) && narrow.EncodeDecimal(out)) return;
   Limbs limbs{};
   std::span<uint64_t> sum = limbs;
   int first_byte = -kInlineLimb * 8;
@@ -205,6 +278,7 @@ void ExactSum::Encode(std::string* out) const {
 bool ExactSum::Decode(ByteReader* reader) {
   *this = ExactSum();
   const uint8_t flags = reader->Byte();
+  if ((flags & kDecimal) != 0) return DecodeDecimal(flags, reader);
   if (flags > (kNegative | kHasMagnitude | kHasNonFinite)) return false;
   const bool negative = (flags & kNegative) != 0;
   if ((flags & kHasMagnitude) != 0) {

@@ -127,8 +127,10 @@ class ExactSum {
   // Without an accumulator on the heap.
   bool is_inline() const noexcept { return (tail_ & 1) == 0; }
 
-  // Canonical: equal sums are equal bytes. Flags, then the magnitude without zero bytes at either
-  // end and where it begins, then the counts of what is not finite.
+  // Canonical: equal sums are equal bytes. Of a sum that is near a decimal its flags, the digits
+  // and the rest; of others flags, the magnitude without zero bytes at either end and where it
+  // begins, and the counts of what is not finite. Decode also takes what version 1 of the IR wrote,
+  // in which all sums are such others.
   void Encode(std::string* out) const;
   bool Decode(ByteReader* reader);
 
@@ -163,6 +165,10 @@ class ExactSum {
     middle_ = static_cast<uint64_t>(b);
     high_ = static_cast<int64_t>(c);
   }
+  bool EncodeDecimal(std::string* out) const;
+  bool DecodeDecimal(uint8_t flags, ByteReader* reader);
+  // The same sum inline, where it fits.
+  bool Narrow(ExactSum* into) const;
   // Zero, the very small, the very large and what is not finite; `count` is 1 or -1.
   void AddRare(double value, int count) noexcept;
   double RoundWide() const noexcept;

@@ -68,9 +68,67 @@ TEST(ExactSum, CountsWhatIsNotFinite) {
 
 TEST(ExactSum, GoldenBytes) {
   EXPECT_EQ(BytesOf(SumOf({})), std::string("\x00", 1));
-  EXPECT_EQ(BytesOf(SumOf({1.0})), std::string("\x02\x1a\x01\x01", 4));
-  EXPECT_EQ(BytesOf(SumOf({-12.34})), std::string("\x03\x0e\x07\xd7\xa3\x70\x3d\x0a\x57\x0c", 10));
+  EXPECT_EQ(BytesOf(SumOf({1.0})), "\x08\x01");
+  EXPECT_EQ(BytesOf(SumOf({-12.34})), "\x29\xd2\x09");
+  // 0.3, and 2^-55 more, the unit of the inline range being 2^-104.
+  EXPECT_EQ(BytesOf(SumOf({0.1, 0.2})), "\x1a\x03\x31\x02");
+  EXPECT_EQ(BytesOf(SumOf({0x1p60})), std::string("\x02\x28\x01\x10", 4));
   EXPECT_EQ(BytesOf(SumOf({kInfinity, -0.5})), std::string("\x07\x18\x01\x80\x00\x02\x00", 7));
+}
+
+TEST(ExactSum, ReadsWhatVersion1OfTheIrWrote) {
+  const auto read = [](std::string_view bytes) {
+    ByteReader reader(bytes);
+    ExactSum sum;
+    EXPECT_TRUE(sum.Decode(&reader) && reader.AtEnd());
+    return BytesOf(sum);
+  };
+  EXPECT_EQ(read({"\x02\x1a\x01\x01", 4}), BytesOf(SumOf({1.0})));
+  EXPECT_EQ(read("\x03\x0e\x07\xd7\xa3\x70\x3d\x0a\x57\x0c"), BytesOf(SumOf({-12.34})));
+}
+
+TEST(ExactSum, RefusesDecimalsThatItDoesNotWrite) {
+  const auto refuses = [](std::string_view bytes) {
+    ByteReader reader(bytes);
+    ExactSum sum;
+    return !sum.Decode(&reader);
+  };
+  EXPECT_TRUE(refuses({"\x08\x00", 2})) << "zero";
+  EXPECT_TRUE(refuses("\x18\x0a")) << "a place too many";
+  EXPECT_TRUE(refuses("\x78\x01")) << "seven places";
+  EXPECT_TRUE(refuses("\x0c\x01")) << "not finite";
+  EXPECT_TRUE(refuses("\x08\x80\x80\x80\x80\x80\x02")) << "digits above 2^36";
+  EXPECT_TRUE(refuses("\x1a\x03\x31\x04")) << "a rest that is even";
+  EXPECT_TRUE(refuses({"\x1a\x03\x31\x00", 4})) << "a rest of nothing";
+  EXPECT_TRUE(refuses("\x1a\x03\x61\x02")) << "a rest shifted too far";
+  EXPECT_TRUE(refuses("\x1a\x03\x50\x02")) << "a rest that is not small";
+  EXPECT_TRUE(refuses("\x1a\x03\x31\x81\x80\x80\x80\x40")) << "a rest of more than 32 bits";
+  EXPECT_TRUE(refuses("\x1a\x03\x31")) << "cut short";
+}
+
+// Amounts as they are: the sums of a tile, of a prefix, of what an upload holds.
+TEST(ExactSum, SumsOfDecimalsComeBackExactly) {
+  testing::ForSeeds(3000, [](Random& random) {
+    constexpr double kPowers[] = {1, 10, 100, 1000, 1e4, 1e5, 1e6, 1e7};
+    const double power = kPowers[random.Below(8)];
+    const auto most = int64_t{1} << random.Between(1, 40);
+    ExactSum sum;
+    for (uint64_t n = random.OneIn(10) ? random.Below(3000) : random.Below(4); n > 0; --n) {
+      const double value = static_cast<double>(random.Between(-most / 8, most)) / power;
+      random.OneIn(8) ? sum.Remove(value) : sum.Add(value);
+    }
+    if (random.OneIn(4)) {  // The same sum, on the heap.
+      sum.Add(1e300);
+      sum.Remove(1e300);
+    }
+    const std::string bytes = BytesOf(sum);
+    ByteReader reader(bytes);
+    ExactSum decoded;
+    ASSERT_TRUE(decoded.Decode(&reader) && reader.AtEnd());
+    EXPECT_EQ(BytesOf(decoded), bytes);
+    decoded.Subtract(sum);
+    EXPECT_EQ(BytesOf(decoded), std::string("\x00", 1));
+  });
 }
 
 TEST(ExactSum, EqualsTheNaiveSumInAnyOrderOfAddsRemovesAndMerges) {

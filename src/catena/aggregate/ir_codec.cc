@@ -10,7 +10,7 @@ Error Undecodable(std::string_view why) {
 }
 
 void EncodeBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>* only,
-                std::string* out) {
+                Timestamp since, std::string* out) {
   const auto bases = rows.aggregations();
   const size_t bits = out->size();
   out->append((bases.size() + 7) / 8, '\0');
@@ -18,11 +18,11 @@ void EncodeBody(const RowAggregator& rows, const std::byte* ir, const std::vecto
     const std::byte* slot = ir + bases[i].offset;
     if ((only != nullptr && !(*only)[i]) || bases[i].kernel->IsEmpty(slot)) continue;
     (*out)[bits + i / 8] = static_cast<char>((*out)[bits + i / 8] | 1 << (i % 8));
-    bases[i].kernel->Encode(slot, out);
+    bases[i].kernel->Encode(slot, since, out);
   }
 }
 
-Status DecodeBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>* only,
+Status DecodeBody(const RowAggregator& rows, IrReader* reader, const std::vector<bool>* only,
                   std::byte* ir) {
   rows.Reset(ir);
   const auto bases = rows.aggregations();
@@ -41,39 +41,35 @@ Status DecodeBody(const RowAggregator& rows, ByteReader* reader, const std::vect
 }  // namespace
 
 void EncodeIrBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>& only,
-                  std::string* out) {
-  EncodeBody(rows, ir, &only, out);
+                  Timestamp since, std::string* out) {
+  EncodeBody(rows, ir, &only, since, out);
 }
 
-Status DecodeIrBody(const RowAggregator& rows, ByteReader* reader, const std::vector<bool>& only,
+Status DecodeIrBody(const RowAggregator& rows, IrReader* reader, const std::vector<bool>& only,
                     std::byte* ir) {
   return DecodeBody(rows, reader, &only, ir);
 }
 
-void EncodeIr(const RowAggregator& rows, const std::byte* ir, std::string* out) {
+void EncodeIr(const RowAggregator& rows, const std::byte* ir, Timestamp since, std::string* out) {
   out->push_back(static_cast<char>(kIrVersion));
-  EncodeBody(rows, ir, nullptr, out);
+  EncodeBody(rows, ir, nullptr, since, out);
 }
 
-Status DecodeIr(const RowAggregator& rows, ByteReader* reader, std::byte* ir) {
-  const uint8_t version = reader->Byte();
-  if (!reader->ok()) return Undecodable("it is empty");
-  if (version != kIrVersion) {
+Status DecodeIr(const RowAggregator& rows, std::string_view bytes, Timestamp since, std::byte* ir) {
+  IrReader reader(bytes, since);
+  const uint8_t version = reader.Byte();
+  if (!reader.ok()) return Undecodable("it is empty");
+  if (!reader.SetVersion(version)) {
     return Undecodable("its version is unknown to this build: " + std::to_string(version));
   }
-  return DecodeBody(rows, reader, nullptr, ir);
-}
-
-Status DecodeIr(const RowAggregator& rows, std::string_view bytes, std::byte* ir) {
-  ByteReader reader(bytes);
-  CATENA_RETURN_IF_ERROR(DecodeIr(rows, &reader, ir));
+  CATENA_RETURN_IF_ERROR(DecodeBody(rows, &reader, nullptr, ir));
   if (!reader.AtEnd()) return Undecodable("bytes follow it");
   return Status();
 }
 
-Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes) {
+Result<IR> DecodeIr(const RowAggregator& rows, std::string_view bytes, Timestamp since) {
   IR ir(rows);
-  CATENA_RETURN_IF_ERROR(DecodeIr(rows, bytes, ir.data()));
+  CATENA_RETURN_IF_ERROR(DecodeIr(rows, bytes, since, ir.data()));
   return ir;
 }
 

@@ -17,6 +17,8 @@ extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t size_max);
 namespace catena::aggregate {
 namespace {
 
+constexpr Timestamp kSince = FromMillis(300'000);
+
 struct Subject {
   RowAggregator rows;
   IR fold;  // Of some events.
@@ -57,7 +59,7 @@ const std::vector<Subject>& Subjects() {
 
 std::string Encoded(const IR& ir) {
   std::string bytes;
-  EncodeIr(ir.rows(), ir.data(), &bytes);
+  EncodeIr(ir.rows(), ir.data(), kSince, &bytes);
   return bytes;
 }
 
@@ -71,7 +73,7 @@ void Finalize(const IR& ir) {
 
 void Check(const Subject& subject, std::string_view bytes) {
   IR ir(subject.rows);
-  const Status decoded = DecodeIr(subject.rows, bytes, ir.data());
+  const Status decoded = DecodeIr(subject.rows, bytes, kSince, ir.data());
   CATENA_CHECK(decoded.ok() || decoded.error().code == ErrorCode::kCorruption,
                "what does not decode is corruption");
   Finalize(ir);
@@ -80,9 +82,9 @@ void Check(const Subject& subject, std::string_view bytes) {
   if (!decoded.ok()) return;
 
   // Decoding gives the same state again, and its bytes are the only ones that it writes.
-  const IR again = DecodeIr(subject.rows, bytes).value();
+  const IR again = DecodeIr(subject.rows, bytes, kSince).value();
   const std::string canonical = Encoded(again);
-  CATENA_CHECK(Encoded(DecodeIr(subject.rows, canonical).value()) == canonical,
+  CATENA_CHECK(Encoded(DecodeIr(subject.rows, canonical, kSince).value()) == canonical,
                "a decoded state encodes to bytes of the same state");
   if (!subject.canonical) return;
   IR turned = subject.fold.Clone();

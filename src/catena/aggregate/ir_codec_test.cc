@@ -13,6 +13,8 @@ namespace {
 using conf::Operation;
 using testing::AggregationOf;
 
+constexpr Timestamp kSince = FromMillis(1000);
+
 std::string Hex(std::string_view bytes) {
   std::string hex;
   for (const char c : bytes) {
@@ -23,9 +25,17 @@ std::string Hex(std::string_view bytes) {
   return hex;
 }
 
+std::string Unhex(std::string_view hex) {
+  std::string bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
 std::string BytesOf(const RowAggregator& rows, const std::byte* ir) {
   std::string bytes;
-  EncodeIr(rows, ir, &bytes);
+  EncodeIr(rows, ir, kSince, &bytes);
   return bytes;
 }
 
@@ -96,19 +106,41 @@ TEST(IrCodec, GoldenBytes) {
   const auto events = GoldenEvents();
   const std::vector<uint32_t> all{0, 1};
   IR ir(rows);
-  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "010000");
+  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "020000");
   rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
   EXPECT_EQ(Hex(BytesOf(rows, ir.data())),
-            "01ff01"  // Version; all are filled but the last.
+            "02ff01"  // Version; all are filled but the last.
             "02ce04"
             "02"
-            "02ce0400"                  // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
-            "02020c089a9999999999990c"  // SUM of the double, exactly 12.5 + the double 0.1.
-            "02020c089a9999999999990c"  // AVERAGE keeps the same.
-            "9a9999999999b93f"          // MIN: 0.1.
-            "026162"                    // MAX: "ab".
-            "d00f0205026162"            // FIRST: second 1, partition 2, offset 5, "ab".
-            "808c8d9e02000900");        // LAST: second 300,000, offset 9, false.
+            "02ce0400"            // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
+            "021a7e311a"          // SUM of the double, exactly 12.5 + the double 0.1.
+            "021a7e311a"          // AVERAGE keeps the same.
+            "0201"                // MIN: 0.1.
+            "026162"              // MAX: "ab".
+            "000205026162"        // FIRST: no second later, partition 2, offset 5, "ab".
+            "b0fc8c9e02000900");  // LAST: 299,999 seconds later, offset 9, false.
+}
+
+TEST(IrCodec, ReadsVersion1) {
+  const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  const auto events = GoldenEvents();
+  const std::vector<uint32_t> all{0, 1};
+  IR ir(rows);
+  rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
+  const auto read = DecodeIr(rows,
+                             Unhex("01ff01"
+                                   "02ce04"
+                                   "02"
+                                   "02ce0400"
+                                   "02020c089a9999999999990c"
+                                   "02020c089a9999999999990c"
+                                   "9a9999999999b93f"  // Doubles are their bits,
+                                   "026162"
+                                   "d00f0205026162"  // and times count from 1970.
+                                   "808c8d9e02000900"),
+                             kSince);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(Hex(BytesOf(rows, read->data())), Hex(BytesOf(rows, ir.data())));
 }
 
 TEST(IrCodec, GoldenBytesOfPlainSums) {
@@ -254,9 +286,10 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
     aggregation.element_wise = element_wise;
     return HexOfOne(*types::ParseType(type), aggregation, values);
   };
-  // Time and order, then the sized cell: it is there; a block of two, each there or null; the end.
+  // A second earlier, and the order, then the sized cell: it is there; a block of two, each there
+  // or null; the end.
   EXPECT_EQ(of("LIST<LONG>", Operation::kLast, false, ValueList(1, ValueList{5, Value()})),
-            "000000"
+            "cf0f0000"
             "06"
             "0204"
             "020a"
@@ -264,7 +297,7 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
             "00");
   EXPECT_EQ(of("MAP<STRING,BOOLEAN>", Operation::kFirst, false,
                ValueList(1, ValueMap{{"b", true}, {"a", false}})),
-            "000000"
+            "cf0f0000"
             "0d"
             "0204"
             "0202610200"
@@ -272,7 +305,7 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
             "00");
   EXPECT_EQ(of("LIST<INT>", Operation::kFirstK, false, ValueList(1, ValueList())),
             "01"
-            "000000"
+            "cf0f0000"
             "02"
             "0200");
   // Positions, each filled or not, then its IR; no positions when the lengths differ.
@@ -293,7 +326,7 @@ TEST(IrCodec, RefusesWholeValuesThatAreNotCanonical) {
         RowAggregator::Bind(group_by, types::Schema{{{"v", *types::ParseType(type)}}}).value();
     std::string bytes("\x01\x01\x00\x00\x00", 5);
     AppendSized(&bytes, cell);
-    return DecodeIr(rows, bytes).ok();
+    return DecodeIr(rows, bytes, kSince).ok();
   };
   EXPECT_TRUE(decodes("LIST<BYTE>", "\x02\x02\x02\x05\x00"sv));
   EXPECT_FALSE(decodes("LIST<BYTE>", "\x02\x02\x02\x80\x02\x00"sv)) << "out of range";
@@ -317,24 +350,46 @@ TEST(IrCodec, GoldenUploadBytes) {
   std::string bytes;
   upload.Encode(&bytes);
   EXPECT_EQ(Hex(bytes),
-            "010c00"  // Version, day 6, nothing incomplete.
+            "020c00"  // Version, day 6, nothing incomplete.
             "0000"    // One hour: only hops.
             "3800"    // Seven days, collapsed from day 1: the second event.
-            "01020c079a999999999919"
-            "01020c079a999999999919"
-            "9a9999999999b93f"
+            "011801"
+            "011801"
+            "0201"
             "c001"  // Unwindowed: all.
             "026162"
-            "d00f0205026162"
-            "808c8d9e02000900"
+            "af90b1ee030205026162"  // Times count from batchEnd.
+            "ff93a4d001000900"
             "00"  // Hops of five minutes.
             "01"
             "9001"
             "3800"  // One of an hour, 144 before batchEnd: the first event.
-            "01021802800c"
-            "01021802800c"
-            "0000000000002940"
+            "01187d"
+            "01187d"
+            "027d"
             "00");  // Hops of a day.
+  const auto of_version_1 = UploadIr::Decode(windowed, Unhex("010c00"
+                                                             "0000"
+                                                             "3800"
+                                                             "01020c079a999999999919"
+                                                             "01020c079a999999999919"
+                                                             "9a9999999999b93f"
+                                                             "c001"
+                                                             "026162"
+                                                             "d00f0205026162"
+                                                             "808c8d9e02000900"
+                                                             "00"
+                                                             "01"
+                                                             "9001"
+                                                             "3800"
+                                                             "01021802800c"
+                                                             "01021802800c"
+                                                             "0000000000002940"
+                                                             "00"));
+  ASSERT_TRUE(of_version_1.ok()) << of_version_1.error().message;
+  std::string again;
+  of_version_1->Encode(&again);
+  EXPECT_EQ(Hex(again), Hex(bytes));
 }
 
 // What one IR gives back is in operation_laws_test.cc.
@@ -363,10 +418,10 @@ TEST(IrCodec, UploadsGiveBackTheState) {
 
 TEST(IrCodec, NamesWhatIsWrong) {
   const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
-  EXPECT_NE(DecodeIr(rows, "").error().message.find("empty"), std::string::npos);
-  EXPECT_NE(DecodeIr(rows, "\x09").error().message.find("version"), std::string::npos);
-  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x01\x00\x00\x00", 4)).ok());
-  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x01\x00\x80", 3)).ok());
+  EXPECT_NE(DecodeIr(rows, "", kSince).error().message.find("empty"), std::string::npos);
+  EXPECT_NE(DecodeIr(rows, "\x09", kSince).error().message.find("version"), std::string::npos);
+  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x02\x00\x00\x00", 4), kSince).ok());
+  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x02\x00\x80", 3), kSince).ok());
 }
 
 }  // namespace

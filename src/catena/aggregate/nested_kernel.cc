@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -94,14 +94,14 @@ struct KeyedOperation {
     }
     into->CloseRow();
   }
-  void Encode(const IR& ir, std::string* out) const {
+  void Encode(const IR& ir, Timestamp since, std::string* out) const {
     AppendVarint(out, ir.slots.size());
     for (const auto& [key, slot] : ir.slots) {
       AppendSized(out, key);
-      inner->Encode(slot.data(), out);
+      inner->Encode(slot.data(), since, out);
     }
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t size = reader->Varint();
     // Every key takes a byte at least.
     if (!reader->ok() || size > reader->remaining()) return false;
@@ -214,8 +214,10 @@ struct ListOperation {
   void AppendRawTo(const IR& ir, types::Column* into) const {
     inner->AppendRaw(ir.slot->data(), into);
   }
-  void Encode(const IR& ir, std::string* out) const { inner->Encode(ir.slot->data(), out); }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  void Encode(const IR& ir, Timestamp since, std::string* out) const {
+    inner->Encode(ir.slot->data(), since, out);
+  }
+  bool Decode(IrReader* reader, IR& ir) const {
     ir.slot.emplace(inner.get());
     return inner->Decode(reader, ir.slot->data()).ok();
   }
@@ -265,15 +267,15 @@ struct ElementWiseOperation {
     into->CloseRow();
   }
   // The length, 0 when mixed; of each position whether it is filled, and its IR.
-  void Encode(const IR& ir, std::string* out) const {
+  void Encode(const IR& ir, Timestamp since, std::string* out) const {
     AppendVarint(out, ir.mixed ? 0 : ir.slots->size());
     for (size_t i = 0; !ir.mixed && i < ir.slots->size(); ++i) {
       const bool filled = !inner->IsEmpty(ir.slots->at(i));
       out->push_back(filled ? 1 : 0);
-      if (filled) inner->Encode(ir.slots->at(i), out);
+      if (filled) inner->Encode(ir.slots->at(i), since, out);
     }
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t length = reader->Varint();
     // Every position takes a byte at least.
     if (!reader->ok() || length > reader->remaining()) return false;

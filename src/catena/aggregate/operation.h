@@ -28,7 +28,7 @@
 #include <string_view>
 #include <vector>
 
-#include "catena/base/bytes.h"
+#include "catena/aggregate/stored/ir_reader.h"
 #include "catena/base/result.h"
 #include "catena/types/column.h"
 
@@ -141,10 +141,11 @@ class Kernel {
       const SweepInput& input, std::span<const SweepWindow> windows) const noexcept = 0;
 
   // Canonical: equal states are equal bytes. Never called for an empty slot.
-  virtual void Encode(const std::byte* slot, std::string* out) const noexcept = 0;
+  // Times are stored as distances from `since`, which the reader has to know again.
+  virtual void Encode(const std::byte* slot, Timestamp since, std::string* out) const noexcept = 0;
   // Into an empty slot. kCorruption when the bytes are no state of it, or an empty one; the slot is
   // then empty.
-  virtual Status Decode(ByteReader* reader, std::byte* slot) const noexcept = 0;
+  virtual Status Decode(IrReader* reader, std::byte* slot) const noexcept = 0;
 };
 
 using KernelPtr = std::shared_ptr<const Kernel>;

@@ -16,7 +16,8 @@
 //   Merge(IR&, const IR&)
 //   IsEmpty(const IR&)
 //   Finalize(const IR&)  optional<Output>; or AppendTo(const IR&, Column*) for lists and maps
-//   Encode(const IR&, string*), Decode(ByteReader*, IR&) -> bool
+//   Encode(const IR&, string*) or, when it keeps times, Encode(const IR&, Timestamp since, string*)
+//   Decode(IrReader*, IR&) -> bool
 //   Remove(IR&, Input) and Remove(IR&, const IR&)   only when both are exact
 //   kOrderShows = true   only when answers depend on how inputs were folded and merged
 //
@@ -33,7 +34,7 @@
 
 #include "catena/aggregate/operation.h"
 #include "catena/aggregate/row_fold.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 #include "catena/aggregate/window/sweep.h"
 
 namespace catena::aggregate {
@@ -148,10 +149,14 @@ class ColumnKernel final : public Kernel {
     return MakeSweep<Op, P>(op_, output_, input, windows);
   }
 
-  void Encode(const std::byte* slot, std::string* out) const noexcept override {
-    op_.Encode(At(slot), out);
+  void Encode(const std::byte* slot, Timestamp since, std::string* out) const noexcept override {
+    if constexpr (requires { op_.Encode(At(slot), since, out); }) {
+      op_.Encode(At(slot), since, out);
+    } else {
+      op_.Encode(At(slot), out);
+    }
   }
-  Status Decode(ByteReader* reader, std::byte* slot) const noexcept override {
+  Status Decode(IrReader* reader, std::byte* slot) const noexcept override {
     if (op_.Decode(reader, At(slot)) && reader->ok() && !op_.IsEmpty(At(slot))) return Status();
     At(slot) = OpIr();
     return Corruption("stored IR does not decode: restore it from a backup or recompute it");

@@ -27,6 +27,8 @@ namespace {
 
 using testing::GeneratedEvents;
 
+constexpr Timestamp kSince = FromMillis(300'000);
+
 // One aggregation of the catalog, bound.
 struct Subject {
   conf::GroupBy group_by;
@@ -102,7 +104,7 @@ class Trial {
   }
   std::string Bytes(const IR& ir) const {
     std::string bytes;
-    EncodeIr(rows(), ir.data(), &bytes);
+    EncodeIr(rows(), ir.data(), kSince, &bytes);
     return bytes;
   }
   types::Value Answer(const IR& ir) const {
@@ -224,7 +226,7 @@ TEST(OperationLaws, AnySplitIsTheWhole) {
     for (const Rows& rows : trial.RandomParts(1 + trial.random().Below(6))) {
       parts.push_back(trial.Fold(rows));
       if (trial.random().OneIn(2)) continue;
-      auto stored = DecodeIr(trial.rows(), trial.Bytes(parts.back()));
+      auto stored = DecodeIr(trial.rows(), trial.Bytes(parts.back()), kSince);
       ASSERT_TRUE(stored.ok()) << stored.error().message;
       parts.back() = std::move(*stored);
     }
@@ -246,7 +248,7 @@ TEST(OperationLaws, StoredStatesFoldOn) {
     const std::vector<Rows> parts = trial.RandomParts(2);
     IR kept = trial.Fold(parts[0]);
     const std::string bytes = trial.Bytes(kept);
-    auto stored = DecodeIr(trial.rows(), bytes);
+    auto stored = DecodeIr(trial.rows(), bytes, kSince);
     ASSERT_TRUE(stored.ok()) << stored.error().message;
     EXPECT_EQ(trial.Bytes(*stored), bytes);
     EXPECT_EQ(trial.Answer(*stored), trial.Answer(kept));

@@ -201,7 +201,7 @@ TEST(RowAggregator, NamesTheInputTypesThatDoNotSuit) {
 
 std::string BytesOf(const RowAggregator& rows, const std::byte* ir) {
   std::string bytes;
-  EncodeIr(rows, ir, &bytes);
+  EncodeIr(rows, ir, Timestamp(), &bytes);
   return bytes;
 }
 

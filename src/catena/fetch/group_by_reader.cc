@@ -312,7 +312,7 @@ Status GroupByReader::AddPrefix(Values prefix, Values newest_day, OnlineWindows*
     uint64_t incomplete = 0;
     std::string_view bytes;
     CATENA_RETURN_IF_ERROR(DecodeTile(value.bytes, &incomplete, &bytes));
-    CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes));
+    CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes, value.time));
     windows->AddPrefix(ir.data(), incomplete);
     return Status();
   };
@@ -388,7 +388,8 @@ Status GroupByReader::FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, c
       uint64_t incomplete = 0;
       std::string_view bytes;
       CATENA_RETURN_IF_ERROR(DecodeTile(tile.bytes, &incomplete, &bytes));
-      CATENA_RETURN_IF_ERROR(aggregate::DecodeIr(windowed_->rows(), bytes, scratch->data()));
+      CATENA_RETURN_IF_ERROR(
+          aggregate::DecodeIr(windowed_->rows(), bytes, tile.time, scratch->data()));
       windows.AddTile(tile_range.layer, tile.time, scratch->data(), incomplete);
     }
   }

@@ -100,7 +100,7 @@ class Checker {
     std::string_view ir;
     CATENA_RETURN_IF_ERROR(DecodeTile(value.value, &incomplete, &ir));
     if (windowed_ == nullptr) return Corruption("a tile of a GroupBy without aggregations");
-    return aggregate::DecodeIr(windowed_->rows(), ir).status();
+    return aggregate::DecodeIr(windowed_->rows(), ir, value.time).status();
   }
 
   static Status Row(const types::RowCodec& codec, std::string_view bytes) {

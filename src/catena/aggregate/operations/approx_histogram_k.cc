@@ -73,7 +73,7 @@ struct MostFrequent {
     ir.items->Encode(&sketch);
     AppendSized(out, sketch);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     return ir.items.Make(lg_size).Decode(reader->Sized());
   }
 

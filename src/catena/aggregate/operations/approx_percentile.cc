@@ -56,9 +56,7 @@ struct ApproxPercentile {
     ir.sketch->Encode(&sketch);
     AppendSized(out, sketch);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
-    return ir.sketch.Make(k).Decode(reader->Sized());
-  }
+  bool Decode(IrReader* reader, IR& ir) const { return ir.sketch.Make(k).Decode(reader->Sized()); }
 };
 
 Result<std::vector<double>> Shares(const BindRequest& request) {

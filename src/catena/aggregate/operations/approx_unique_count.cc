@@ -55,7 +55,7 @@ struct ApproxUniqueCount {
     ir.coupons->Encode(&sketch);
     AppendSized(out, sketch);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     return ir.coupons.Make(lg_k).Decode(reader->Sized());
   }
 };

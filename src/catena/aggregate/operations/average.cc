@@ -13,7 +13,7 @@
 #include "catena/aggregate/operations/counted_sum.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
 #include "catena/aggregate/operations/plain_sum_fold.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -37,7 +37,7 @@ struct IntegerAverage : CountedSum<int64_t, __int128> {  // 2^63 inputs of 2^63 
     AppendZigzag(out, low);
     AppendZigzag(out, static_cast<int64_t>(ir.sum >> 64) - (low >> 63));
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     if (!DecodeCount(reader, ir.count)) return false;
     const int64_t low = reader->Zigzag();
     const int64_t high = reader->Zigzag();

@@ -7,7 +7,7 @@
 //   source  Chronon Count (SimpleAggregators.scala)
 
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -34,7 +34,7 @@ struct Count {
   void Encode(const IR& ir, std::string* out) const {
     AppendVarint(out, static_cast<uint64_t>(ir.count));
   }
-  bool Decode(ByteReader* reader, IR& ir) const { return DecodeCount(reader, ir.count); }
+  bool Decode(IrReader* reader, IR& ir) const { return DecodeCount(reader, ir.count); }
 };
 
 Result<KernelPtr> BindCount(const BindRequest& request) {

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "catena/aggregate/dense_fold.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 
@@ -48,7 +48,7 @@ struct ExactSumFold {
     AppendVarint(out, static_cast<uint64_t>(ir.count()));
     ir.Encode(out);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     int64_t count = 0;
     if (!DecodeCount(reader, count) || !ir.Decode(reader)) return false;
     ir.Count(count);

@@ -14,7 +14,7 @@
 
 #include "catena/aggregate/operation_arguments.h"
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -62,14 +62,14 @@ struct OutermostK {
     for (const Element& element : ir.elements) AppendStored<T>(element.value, values);
     into->CloseRow();
   }
-  void Encode(const IR& ir, std::string* out) const {
+  void Encode(const IR& ir, Timestamp since, std::string* out) const {
     AppendVarint(out, ir.elements.size());
     for (const Element& element : ir.elements) {
-      EncodePosition(element.position.time, element.position.order, out);
+      EncodePosition(element.position.time, element.position.order, since, out);
       EncodeValue(element.value, out);
     }
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t count = reader->Varint();
     if (!reader->ok() || count > k) return false;
     for (uint64_t i = 0; i < count; ++i) {

@@ -10,7 +10,7 @@
 //   source  Chronon First, Last (TimedAggregators.scala)
 
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -45,11 +45,11 @@ struct Outermost {
   void AppendTo(const IR& ir, types::Column* into) const requires(kWhole) {
     AppendStored<T>(ir.value, into);
   }
-  void Encode(const IR& ir, std::string* out) const {
-    EncodePosition(ir.position.time, ir.position.order, out);
+  void Encode(const IR& ir, Timestamp since, std::string* out) const {
+    EncodePosition(ir.position.time, ir.position.order, since, out);
     EncodeValue(ir.value, out);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     ir.filled = true;
     return DecodePosition(reader, ir.position.time, ir.position.order) &&
            DecodeStored<T>(reader, type, &ir.value);

@@ -15,7 +15,7 @@
 
 #include "catena/aggregate/operation_arguments.h"
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -59,7 +59,7 @@ struct Histogram {
       AppendVarint(out, static_cast<uint64_t>(count));
     }
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t size = reader->Varint();
     if (!reader->ok() || size > reader->remaining()) return false;
     for (uint64_t i = 0; i < size; ++i) {

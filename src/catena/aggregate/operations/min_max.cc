@@ -9,7 +9,7 @@
 
 #include "catena/aggregate/dense_fold.h"
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 #include "catena/aggregate/value_order.h"
 
 namespace catena::aggregate {
@@ -40,7 +40,7 @@ struct Extremum {
     return Output(ir.value);
   }
   void Encode(const IR& ir, std::string* out) const { EncodeValue(ir.value, out); }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     ir.filled = true;
     return DecodeValue(reader, ir.value) && IsCanonical(ir.value);
   }

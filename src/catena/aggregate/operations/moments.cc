@@ -16,7 +16,7 @@
 
 #include "catena/aggregate/dyadic.h"
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -174,7 +174,7 @@ struct Moments {
     AppendVarint(out, static_cast<uint64_t>(ir.not_finite));
     for (const Dyadic& sum : ir.sums) sum.Encode(out);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     if (!DecodeCount(reader, ir.count)) return false;
     const uint64_t not_finite = reader->Varint();
     if (not_finite > static_cast<uint64_t>(ir.count)) return false;

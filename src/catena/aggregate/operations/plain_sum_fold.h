@@ -16,7 +16,7 @@
 #include "catena/aggregate/dense_fold.h"
 #include "catena/aggregate/operation.h"
 #include "catena/aggregate/operations/counted_sum.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 
@@ -31,10 +31,12 @@ struct PlainSumFold : CountedSum<double, double> {
   }
   void Encode(const IR& ir, std::string* out) const {
     AppendVarint(out, static_cast<uint64_t>(ir.count));
-    EncodeValue(ir.sum, out);
+    AppendDouble(out, ir.sum);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
-    return DecodeCount(reader, ir.count) && DecodeValue(reader, ir.sum);
+  bool Decode(IrReader* reader, IR& ir) const {
+    if (!DecodeCount(reader, ir.count)) return false;
+    ir.sum = reader->Double();
+    return reader->ok();
   }
 };
 

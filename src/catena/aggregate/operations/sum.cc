@@ -13,7 +13,7 @@
 #include "catena/aggregate/operations/counted_sum.h"
 #include "catena/aggregate/operations/exact_sum_fold.h"
 #include "catena/aggregate/operations/plain_sum_fold.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {
@@ -34,7 +34,7 @@ struct IntegerSum : CountedSum<int64_t, uint64_t> {
     AppendVarint(out, static_cast<uint64_t>(ir.count));
     AppendZigzag(out, static_cast<int64_t>(ir.sum));
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     if (!DecodeCount(reader, ir.count)) return false;
     ir.sum = static_cast<uint64_t>(reader->Zigzag());
     return true;

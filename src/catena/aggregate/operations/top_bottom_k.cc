@@ -17,7 +17,7 @@
 
 #include "catena/aggregate/operation_arguments.h"
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 #include "catena/aggregate/value_order.h"
 
 namespace catena::aggregate {
@@ -65,7 +65,7 @@ struct ExtremeK {
     AppendVarint(out, ir.values.size());
     for (const StoredValue<T>& value : ir.values) EncodeValue(value, out);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t count = reader->Varint();
     if (!reader->ok() || count > k) return false;
     for (uint64_t i = 0; i < count; ++i) {

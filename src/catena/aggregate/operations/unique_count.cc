@@ -10,7 +10,7 @@
 #include <algorithm>
 
 #include "catena/aggregate/operation_kernel.h"
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 #include "catena/aggregate/value_order.h"
 
 namespace catena::aggregate {
@@ -61,7 +61,7 @@ struct UniqueCount {
     AppendVarint(out, all.values.size());
     for (const StoredValue<T>& value : all.values) EncodeValue(value, out);
   }
-  bool Decode(ByteReader* reader, IR& ir) const {
+  bool Decode(IrReader* reader, IR& ir) const {
     const uint64_t count = reader->Varint();
     // Every value takes a byte at least.
     if (!reader->ok() || count > reader->remaining()) return false;

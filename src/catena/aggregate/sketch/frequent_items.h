@@ -27,7 +27,7 @@
 #include <string>
 #include <vector>
 
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 #include "catena/aggregate/value_order.h"
 
 namespace catena::aggregate {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <exception>
 
-#include "catena/aggregate/stored_value.h"
+#include "catena/aggregate/stored/stored_value.h"
 
 namespace catena::aggregate {
 namespace {

@@ -28,7 +28,7 @@ std::string FoldBytes(const RowAggregator& rows, const testing::GeneratedEvents&
   IR ir(rows);
   rows.UpdateOne(events.batch, events.times, events.orders, chosen, ir.data());
   std::string bytes;
-  EncodeIr(rows, ir.data(), &bytes);
+  EncodeIr(rows, ir.data(), Timestamp(), &bytes);
   return bytes;
 }
 
@@ -74,7 +74,7 @@ std::vector<types::Value> Read(const WindowedAggregator& windowed, const Stored&
       needed = needed || (range.layer == place.first && range.begin <= place.second &&
                           place.second < range.end);
     }
-    const IR tile = DecodeIr(windowed.rows(), bytes).value();
+    const IR tile = DecodeIr(windowed.rows(), bytes, Timestamp()).value();
     if (needed || tiles_too_many) {
       EXPECT_EQ(online.AddTile(place.first, place.second, tile.data(), 0), needed);
     }
@@ -83,7 +83,7 @@ std::vector<types::Value> Read(const WindowedAggregator& windowed, const Stored&
     const UploadIr upload = UploadIr::Decode(windowed, stored.upload).value();
     online.AddUpload(upload);
     for (const auto& [begin, bytes] : stored.corrections) {
-      const IR correction = DecodeIr(windowed.rows(), bytes).value();
+      const IR correction = DecodeIr(windowed.rows(), bytes, Timestamp()).value();
       online.AddCorrection(begin, correction.data(), 0);
     }
     EXPECT_EQ(online.incomplete(), 7u);

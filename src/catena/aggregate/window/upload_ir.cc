@@ -9,7 +9,8 @@
 namespace catena::aggregate {
 namespace {
 
-constexpr uint8_t kUploadVersion = 1;
+// That of its IRs.
+constexpr uint8_t kUploadVersion = kIrVersion;
 
 // Where the hops of a window end and its collapsed IR begins.
 Timestamp CollapsedBegin(WindowLength window, Timestamp batch_end) {
@@ -153,7 +154,7 @@ void UploadIr::Encode(std::string* out) const {
   AppendZigzag(out, batch_end_.time_since_epoch() / kDay);
   AppendVarint(out, incomplete);
   for (size_t w = 0; w < collapsed_.size(); ++w) {
-    EncodeIrBody(rows, collapsed_[w], windowed_.uses()[w], out);
+    EncodeIrBody(rows, collapsed_[w], windowed_.uses()[w], batch_end_, out);
   }
   for (size_t c = 0; c < hops_.size(); ++c) {
     uint64_t filled = 0;
@@ -162,7 +163,7 @@ void UploadIr::Encode(std::string* out) const {
     for (auto hop = hops_[c].rbegin(); hop != hops_[c].rend(); ++hop) {
       if (IsEmpty(hop->ir, hop_uses_[c])) continue;
       AppendVarint(&encoded, static_cast<uint64_t>((previous - hop->start) / HopOf(c)));
-      EncodeIrBody(rows, hop->ir, hop_uses_[c], &encoded);
+      EncodeIrBody(rows, hop->ir, hop_uses_[c], batch_end_, &encoded);
       previous = hop->start;
       ++filled;
     }
@@ -172,22 +173,23 @@ void UploadIr::Encode(std::string* out) const {
 }
 
 Result<UploadIr> UploadIr::Decode(const WindowedAggregator& windowed, std::string_view bytes) {
-  ByteReader reader(bytes);
-  const uint8_t version = reader.Byte();
-  const int64_t day = reader.Zigzag();
-  if (!reader.ok()) return Undecodable("it ends early");
-  if (version != kUploadVersion) {
-    return Undecodable("its version is unknown to this build: " + std::to_string(version));
-  }
+  ByteReader header(bytes);
+  const uint8_t version = header.Byte();
+  const int64_t day = header.Zigzag();
+  if (!header.ok()) return Undecodable("it ends early");
   constexpr int64_t kDaysMax = 1'000'000'000;
   if (day > kDaysMax || day < -kDaysMax) return Undecodable("its batch end is out of range");
   UploadIr upload(windowed, FromMillis(day * kDay.count()));
+  IrReader reader(header.Take(header.remaining()), upload.batch_end_);
+  if (!reader.SetVersion(version)) {
+    return Undecodable("its version is unknown to this build: " + std::to_string(version));
+  }
   CATENA_RETURN_IF_ERROR(upload.DecodeBody(&reader));
   if (!reader.ok() || !reader.AtEnd()) return Undecodable("it ends early or bytes follow it");
   return upload;
 }
 
-Status UploadIr::DecodeBody(ByteReader* reader) {
+Status UploadIr::DecodeBody(IrReader* reader) {
   const RowAggregator& rows = windowed_.rows();
   incomplete = reader->Varint();
   for (size_t w = 0; w < collapsed_.size(); ++w) {

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "catena/aggregate/ir.h"
+#include "catena/aggregate/stored/ir_reader.h"
 #include "catena/aggregate/windowed_aggregator.h"
 
 namespace catena::aggregate {
@@ -67,7 +68,7 @@ class UploadIr {
   std::byte* HopIr(size_t hop_class, Timestamp start);
   bool IsEmpty(const std::byte* ir, const std::vector<bool>& uses) const;
   bool KeepsHop(size_t hop_class, Timestamp start) const;
-  Status DecodeBody(ByteReader* reader);
+  Status DecodeBody(IrReader* reader);
 
   WindowedAggregator windowed_;
   Timestamp batch_end_;

@@ -92,7 +92,7 @@ class HopWriter {
       windowed_.rows().UpdateOne(events.rows, events.times, orders,
                                  std::span(rows).subspan(begin, end - begin), ir.data());
       bytes.clear();
-      aggregate::EncodeIr(windowed_.rows(), ir.data(), &bytes);
+      aggregate::EncodeIr(windowed_.rows(), ir.data(), Timestamp(), &bytes);
       AddRow(events.rows, rows[begin], place(rows[begin]).second, bytes);
     }
     return Status();
@@ -249,7 +249,8 @@ class Hops {
     aggregate::IrPool irs(windowed_.rows());
     for (const uint32_t row : rows) {
       CATENA_RETURN_IF_ERROR(
-          aggregate::DecodeIr(windowed_.rows(), hops.Find(kIrColumn)->Text(row), irs.New())
+          aggregate::DecodeIr(windowed_.rows(), hops.Find(kIrColumn)->Text(row), Timestamp(),
+                              irs.New())
               .WithContext("remove the table to compute its hops again: " + table_.name()));
     }
     std::vector<const std::byte*> of_windows(windowed_.windows().size());

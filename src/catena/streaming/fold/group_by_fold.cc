@@ -237,7 +237,7 @@ Status GroupByFold::LoadTiles(Work* work) {
         if (value == nullptr) return Status();
         std::string_view ir;
         CATENA_RETURN_IF_ERROR(fetch::DecodeTile(*value, &tile->incomplete, &ir));
-        return aggregate::DecodeIr(windowed_.rows(), ir, tile->ir);
+        return aggregate::DecodeIr(windowed_.rows(), ir, FromMillis(tile->start), tile->ir);
       });
 }
 
@@ -299,7 +299,7 @@ void GroupByFold::PutTiles(const TileSet& set, size_t key, size_t* next, Work* w
   for (; *next < set.tiles.size() && set.tiles[*next].key == key; ++*next) {
     const TileSet::Tile& tile = set.tiles[*next];
     work->row.clear();
-    aggregate::EncodeIr(windowed_.rows(), tile.ir, &work->row);
+    aggregate::EncodeIr(windowed_.rows(), tile.ir, FromMillis(tile.start), &work->row);
     fetch::EncodeTile(tile.incomplete, work->row, &work->bytes);
     Put(dataset, key, FromMillis(tile.start), 0, work);
   }

@@ -8,11 +8,11 @@
 
 namespace catena::streaming {
 
-Result<PrefixFold::Prefix> PrefixFold::Decode(const std::string& value) const {
+Result<PrefixFold::Prefix> PrefixFold::Decode(const kv::TimedValue& value) const {
   std::string_view bytes;
   uint64_t incomplete = 0;
-  CATENA_RETURN_IF_ERROR(fetch::DecodeTile(value, &incomplete, &bytes));
-  CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(rows_, bytes));
+  CATENA_RETURN_IF_ERROR(fetch::DecodeTile(value.value, &incomplete, &bytes));
+  CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(rows_, bytes, value.time));
   return Prefix{std::move(ir), incomplete, false};
 }
 
@@ -29,7 +29,7 @@ Status PrefixFold::MergeTile(const std::string& key, int64_t day,
   auto answers = store_->MultiGet({&request, 1});
   CATENA_TRY(auto tiles, std::move(answers[0]));
   if (tiles.empty()) return Status();
-  CATENA_TRY(Prefix tile, Decode(tiles[0].value));
+  CATENA_TRY(Prefix tile, Decode(tiles[0]));
   rows_.Merge(into->ir.data(), tile.ir.data());
   into->incomplete += tile.incomplete;
   return Status();
@@ -49,7 +49,7 @@ Status PrefixFold::FoldKey(const std::string& key, std::vector<TouchedDay>* days
   std::map<int64_t, Prefix> prefixes;
   for (const auto* values : {&before, &later}) {
     for (const kv::TimedValue& value : *values) {
-      CATENA_TRY(Prefix prefix, Decode(value.value));
+      CATENA_TRY(Prefix prefix, Decode(value));
       prefixes.emplace(ToMillis(value.time), std::move(prefix));
     }
   }
@@ -73,7 +73,7 @@ Status PrefixFold::FoldKey(const std::string& key, std::vector<TouchedDay>* days
   for (const auto& [day, prefix] : prefixes) {
     if (!prefix.changed) continue;
     std::string ir, value;
-    aggregate::EncodeIr(rows_, prefix.ir.data(), &ir);
+    aggregate::EncodeIr(rows_, prefix.ir.data(), FromMillis(day), &ir);
     fetch::EncodeTile(prefix.incomplete, ir, &value);
     batch->puts.push_back({prefix_dataset_, key, {FromMillis(day), 0, std::move(value)}});
   }

@@ -47,7 +47,7 @@ class PrefixFold {
     uint64_t incomplete = 0;
     bool changed = false;
   };
-  Result<Prefix> Decode(const std::string& value) const;
+  Result<Prefix> Decode(const kv::TimedValue& value) const;
   Status MergeTile(const std::string& key, int64_t day, const std::vector<TouchedDay>& days,
                    Prefix* into) const;
 

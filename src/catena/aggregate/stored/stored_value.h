@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // StoredValue: how an IR owns and encodes one input value.
 //
-// Integers are zigzag varints, floats and doubles their bits, text is sized; lists, maps and
-// structs are sized types::EncodeCell, in which equal maps are equal bytes. STORED FORMAT: part of
-// the IR bytes; golden bytes in ir_codec_test.cc.
+// Integers are zigzag varints, floats their bits, text is sized; lists, maps and structs are sized
+// types::EncodeCell, in which equal maps are equal bytes. A double is a form byte and
+//
+//     places << 1 | negative   the digits, a varint, where it is digits / 10^places (decimal.h)
+//     kBitsFollow              its bits, where it is none
+//
+// STORED FORMAT: part of the IR bytes; golden bytes in ir_codec_test.cc.
 //
 //   errors  DecodeValue answers false when the bytes do not fit the type
 
@@ -16,6 +20,7 @@
 #include <type_traits>
 
 #include "catena/aggregate/row_fold.h"
+#include "catena/aggregate/stored/ir_reader.h"
 #include "catena/base/bytes.h"
 #include "catena/types/row_codec.h"
 
@@ -33,14 +38,17 @@ inline bool DecodeCount(ByteReader* reader, int64_t& count) {
 // two small numbers.
 inline constexpr uint64_t kLowOrder = (uint64_t{1} << 48) - 1;
 
-inline void EncodePosition(int64_t time, uint64_t order, std::string* out) {
-  AppendZigzag(out, time);
+inline void EncodePosition(int64_t time, uint64_t order, Timestamp since, std::string* out) {
+  // Any two times have a distance modulo 2^64.
+  AppendZigzag(out, static_cast<int64_t>(static_cast<uint64_t>(time) -
+                                         static_cast<uint64_t>(ToMillis(since))));
   AppendVarint(out, order >> 48);
   AppendVarint(out, order & kLowOrder);
 }
 
-inline bool DecodePosition(ByteReader* reader, int64_t& time, uint64_t& order) {
-  time = reader->Zigzag();
+inline bool DecodePosition(IrReader* reader, int64_t& time, uint64_t& order) {
+  time = static_cast<int64_t>(static_cast<uint64_t>(reader->Zigzag()) +
+                              static_cast<uint64_t>(ToMillis(reader->since())));
   const uint64_t high = reader->Varint();
   const uint64_t low = reader->Varint();
   order = high << 48 | low;
@@ -78,10 +86,16 @@ void AppendStored(const StoredValue<T>& value, types::Column* into) {
   }
 }
 
+inline constexpr uint8_t kBitsFollow = 0xff;
+void EncodeDouble(double value, std::string* out);
+bool DecodeDouble(ByteReader* reader, double& value);
+
 template <typename T>
 void EncodeValue(const T& value, std::string* out) {
   if constexpr (std::is_integral_v<T>) {
     AppendZigzag(out, value);
+  } else if constexpr (std::is_same_v<T, double>) {
+    EncodeDouble(value, out);
   } else if constexpr (std::is_floating_point_v<T>) {
     char bytes[sizeof(T)];
     std::memcpy(bytes, &value, sizeof(T));
@@ -92,7 +106,10 @@ void EncodeValue(const T& value, std::string* out) {
 }
 
 template <typename T>
-bool DecodeValue(ByteReader* reader, T& value) {
+bool DecodeValue(IrReader* reader, T& value) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (reader->version() >= 2) return DecodeDouble(reader, value);
+  }
   if constexpr (std::is_integral_v<T>) {
     const int64_t wide = reader->Zigzag();
     value = static_cast<T>(wide);
@@ -110,7 +127,7 @@ bool DecodeValue(ByteReader* reader, T& value) {
 
 // `type` is that of the input.
 template <typename T>
-bool DecodeStored(ByteReader* reader, const types::DataType& type, StoredValue<T>* value) {
+bool DecodeStored(IrReader* reader, const types::DataType& type, StoredValue<T>* value) {
   if (!DecodeValue(reader, *value)) return false;
   if constexpr (std::is_same_v<T, Cell>) return IsStored(*value, type);
   return true;
