@@ -3,12 +3,14 @@
 what is fetched from the copy is what was fetched before, and the stream goes on from there."""
 
 import json
+import re
 import shutil
 import signal
+import time
 
 from feature_repository import CHAINED, FINAL, SIMPLE, FeatureRepository, conf_path, now_millis
 
-MINUTE = 60_000
+MINUTE, HOUR = 60_000, 3_600_000
 
 
 def payments(now: int, count: int) -> list[dict]:
@@ -72,6 +74,47 @@ def test_a_store_moves_through_a_file(tmp_path, redis_server):
             second.wait_until(lambda: second.health()[SIMPLE]["counts"]["folded"] == 50,
                               "the new ones are folded", process, "stream")
             assert second.terminate(process)[0] == 128 + signal.SIGTERM
+
+
+def values_of(verified: str, dataset: str) -> int:
+    return int(re.search(rf"(\d+) values .* t_user_spend_v1_STREAMING/{dataset}$", verified,
+                         re.MULTILINE)[1])
+
+
+def iso(millis: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(millis // 1000))
+
+
+def rows_kept_from(repository: FeatureRepository) -> str:
+    listed = json.loads(repository.run("state", "ls", "--json"))
+    group_by = next(each for each in listed if each["group_by"] == "t_user_spend_v1")
+    return group_by["retention"]["rows_kept_from"]
+
+
+def test_what_no_read_asks_for_any_more_goes(tmp_path):
+    """Three days of one user, a payment an hour: windows reach a day back, rows stay two hours."""
+    now = now_millis()
+    with FeatureRepository(tmp_path) as repository:
+        repository.create_topics(1, 1)
+        repository.produce(repository.payments, "user_id", [
+            {"user_id": 1, "merchant_id": 1, "amount": hour, "ts": now - hour * HOUR}
+            for hour in range(72, 0, -1)], "--append-time-field", "ts")
+        process = repository.start("stream", "group-by-streaming", "--conf-path", conf_path(SIMPLE))
+        repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
+                              process, "stream")
+        repository.wait_until(lambda: rows_kept_from(repository) > iso(now - 4 * HOUR),
+                              "retention moves", process, "stream")
+        repository.terminate(process)
+        expected = repository.fetch("group-by", SIMPLE, [{"user_id": 1}], now)
+        assert repository.run("state", "compact").count("kept whole") == 0
+        assert repository.fetch("group-by", SIMPLE, [{"user_id": 1}], now) == expected
+        verified = repository.run("state", "verify")
+        assert values_of(verified, "raw") <= 3
+        assert 24 <= values_of(verified, "1h") <= 29
+        assert values_of(verified, "1d") in (3, 4), "an unwindowed sum needs all of them"
+        (repository.folder / conf_path(SIMPLE)).unlink()
+        assert "kept whole: no conf" in repository.run("state", "compact", "--conf-path",
+                                                       conf_path(CHAINED))
 
 
 def test_what_is_not_there_is_said(tmp_path):

@@ -11,6 +11,7 @@
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
 #include "catena/fetch/online_state.h"
+#include "catena/fetch/retained.h"
 #include "catena/fetch/state_check.h"
 #include "catena/kv/snapshot.h"
 
@@ -52,6 +53,11 @@ Result<Json> DescribeGroup(kv::KVStore* store, const std::string& group,
   for (const fetch::Generation& generation : generations) {
     described["uploads"].push_back(FormatTimestamp(generation.batch_end));
   }
+  CATENA_TRY(const auto retention, fetch::ReadRetention(store, group));
+  if (retention) {
+    described["retention"] = {{"tiles_answer_from", TimeOrDash(retention->as_of_floor)},
+                              {"rows_kept_from", TimeOrDash(retention->raw_floor)}};
+  }
   CATENA_TRY(const auto checkpoints, fetch::ReadCheckpoints(store, group));
   described["partitions"] = Json::array();
   for (const auto& [partition, checkpoint] : checkpoints) {
@@ -72,6 +78,11 @@ void PrintGroup(const Json& group) {
   }
   for (const Json& upload : group["uploads"]) {
     fmt::print("  upload up to {}\n", upload.get<std::string>());
+  }
+  if (const auto retention = group.find("retention"); retention != group.end()) {
+    fmt::print("  answers from {} on, rows kept from {} on\n",
+               (*retention)["tiles_answer_from"].get<std::string>(),
+               (*retention)["rows_kept_from"].get<std::string>());
   }
   for (const Json& partition : group["partitions"]) {
     fmt::print("  topic partition {}: read up to offset {}, watermark {}\n",
@@ -121,14 +132,19 @@ std::map<std::string, std::shared_ptr<const conf::GroupBy>> GroupBysOf(
   return group_bys;
 }
 
-Result<int> Verify(const StateFlags& given, const CommonFlags& common) {
-  CATENA_TRY(const Settings settings, common.Load());
-  CATENA_TRY(const auto confs, GivenOrRepositoryConfs(settings, given.confs));
-  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
+Result<std::set<std::string>> StoredGroupBys(kv::KVStore* store) {
   CATENA_TRY(const auto datasets, store->ListDatasets());
   std::set<std::string> stored;
   for (const std::string& dataset : datasets) stored.insert(fetch::GroupByOfDataset(dataset));
   stored.erase("");  // Of what is no GroupBy's.
+  return stored;
+}
+
+Result<int> Verify(const StateFlags& given, const CommonFlags& common) {
+  CATENA_TRY(const Settings settings, common.Load());
+  CATENA_TRY(const auto confs, GivenOrRepositoryConfs(settings, given.confs));
+  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
+  CATENA_TRY(const std::set<std::string> stored, StoredGroupBys(store.get()));
   const auto group_bys = GroupBysOf(confs);
   uint64_t problems = 0;
   for (const std::string& name : stored) {
@@ -185,8 +201,31 @@ Result<int> Restore(const StateFlags& given, const CommonFlags& common) {
   return 0;
 }
 
-Result<int> Compact(const StateFlags&, const CommonFlags& common) {
+// What is no longer asked for goes only where a conf says what is asked for.
+Status ForgetWhatIsNotAskedFor(kv::KVStore* store, const std::vector<conf::Conf>& confs) {
+  CATENA_TRY(const std::set<std::string> stored, StoredGroupBys(store));
+  const auto group_bys = GroupBysOf(confs);
+  for (const std::string& name : stored) {
+    const auto group_by = group_bys.find(name);
+    if (group_by == group_bys.end()) {
+      fmt::print("{}: kept whole: no conf defines it\n", name);
+      continue;
+    }
+    const auto horizons = fetch::ReadHorizons(store, group_by->second);
+    if (!horizons.ok()) {
+      fmt::print("{}: kept whole: {}\n", name, horizons.error().message);
+      continue;
+    }
+    for (const fetch::Horizon& horizon : *horizons) {
+      CATENA_RETURN_IF_ERROR(store->SetHorizon(horizon.dataset, horizon.time));
+    }
+  }
+  return Status();
+}
+
+Result<int> Compact(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
+  CATENA_TRY(const auto confs, GivenOrRepositoryConfs(settings, given.confs));
   CATENA_TRY(const auto store, OwnExistingStore(settings));
   const auto bytes_of_all = [&]() -> Result<uint64_t> {
     CATENA_TRY(const auto datasets, store->ListDatasets());
@@ -198,6 +237,7 @@ Result<int> Compact(const StateFlags&, const CommonFlags& common) {
     return total;
   };
   CATENA_TRY(const uint64_t before, bytes_of_all());
+  CATENA_RETURN_IF_ERROR(ForgetWhatIsNotAskedFor(store.get(), confs));
   CATENA_RETURN_IF_ERROR(store->Compact());
   CATENA_TRY(const uint64_t after, bytes_of_all());
   fmt::print("compacted: about {} before, {} now\n", Mebibytes(before), Mebibytes(after));
@@ -209,17 +249,18 @@ constexpr char kGroup[] = "Serve";
 }  // namespace
 
 Command StateLsCommand() {
-  return {"state ls",
-          kGroup,
-          "List what the online store holds, by GroupBy.",
-          "Its datasets with their sizes, its uploads, and how far its stream has read. Sizes are "
-          "estimates.",
-          "  catena state ls\n",
-          [](Flags* flags, const CommonFlags* common) -> Run {
-            auto given = std::make_shared<StateFlags>();
-            flags->Switch("--json", &given->json, "Print JSON.");
-            return [given, common] { return List(*given, *common); };
-          }};
+  return {
+      "state ls",
+      kGroup,
+      "List what the online store holds, by GroupBy.",
+      "Its datasets with their sizes, its uploads, from when on it answers, and how far its stream "
+      "has read. Sizes are estimates.",
+      "  catena state ls\n",
+      [](Flags* flags, const CommonFlags* common) -> Run {
+        auto given = std::make_shared<StateFlags>();
+        flags->Switch("--json", &given->json, "Print JSON.");
+        return [given, common] { return List(*given, *common); };
+      }};
 }
 
 Command StateVerifyCommand() {
@@ -273,11 +314,16 @@ Command StateCompactCommand() {
   return {"state compact",
           kGroup,
           "Give back the space of what the online store no longer needs.",
-          "An embedded store compacts itself while it is written to; this is for one that is at "
-          "rest. A Redis needs none.",
+          "Tiles, rows and uploads that no read asks for any more go, by the windows of the confs "
+          "and by how far the streams have come; the rest is written anew as small as it gets. An "
+          "embedded store does this by itself while it is written to; this is for one that is at "
+          "rest.",
           "  catena state compact\n",
-          [](Flags*, const CommonFlags* common) -> Run {
-            return [common] { return Compact({}, *common); };
+          [](Flags* flags, const CommonFlags* common) -> Run {
+            auto given = std::make_shared<StateFlags>();
+            flags->Texts("--conf-path,CONF FILE", &given->confs,
+                         "GroupBys and Joins to go by; all of the repository when absent.");
+            return [given, common] { return Compact(*given, *common); };
           }};
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "catena/aggregate/ir_codec.h"
+#include "catena/fetch/retained.h"
 #include "catena/streaming/fold/prefix_fold.h"
 
 namespace catena::streaming {
@@ -119,22 +120,10 @@ Status GroupByFold::SetRetention(const fetch::Retention& given) {
   // and with it the progress that moved it.
   CATENA_RETURN_IF_ERROR(store_->Commit());
   // One mark behind: a reader that saw the mark before may still be reading down to it.
-  if (before.raw_floor != INT64_MIN) {
-    const std::string rows =
-        mutations_ ? fetch::MutationDataset(name()) : fetch::RawDataset(name());
-    CATENA_RETURN_IF_ERROR(store_->SetHorizon(rows, FromMillis(before.raw_floor)));
+  for (const fetch::Horizon& horizon : fetch::HorizonsOf(*group_by_, windowed_.windows(), before)) {
+    CATENA_RETURN_IF_ERROR(store_->SetHorizon(horizon.dataset, horizon.time));
   }
-  if (mutations_) return Status();
-  if (before.as_of_floor == INT64_MIN) return Status();
-  const auto reach = aggregate::LayerReach(windowed_.windows());
-  for (const Layer layer : layers_) {
-    const Millis layer_reach = *reach[static_cast<size_t>(layer)];
-    if (layer_reach == Millis::max()) continue;
-    CATENA_RETURN_IF_ERROR(store_->SetHorizon(fetch::TileDataset(name(), layer),
-                                              FromMillis(before.as_of_floor) - layer_reach));
-  }
-  // Three days: by then two daily uploads have read the table that the late rows landed in.
-  return store_->SetHorizon(fetch::LateDataset(name()), FromMillis(before.as_of_floor) - 3 * kDay);
+  return Status();
 }
 
 void GroupByFold::SelectRows(Work* work, Checkpoint* next) const {
