@@ -58,11 +58,30 @@ struct CachedStore::Reading {
   uint64_t version = 0;
 };
 
-const CachedStore::Slot* CachedStore::FindSlot(const Entry& entry, DatasetNumber dataset) const {
-  for (const Slot& slot : entry.slots) {
-    if (slot.dataset == dataset) return &slot;
+const HeldLog* CachedStore::LogOf(Epoch epoch) const {
+  if (epoch == epoch_) return &log_;
+  return epoch != 0 && epoch == committing_ ? &committing_log_ : nullptr;
+}
+
+// Of one place what was written last.
+std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber dataset,
+                                            const GetRequest& request) const {
+  std::vector<TimedValue> values;
+  for (const Held& held : {entry.newest, entry.before}) {
+    const HeldLog* log = LogOf(held.epoch);
+    if (log == nullptr) continue;
+    for (uint32_t i = log->NewestOf(held.owner); i != HeldLog::kNone; i = (*log)[i].before) {
+      const HeldLog::Record& record = (*log)[i];
+      if (record.dataset != dataset || record.time < request.after ||
+          record.time >= request.before) {
+        continue;
+      }
+      values.push_back({record.time, record.sequence, std::string(log->BytesOf(record))});
+    }
   }
-  return nullptr;
+  std::stable_sort(values.begin(), values.end(), IsEarlier);
+  values.erase(std::unique(values.begin(), values.end(), IsSameInstant), values.end());
+  return values;
 }
 
 // Where requests stand in memory: of those of one key, which come together, the key is looked up
@@ -84,14 +103,12 @@ class CachedStore::Finder {
         entry->used.store(true, std::memory_order_relaxed);
       }
     }
-    slot = entry != nullptr && number ? store_.FindSlot(*entry, *number) : nullptr;
-    is_covered = slot != nullptr && slot->from <= request.after;
+    is_covered = entry != nullptr && number && entry->coverage.From(*number) <= request.after;
   }
 
   // Of the last request.
   std::optional<DatasetNumber> number;
   const Entry* entry = nullptr;
-  const Slot* slot = nullptr;
   bool is_covered = false;  // All that it asks for is there.
 
  private:
@@ -116,8 +133,10 @@ bool CachedStore::Answer(Reading* reading) const {
       continue;
     }
     if (!found.is_covered) answer = *reading->behind[i];
-    if (found.slot == nullptr || !answer.ok()) continue;
-    std::vector<TimedValue> both = ValuesIn(found.entry->values, *found.number, request);
+    if (found.entry == nullptr || !found.number || !answer.ok()) continue;
+    std::vector<TimedValue> both = found.is_covered
+                                       ? ValuesIn(found.entry->values, *found.number, request)
+                                       : HeldIn(*found.entry, *found.number, request);
     if (found.is_covered || answer->empty()) {
       *answer = std::move(both);
     } else if (!both.empty()) {
@@ -259,8 +278,7 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
         entry = entries_.Find(place.key);
         if (entry != nullptr) entry->used.store(true, std::memory_order_relaxed);
       }
-      const Slot* slot = entry != nullptr ? FindSlot(*entry, place.dataset) : nullptr;
-      if (slot == nullptr || slot->from > place.time) {
+      if (entry == nullptr || entry->coverage.From(place.dataset) > place.time) {
         absent.push_back(i);
         continue;
       }
@@ -293,20 +311,25 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
   return Status();
 }
 
-// Beside what is held of the key and not behind yet. Where there may be older values than were
+// With what is held of the key and not behind yet. Where there may be older values than were
 // loaded, there may be others of the same time as the oldest.
 void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
                          std::span<const TimedValue> values) {
   Entry* entry = entries_.Find(key);
   if (entry == nullptr) entry = AddEntry(key);
   const size_t before = MemoryOf(*entry);
-  entry->values.Erase(dataset, [this](const KeptValue& value) { return IsStored(value.epoch); });
-  for (const TimedValue& value : values) {
-    if (entry->values.Has(dataset, value.time, value.sequence)) continue;
-    entry->values.Put(dataset, value.time, value.sequence, value.value, /*epoch=*/0);
-  }
-  AddSlot(entry, dataset)->from =
+  const Timestamp from =
       values.size() < kValuesMax ? Timestamp::min() : values.front().time + Millis{1};
+  entry->values.Erase(dataset, [](const KeptValue&) { return true; });
+  entry->coverage.Set(dataset, from);
+  const auto keep = [&](std::span<const TimedValue> some) {
+    for (const TimedValue& value : some) {
+      if (value.time >= from) entry->values.Put(dataset, value.time, value.sequence, value.value);
+    }
+  };
+  keep(values);
+  keep(HeldIn(*entry, dataset, GetRequest{{}, {}}));
+  Trim(entry, dataset);
   bytes_ += MemoryOf(*entry) - before;
 }
 

@@ -15,21 +15,11 @@ namespace catena::kv {
 namespace {
 
 constexpr size_t kOverhead = 200;  // Of an entry, about.
-constexpr size_t kUntrimmedMax = 16;
 // What is held is committed from this share of the memory on, and waited for from half of it on.
 constexpr size_t kCommitShare = 8;
 constexpr size_t kHoldShare = 2;
-constexpr size_t kEntriesCopiedAtOnce = 256;
 constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
-
-uint64_t HeadOf(std::string_view key) {
-  uint64_t head = 0;
-  for (size_t i = 0; i < sizeof(head); ++i) {
-    head = head << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
-  }
-  return head;
-}
 
 }  // namespace
 
@@ -63,22 +53,12 @@ CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
   const auto number = static_cast<DatasetNumber>(names_.size());
   CATENA_CHECK(number >> KeptValue::kDatasetBits == 0, "a million datasets in one process");
   names_.emplace_back(dataset);
-  copied_.emplace_back();
   numbers_.emplace(dataset, number);
   return number;
 }
 
-CachedStore::Slot* CachedStore::AddSlot(Entry* entry, DatasetNumber dataset) const {
-  for (Slot& slot : entry->slots) {
-    if (slot.dataset == dataset) return &slot;
-  }
-  entry->slots.reserve(entry->slots.size() + 1);  // They are few, and there are many entries.
-  entry->slots.push_back(Slot{dataset});
-  return &entry->slots.back();
-}
-
 size_t CachedStore::MemoryOf(const Entry& entry) {
-  return kOverhead + entry.key.size() + entry.values.memory() + entry.slots.size() * sizeof(Slot);
+  return kOverhead + entry.key.size() + entry.values.memory() + entry.coverage.memory();
 }
 
 CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
@@ -87,24 +67,14 @@ CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
   return entry;
 }
 
-// What is behind and no longer whole here, or too much, need not be here: of very many the newer
-// half stays.
-void CachedStore::Trim(Entry* entry, Slot* slot) const {
-  if (holds_back_ && slot->trimmed == stored_) return;  // As it was left.
-  const std::span<const KeptValue> values = entry->values.Of(slot->dataset);
-  const bool is_whole = slot->from != Timestamp::max();
-  if (values.size() <= (is_whole ? kValuesMax : kUntrimmedMax)) return;
-  slot->trimmed = stored_;
-  if (is_whole) slot->from = std::max(slot->from, values[values.size() - kValuesMax / 2].time);
-  entry->values.Erase(slot->dataset, [&](const KeptValue& value) {
-    return value.time < slot->from && IsStored(value.epoch);
-  });
-}
-
-void CachedStore::Hold(DatasetNumber dataset, size_t bytes) {
-  held_bytes_ += bytes;
-  if (held_of_.size() <= dataset) held_of_.resize(dataset + 1);
-  held_of_[dataset] += bytes;
+// Of very many the newer half stays; where those are of one instant, none does.
+void CachedStore::Trim(Entry* entry, DatasetNumber dataset) {
+  const std::span<const KeptValue> values = entry->values.Of(dataset);
+  if (values.size() <= kValuesMax) return;
+  Timestamp from = values[values.size() - kValuesMax / 2].time;
+  if (from == values.front().time) from = values.back().time + Millis{1};
+  entry->coverage.Set(dataset, from);
+  entry->values.Erase(dataset, [from](const KeptValue& value) { return value.time < from; });
 }
 
 // Null when nothing is known of the key, and nothing is to be held.
@@ -114,12 +84,26 @@ CachedStore::Entry* CachedStore::EntryToTake(std::string_view key, Epoch epoch) 
     if (epoch == 0) return nullptr;
     entry = AddEntry(key);
   }
-  if (epoch != 0 && entry->epoch != epoch) {
-    if (committing_ != 0 && entry->epoch == committing_) CopyOut(entry);
-    entry->epoch = epoch;
-    written_.push_back(entry);
+  if (epoch != 0 && entry->newest.epoch != epoch) {
+    entry->before = entry->newest;
+    entry->newest = {epoch, log_.AddOwner(key)};
   }
   return entry;
+}
+
+// What is not known is held, and no more: who reads it asks behind as well.
+void CachedStore::TakeOne(Entry* entry, const HeldPut& put, Epoch epoch) {
+  const bool is_known = entry->coverage.From(put.dataset) <= put.time;
+  KeptValue* kept =
+      is_known ? &entry->values.Put(put.dataset, put.time, put.sequence, put.value) : nullptr;
+  if (epoch != 0 && kept != nullptr && kept->held >= log_begin_) {
+    log_.Replace(static_cast<uint32_t>(kept->held - log_begin_), put.value);
+  } else if (epoch != 0) {
+    const uint32_t record =
+        log_.Append(entry->newest.owner, put.dataset, put.time, put.sequence, put.value);
+    if (kept != nullptr) kept->held = log_begin_ + record;
+  }
+  if (is_known) Trim(entry, put.dataset);
 }
 
 void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
@@ -129,14 +113,7 @@ void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
     Entry* entry = EntryToTake(key, epoch);
     if (entry == nullptr) continue;
     const size_t before = MemoryOf(*entry);
-    for (const HeldPut& put : puts.subspan(begin, end - begin)) {
-      Slot* slot = AddSlot(entry, put.dataset);
-      const bool is_known = slot->from <= put.time;
-      if (epoch == 0 && !is_known) continue;
-      const bool is_news = entry->values.Put(put.dataset, put.time, put.sequence, put.value, epoch);
-      if (epoch != 0 && is_news) Hold(put.dataset, sizeof(KeptValue) + put.value.size());
-      Trim(entry, slot);
-    }
+    for (const HeldPut& put : puts.subspan(begin, end - begin)) TakeOne(entry, put, epoch);
     bytes_ += MemoryOf(*entry) - before;
   }
 }
@@ -170,7 +147,7 @@ Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks)
   }
   Take(puts, epoch_);
   MakeRoom();
-  if (held_bytes_ >= bytes_max_ / kCommitShare) changed_.notify_all();
+  if (log_.memory() >= bytes_max_ / kCommitShare) changed_.notify_all();
   return Status();
 }
 
@@ -189,63 +166,21 @@ Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
   return durable ? Sync() : Status();
 }
 
-void CachedStore::CopyOut(Entry* entry) {
-  if (entry->copied == committing_) return;
-  entry->copied = committing_;
-  CopiedValues* copied = nullptr;  // Of the dataset of the value before.
-  size_t key_at = 0;
-  for (const KeptValue& value : entry->values.all()) {
-    if (value.epoch != committing_) continue;
-    if (copied != &copied_[value.dataset]) {
-      copied = &copied_[value.dataset];
-      key_at = copied->bytes.size();
-      copied->bytes.append(entry->key);
-    }
-    copied->values.push_back({HeadOf(entry->key), key_at, static_cast<uint32_t>(entry->key.size()),
-                              copied->bytes.size(), value.size, value.time, value.sequence});
-    copied->bytes.append(entry->values.BytesOf(value));
-  }
-}
-
-bool CachedStore::BeginCommit(std::vector<Mark>* marks) {
+bool CachedStore::BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names) {
   for (const auto& [place, mark] : marks_) {
     marks->push_back({place.first, place.second, mark.value});
   }
-  if (written_.empty() && marks->empty()) return false;
+  if (log_.size() == 0 && marks->empty()) return false;
+  names->assign(names_.begin(), names_.end());
   committing_ = epoch_++;
-  in_commit_ = std::exchange(written_, {});
-  committing_bytes_ = std::exchange(held_bytes_, 0);
-  committing_of_ = std::exchange(held_of_, {});
+  log_begin_ += log_.size();
+  std::swap(log_, committing_log_);
   return true;
 }
 
-CachedStore::Copied CachedStore::TakeCopied(std::vector<Mark> marks) {
-  Copied copied{{names_.begin(), names_.end()}, std::move(copied_), std::move(marks)};
-  copied_.clear();
-  copied_.resize(names_.size());
-  return copied;
-}
-
-// In the order in which a store keeps them: neighbours are cheaper to insert.
-Status CachedStore::Store(Copied copied) const {
-  std::vector<PutView> puts;
-  for (size_t dataset = 0; dataset < copied.values.size(); ++dataset) {
-    const std::string_view bytes = copied.values[dataset].bytes;
-    std::vector<CopiedValues::Each>& values = copied.values[dataset].values;
-    const auto key_of = [bytes](const CopiedValues::Each& each) {
-      return bytes.substr(each.key_at, each.key_bytes);
-    };
-    std::sort(values.begin(), values.end(), [&](const auto& a, const auto& b) {
-      if (a.key_head != b.key_head) return a.key_head < b.key_head;
-      if (a.key_at != b.key_at) return key_of(a) < key_of(b);
-      return std::tie(a.time, a.sequence) < std::tie(b.time, b.sequence);
-    });
-    for (const CopiedValues::Each& each : values) {
-      puts.push_back({copied.datasets[dataset], key_of(each), each.time, each.sequence,
-                      bytes.substr(each.value_at, each.value_bytes)});
-    }
-  }
-  return store_->ApplyViews(puts, copied.marks);
+Status CachedStore::Store(std::span<const std::string_view> names, std::span<const Mark> marks) {
+  committing_log_.ListPuts(names, &puts_);
+  return store_->ApplyViews(puts_, marks);
 }
 
 Status CachedStore::EndCommit(const Status& stored) {
@@ -253,13 +188,11 @@ Status CachedStore::EndCommit(const Status& stored) {
     stored_ = committing_;
     ++version_;
     std::erase_if(marks_, [this](const auto& mark) { return IsStored(mark.second.epoch); });
+    committing_ = 0;
+    committing_log_.Clear();
   } else {
-    failure_ = stored;
+    failure_ = stored;  // It stays readable.
   }
-  committing_ = 0;
-  committing_bytes_ = 0;
-  committing_of_.clear();
-  in_commit_.clear();
   changed_.notify_all();
   return stored;
 }
@@ -267,36 +200,25 @@ Status CachedStore::EndCommit(const Status& stored) {
 Status CachedStore::Commit() {
   const std::lock_guard committing(commit_mutex_);
   std::vector<Mark> marks;
-  size_t entries = 0;
+  std::vector<std::string_view> names;
   {
     const std::unique_lock lock(mutex_);
     if (!failure_.ok()) return failure_;
-    if (!holds_back_ || !BeginCommit(&marks)) return Status();
-    entries = in_commit_.size();
+    if (!holds_back_ || !BeginCommit(&marks, &names)) return Status();
   }
-  // A few at a time, so that nobody waits long; who writes one again copies it before.
-  for (size_t begin = 0; begin < entries; begin += kEntriesCopiedAtOnce) {
-    const std::unique_lock lock(mutex_);
-    const size_t end = std::min(entries, begin + kEntriesCopiedAtOnce);
-    for (size_t i = begin; i < end; ++i) CopyOut(in_commit_[i]);
-  }
-  Copied copied;
-  {
-    const std::unique_lock lock(mutex_);
-    copied = TakeCopied(std::move(marks));
-  }
-  const Status stored = StoreInBackground(std::move(copied));
+  const Status stored = StoreInBackground(names, marks);
   const std::unique_lock lock(mutex_);
   return EndCommit(stored);
 }
 
 // By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
-Status CachedStore::StoreInBackground(Copied copied) const {
+Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
+                                      std::span<const Mark> marks) {
   return std::async(std::launch::async,
                     [&]() -> Status {
                       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
                       try {
-                        return Store(std::move(copied));
+                        return Store(names, marks);
                       } catch (const std::exception& error) {  // Memory ran out.
                         return Unavailable(std::string("cannot commit: ") + error.what());
                       }
@@ -307,7 +229,7 @@ Status CachedStore::StoreInBackground(Copied copied) const {
 void CachedStore::CommitWhenMany(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(
-      lock, stop, [this] { return failure_.ok() && held_bytes_ >= bytes_max_ / kCommitShare; })) {
+      lock, stop, [this] { return failure_.ok() && log_.memory() >= bytes_max_ / kCommitShare; })) {
     lock.unlock();
     static_cast<void>(Commit());  // Who writes next is told.
     lock.lock();
@@ -316,11 +238,11 @@ void CachedStore::CommitWhenMany(const std::stop_token& stop) {
 
 // Round and round: what was not used since the last visit goes, unless it is still to be stored.
 void CachedStore::MakeRoom() {
-  for (size_t swept = 0; bytes_ > bytes_max_ && swept < kSweptAtOnce; ++swept) {
+  for (size_t swept = 0; bytes_ + HeldBytes() > bytes_max_ && swept < kSweptAtOnce; ++swept) {
     swept_ = (swept_ + 1) & (entries_.cells() - 1);
     // What takes the place of what goes was not visited either.
     for (const Entry* entry = entries_.At(swept_);
-         entry != nullptr && !entry->used.exchange(false) && IsStored(entry->epoch);
+         entry != nullptr && !entry->used.exchange(false) && IsStored(entry->newest.epoch);
          entry = entries_.At(swept_)) {
       bytes_ -= MemoryOf(*entry);
       entries_.Erase(swept_);
@@ -331,9 +253,11 @@ void CachedStore::MakeRoom() {
 void CachedStore::Forget() {
   entries_.Clear();
   marks_.clear();
-  written_.clear();
-  bytes_ = held_bytes_ = 0;
-  held_of_.clear();
+  log_begin_ += log_.size();
+  log_.Clear();
+  committing_log_.Clear();
+  committing_ = 0;
+  bytes_ = 0;
   ++version_;
 }
 
@@ -376,8 +300,8 @@ Result<uint64_t> CachedStore::ApproximateBytes(std::string_view dataset) {
   CATENA_TRY(uint64_t bytes, store_->ApproximateBytes(dataset));
   const std::shared_lock lock(mutex_);
   const auto number = numbers_.find(dataset);
-  for (const std::vector<size_t>* held : {&held_of_, &committing_of_}) {
-    if (number != numbers_.end() && number->second < held->size()) bytes += (*held)[number->second];
+  if (number != numbers_.end()) {
+    bytes += log_.MemoryOf(number->second) + committing_log_.MemoryOf(number->second);
   }
   return bytes;
 }
@@ -405,7 +329,7 @@ Status CachedStore::DropDataset(std::string_view dataset) {
       Entry& entry = *entries_.At(cell);
       const size_t before = MemoryOf(entry);
       entry.values.Erase(number->second, [](const KeptValue&) { return true; });
-      std::erase_if(entry.slots, [&](const Slot& slot) { return slot.dataset == number->second; });
+      entry.coverage.Set(number->second, Timestamp::max());
       bytes_ += MemoryOf(entry) - before;
     }
   }

@@ -16,7 +16,8 @@
 //            nothing is held back: every write is passed on at once
 //   atomic   a write excludes all reads, so a MultiGet sees one state, from memory or not
 //   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
-//            Of a key and dataset, the newest few hundred values are kept
+//            Of a key and dataset that was read, the newest few hundred values are kept; of what is
+//            only written, nothing once it is stored
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held
 //   threads  every call may run concurrently with every other
@@ -32,6 +33,8 @@
 #include <thread>
 #include <utility>
 
+#include "catena/kv/cache/coverage.h"
+#include "catena/kv/cache/held_log.h"
 #include "catena/kv/cache/kept_values.h"
 #include "catena/kv/cache/key_table.h"
 #include "catena/kv/kv_store.h"
@@ -103,37 +106,21 @@ class CachedStore : public KVStore {
   static constexpr size_t kValuesMax = 512;  // That are kept of one key and dataset.
   // By commit: what is written in epoch n is stored by commit n.
   using Epoch = uint64_t;
-  struct Slot {  // What is known of the values of one dataset.
-    DatasetNumber dataset = 0;
-    Timestamp from = Timestamp::max();  // Every value of the key at or after it is here.
-    Epoch trimmed = 0;                  // Of what was stored then.
+  struct Held {  // What was written of a key in one epoch.
+    Epoch epoch = 0;
+    HeldLog::Owner owner = 0;  // In the log of that epoch.
   };
   struct Entry {
     std::string key;
-    KeptValues values;
-    std::vector<Slot> slots;
-    Epoch epoch = 0;   // Of its newest write.
-    Epoch copied = 0;  // What was written in this one has been copied for its commit.
+    KeptValues values;  // `held` is the number of the record that is to be stored.
+    Coverage coverage;
+    Held newest, before;  // Epochs of two logs: what is held now, and what is being committed.
     mutable std::atomic<bool> used{true};  // Since the sweep came by.
   };
   using Answers = std::vector<Result<std::vector<TimedValue>>>;
   struct HeldMark {
     std::string value;
     Epoch epoch = 0;
-  };
-  // Of one dataset; the bytes of all stand one after the other.
-  struct CopiedValues {
-    struct Each {
-      uint64_t key_head = 0;  // Its first bytes, as a number that sorts as they do.
-      size_t key_at = 0;
-      uint32_t key_bytes = 0;
-      size_t value_at = 0;
-      uint32_t value_bytes = 0;
-      Timestamp time;
-      uint64_t sequence = 0;
-    };
-    std::vector<Each> values;
-    std::string bytes;
   };
   struct Reading;  // One call of Read.
   struct ForOthers : Front {
@@ -175,28 +162,24 @@ class CachedStore : public KVStore {
   static bool IsSameInstant(const TimedValue& a, const TimedValue& b) {
     return a.time == b.time && a.sequence == b.sequence;
   }
-  const Slot* FindSlot(const Entry& entry, DatasetNumber dataset) const;
-  Slot* AddSlot(Entry* entry, DatasetNumber dataset) const;
+  // The log in which an epoch's writes are; null when they are stored.
+  const HeldLog* LogOf(Epoch epoch) const;
+  // Of a key what is held of a dataset, in the request's range.
+  std::vector<TimedValue> HeldIn(const Entry& entry, DatasetNumber dataset,
+                                 const GetRequest& request) const;
   Status PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable);
   void Take(std::span<const HeldPut> puts, Epoch epoch);
   Entry* EntryToTake(std::string_view key, Epoch epoch);
-  void Trim(Entry* entry, Slot* slot) const;
-  void Hold(DatasetNumber dataset, size_t bytes);
-  void CopyOut(Entry* entry);
-  bool BeginCommit(std::vector<Mark>* marks);
-  // All that a commit writes, taken out to be written without the lock.
-  struct Copied {
-    std::vector<std::string> datasets;
-    std::vector<CopiedValues> values;  // By dataset.
-    std::vector<Mark> marks;
-  };
-  Copied TakeCopied(std::vector<Mark> marks);
-  Status Store(Copied copied) const;
-  Status StoreInBackground(Copied copied) const;
+  void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
+  static void Trim(Entry* entry, DatasetNumber dataset);
+  bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
+  // Of the log that is being committed, which nobody changes: without the lock.
+  Status Store(std::span<const std::string_view> names, std::span<const Mark> marks);
+  Status StoreInBackground(std::span<const std::string_view> names, std::span<const Mark> marks);
   Status EndCommit(const Status& stored);
   void CommitWhenMany(const std::stop_token& stop);
   bool IsStored(Epoch epoch) const { return epoch <= stored_; }
-  size_t HeldBytes() const { return held_bytes_ + committing_bytes_; }
+  size_t HeldBytes() const { return log_.memory() + committing_log_.memory(); }
   void MakeRoom();
   void Forget();
 
@@ -206,26 +189,23 @@ class CachedStore : public KVStore {
   ForOthers for_others_{this};
   std::atomic<bool> holds_back_{false};
 
-  std::mutex commit_mutex_;              // Held for a whole commit; taken first.
+  std::mutex commit_mutex_;  // Held for a whole commit; taken first. Guards puts_.
+  std::vector<PutView> puts_;
   mutable std::shared_mutex mutex_;      // Guards all below.
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
   std::deque<std::string> names_;                              // By number.
   KeyTable<Entry> entries_;
   size_t bytes_ = 0;
-  size_t swept_ = 0;             // The cell where the next sweep goes on.
-  Epoch epoch_ = 1;              // Of what is written now.
-  Epoch stored_ = 0;             // Everything of it and before is in the store behind.
-  uint64_t version_ = 0;         // Of the store behind, as far as it matters here.
-  std::vector<Entry*> written_;  // In this epoch.
-  size_t held_bytes_ = 0;        // Of this epoch.
-  std::vector<size_t> held_of_;  // The same by dataset number, as far as there is any.
+  size_t swept_ = 0;      // The cell where the next sweep goes on.
+  Epoch epoch_ = 1;       // Of what is written now.
+  Epoch stored_ = 0;      // Everything of it and before is in the store behind.
+  uint64_t version_ = 0;  // Of the store behind, as far as it matters here.
   std::map<std::pair<std::string, std::string>, HeldMark> marks_;  // Dataset, name.
-  Epoch committing_ = 0;           // The epoch that is being committed; 0: none.
-  std::vector<Entry*> in_commit_;  // What was written in it.
-  size_t committing_bytes_ = 0;
-  std::vector<size_t> committing_of_;
-  std::vector<CopiedValues> copied_;  // By dataset number: what is being committed.
+  HeldLog log_;                                                    // Of this epoch.
+  uint64_t log_begin_ = 1;  // The number of its first record; no two logs have one in common.
+  Epoch committing_ = 0;    // The epoch that is being committed, or failed to be; 0: none.
+  HeldLog committing_log_;
   Status failure_;
   std::jthread committer_;
 };

@@ -28,13 +28,12 @@ bool KeptValues::Has(uint32_t dataset, Timestamp time, uint64_t sequence) const 
   return found != heads_.end() && PlaceOf(*found) == std::tuple(uint64_t{dataset}, time, sequence);
 }
 
-bool KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::string_view bytes,
-                     uint64_t epoch) {
+KeptValue& KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence,
+                           std::string_view bytes) {
   const auto found = Find(dataset, time, sequence);
   auto at = heads_.begin() + (found - heads_.cbegin());
   const bool is_there =
       at != heads_.end() && PlaceOf(*at) == std::tuple(uint64_t{dataset}, time, sequence);
-  const bool is_news = !is_there || at->epoch != epoch;
   if (!is_there) {
     KeptValue value;
     value.time = time;
@@ -42,7 +41,6 @@ bool KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::s
     value.dataset = dataset;
     at = heads_.insert(at, value);
   }
-  at->epoch = epoch;
   if (bytes.size() <= at->size) {
     std::memcpy(bytes_.data() + at->at, bytes.data(), bytes.size());
     holes_ += at->size - bytes.size();
@@ -53,7 +51,7 @@ bool KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::s
   }
   at->size = static_cast<uint32_t>(bytes.size());
   CloseHoles();
-  return is_news;
+  return *at;
 }
 
 void KeptValues::CloseHoles() {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // KeptValues: what a CachedStore keeps of one key, of all datasets, in two pieces of memory.
 //
-//     heads    (dataset, time, sequence) ascending: when it was written, where its bytes are
+//     heads    (dataset, time, sequence) ascending: where its bytes are
 //     bytes    of all values, in the order in which they came; what was replaced leaves a hole,
 //              and the holes are closed once they are more than half
 //
-//   units    epochs are the caller's: 0 is what the store behind had when it was read
+//   units    `held` is the caller's, 0 until it says something else
 //   threads  const calls may run concurrently
 
 #pragma once
@@ -26,7 +26,7 @@ struct KeptValue {
   Timestamp time;
   uint64_t sequence = 0;
   uint64_t dataset : kDatasetBits = 0;
-  uint64_t epoch : 64 - kDatasetBits = 0;
+  uint64_t held : 64 - kDatasetBits = 0;
   uint32_t at = 0;  // In the bytes.
   uint32_t size = 0;
 };
@@ -44,9 +44,8 @@ class KeptValues {
   std::string_view BytesOf(const KeptValue& value) const {
     return std::string_view(bytes_).substr(value.at, value.size);
   }
-  // Replaces what has this place. True when nothing had, or what had was of another epoch.
-  bool Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::string_view bytes,
-           uint64_t epoch);
+  // Replaces what has this place, which keeps its `held`. The answer stands until the next call.
+  KeptValue& Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::string_view bytes);
   bool Has(uint32_t dataset, Timestamp time, uint64_t sequence) const;
   // Those of the dataset for which `is_gone` says so.
   template <typename IsGone>

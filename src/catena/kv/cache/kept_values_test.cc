@@ -14,7 +14,7 @@ namespace {
 
 struct Kept {
   std::string bytes;
-  uint64_t epoch = 0;
+  uint64_t held = 0;
 };
 using Twin = std::map<std::tuple<uint32_t, Timestamp, uint64_t>, Kept>;
 
@@ -26,7 +26,7 @@ void ExpectSame(const KeptValues& values, const Twin& twin) {
     const auto& [place, kept] = *expected++;
     ASSERT_EQ(std::tuple(static_cast<uint32_t>(value.dataset), value.time, value.sequence), place);
     ASSERT_EQ(values.BytesOf(value), kept.bytes);
-    ASSERT_EQ(uint64_t{value.epoch}, kept.epoch);
+    ASSERT_EQ(uint64_t{value.held}, kept.held);
     bytes += kept.bytes.size();
   }
   ASSERT_LE(values.memory(), twin.size() * sizeof(KeptValue) + 2 * bytes + 64) << "holes";
@@ -41,10 +41,10 @@ TEST(KeptValuesTest, AreThoseOfAMap) {
   for (int round = 0; round < 5000; ++round) {
     const auto dataset = static_cast<uint32_t>(random.Below(3));
     if (random.OneIn(50)) {
-      const uint64_t epoch = random.Below(4);
-      values.Erase(dataset, [&](const KeptValue& value) { return value.epoch == epoch; });
+      const uint64_t held = random.Below(4);
+      values.Erase(dataset, [&](const KeptValue& value) { return value.held == held; });
       std::erase_if(twin, [&](const auto& each) {
-        return std::get<0>(each.first) == dataset && each.second.epoch == epoch;
+        return std::get<0>(each.first) == dataset && each.second.held == held;
       });
     } else {
       const std::tuple place(dataset, FromMillis(random.Between(-4, 4)), random.Below(3));
@@ -52,8 +52,9 @@ TEST(KeptValuesTest, AreThoseOfAMap) {
                       random.Below(4)};
       const auto before = twin.find(place);
       EXPECT_EQ(values.Has(dataset, std::get<1>(place), std::get<2>(place)), before != twin.end());
-      EXPECT_EQ(values.Put(dataset, std::get<1>(place), std::get<2>(place), kept.bytes, kept.epoch),
-                before == twin.end() || before->second.epoch != kept.epoch);
+      KeptValue& put = values.Put(dataset, std::get<1>(place), std::get<2>(place), kept.bytes);
+      EXPECT_EQ(uint64_t{put.held}, before == twin.end() ? 0 : before->second.held);
+      put.held = kept.held;
       twin[place] = kept;
     }
     ASSERT_NO_FATAL_FAILURE(ExpectSame(values, twin));

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// HeldLog: what a CachedStore holds back for one commit, in the order in which it came.
+//
+//     owners    key, its newest record                            one a key that was written
+//     records   dataset, time, sequence, where its bytes are, the owner's record before it
+//     bytes     of all keys and values, one after the other
+//
+// Holding appends, a commit takes the log as it is: nothing is searched for, moved or copied a
+// value. A record whose value is replaced before the commit is changed in its place.
+//
+//   threads  const calls may run concurrently
+
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catena/kv/kv_store.h"
+
+namespace catena::kv {
+
+class HeldLog {
+ public:
+  using Owner = uint32_t;
+  static constexpr uint32_t kNone = UINT32_MAX;
+  struct Record {
+    Timestamp time;
+    uint64_t sequence = 0;
+    size_t at = 0;  // In the bytes.
+    uint32_t size = 0;
+    uint32_t dataset = 0;
+    uint32_t before = kNone;  // Of the same owner.
+  };
+
+  // Of a key that has none.
+  Owner AddOwner(std::string_view key);
+  // The record's number: they count from 0.
+  uint32_t Append(Owner owner, uint32_t dataset, Timestamp time, uint64_t sequence,
+                  std::string_view value);
+  void Replace(uint32_t record, std::string_view value);
+  void Clear();  // Keeps its memory.
+
+  size_t size() const { return records_.size(); }
+  uint32_t NewestOf(Owner owner) const { return owners_[owner].newest; }
+  const Record& operator[](uint32_t record) const { return records_[record]; }
+  std::string_view BytesOf(const Record& record) const {
+    return std::string_view(bytes_).substr(record.at, record.size);
+  }
+  // What one dataset takes, and all that is held.
+  size_t MemoryOf(uint32_t dataset) const;
+  size_t memory() const;
+
+  // By dataset, key, time and sequence, the order in which stores keep them; of records of one
+  // place the newest. `names` by dataset.
+  void ListPuts(std::span<const std::string_view> names, std::vector<PutView>* puts) const;
+
+ private:
+  struct OwnerPlace {
+    size_t key_at = 0;  // In the bytes.
+    uint32_t key_size = 0;
+    uint32_t newest = kNone;
+  };
+
+  std::string_view KeyOf(Owner owner) const {
+    return std::string_view(bytes_).substr(owners_[owner].key_at, owners_[owner].key_size);
+  }
+  std::vector<Owner> OwnersByKey() const;
+  void SortRecordsOf(Owner owner, std::vector<uint32_t>* records) const;
+
+  std::vector<OwnerPlace> owners_;
+  std::vector<Record> records_;
+  std::string bytes_;
+  std::vector<size_t> memory_of_;  // By dataset, as far as there is any.
+};
+
+}  // namespace catena::kv
