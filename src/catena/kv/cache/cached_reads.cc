@@ -88,20 +88,23 @@ std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber da
 // once.
 class CachedStore::Finder {
  public:
-  explicit Finder(const CachedStore& store) : store_(store) {}
+  Finder(const CachedStore& store, std::span<const GetRequest> requests) : store_(store) {
+    for (const GetRequest& request : requests) {
+      if (keys_.empty() || request.key != keys_.back()) keys_.push_back(request.key);
+    }
+    store_.entries_.FindMany(keys_, &entries_);
+  }
 
+  // Each of the requests, one after the other.
   void Find(const GetRequest& request) {
     if (request.dataset != dataset_) {
       const auto at = store_.numbers_.find(request.dataset);
       number = at == store_.numbers_.end() ? std::nullopt : std::optional(at->second);
       dataset_ = request.dataset;
     }
-    if (request.key != key_) {
-      entry = store_.entries_.Find(request.key);
-      key_ = request.key;
-      if (entry != nullptr && !entry->used.load(std::memory_order_relaxed)) {
-        entry->used.store(true, std::memory_order_relaxed);
-      }
+    if (next_ == 0 || request.key != keys_[next_ - 1]) {
+      entry = entries_[next_++];
+      if (entry != nullptr) entry->Use();
     }
     is_covered = entry != nullptr && number && entry->coverage.From(*number) <= request.after;
   }
@@ -113,7 +116,10 @@ class CachedStore::Finder {
 
  private:
   const CachedStore& store_;
-  std::optional<std::string_view> dataset_, key_;  // Of the request before.
+  std::vector<std::string_view> keys_;
+  std::vector<Entry*> entries_;
+  size_t next_ = 0;                          // Of keys_.
+  std::optional<std::string_view> dataset_;  // Of the request before.
 };
 
 // False when some requests are missing, from memory and from what was said behind.
@@ -122,12 +128,12 @@ bool CachedStore::Answer(Reading* reading) const {
   reading->missing.clear();
   reading->answers.clear();
   reading->answers.reserve(count);
-  Finder found(*this);
+  Finder found(*this, reading->requests);
   for (size_t i = 0; i < count; ++i) {
     const GetRequest& request = reading->requests[i];
     auto& answer = reading->answers.emplace_back(std::vector<TimedValue>());
-    if (request.after >= request.before) continue;
     found.Find(request);
+    if (request.after >= request.before) continue;
     if (!found.is_covered && !reading->behind[i]) {
       reading->missing.push_back({i, found.number});
       continue;
@@ -232,10 +238,10 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
                                    std::vector<GetRequest>* missing) const {
   answers->Clear();
   missing->clear();
-  Finder found(*this);
+  Finder found(*this, requests);
   for (const GetRequest& request : requests) {
+    found.Find(request);
     if (request.after < request.before) {
-      found.Find(request);
       if (!found.number) return false;
       if (!found.is_covered) {
         missing->push_back(request);
@@ -269,14 +275,18 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
   std::vector<size_t> absent;  // Places that memory does not know.
   {
     const std::shared_lock lock(mutex_);
-    std::optional<std::string_view> key;
+    std::vector<std::string_view> keys;
+    std::vector<Entry*> entries;
+    for (const Place& place : places) {
+      if (keys.empty() || place.key != keys.back()) keys.push_back(place.key);
+    }
+    entries_.FindMany(keys, &entries);
     const Entry* entry = nullptr;
-    for (size_t i = 0; i < places.size(); ++i) {
+    for (size_t i = 0, next = 0; i < places.size(); ++i) {
       const Place& place = places[i];
-      if (place.key != key) {
-        key = place.key;
-        entry = entries_.Find(place.key);
-        if (entry != nullptr) entry->used.store(true, std::memory_order_relaxed);
+      if (next == 0 || place.key != keys[next - 1]) {
+        entry = entries[next++];
+        if (entry != nullptr) entry->Use();
       }
       if (entry == nullptr || entry->coverage.From(place.dataset) > place.time) {
         absent.push_back(i);

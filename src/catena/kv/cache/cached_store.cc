@@ -78,8 +78,8 @@ void CachedStore::Trim(Entry* entry, DatasetNumber dataset) {
 }
 
 // Null when nothing is known of the key, and nothing is to be held.
-CachedStore::Entry* CachedStore::EntryToTake(std::string_view key, Epoch epoch) {
-  Entry* entry = entries_.Find(key);
+CachedStore::Entry* CachedStore::EntryToTake(std::string_view key, Entry* found, Epoch epoch) {
+  Entry* entry = found != nullptr ? found : entries_.Find(key);  // It may have come meanwhile.
   if (entry == nullptr) {
     if (epoch == 0) return nullptr;
     entry = AddEntry(key);
@@ -107,10 +107,15 @@ void CachedStore::TakeOne(Entry* entry, const HeldPut& put, Epoch epoch) {
 }
 
 void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
-  for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
-    const std::string_view key = puts[begin].key;
-    while (end < puts.size() && puts[end].key == key) ++end;
-    Entry* entry = EntryToTake(key, epoch);
+  std::vector<std::string_view> keys;
+  std::vector<Entry*> found;
+  for (const HeldPut& put : puts) {
+    if (keys.empty() || put.key != keys.back()) keys.push_back(put.key);
+  }
+  entries_.FindMany(keys, &found);
+  for (size_t begin = 0, end = 0, k = 0; begin < puts.size(); begin = end, ++k) {
+    while (end < puts.size() && puts[end].key == keys[k]) ++end;
+    Entry* entry = EntryToTake(keys[k], found[k], epoch);
     if (entry == nullptr) continue;
     const size_t before = MemoryOf(*entry);
     for (const HeldPut& put : puts.subspan(begin, end - begin)) TakeOne(entry, put, epoch);

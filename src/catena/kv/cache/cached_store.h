@@ -116,6 +116,11 @@ class CachedStore : public KVStore {
     Coverage coverage;
     Held newest, before;  // Epochs of two logs: what is held now, and what is being committed.
     mutable std::atomic<bool> used{true};  // Since the sweep came by.
+
+    void Prefetch() const { values.Prefetch(); }
+    void Use() const {
+      if (!used.load(std::memory_order_relaxed)) used.store(true, std::memory_order_relaxed);
+    }
   };
   using Answers = std::vector<Result<std::vector<TimedValue>>>;
   struct HeldMark {
@@ -169,7 +174,7 @@ class CachedStore : public KVStore {
                                  const GetRequest& request) const;
   Status PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable);
   void Take(std::span<const HeldPut> puts, Epoch epoch);
-  Entry* EntryToTake(std::string_view key, Epoch epoch);
+  Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
   static void Trim(Entry* entry, DatasetNumber dataset);
   bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);

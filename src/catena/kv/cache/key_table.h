@@ -6,12 +6,14 @@
 // An entry is found in the first cell from its hash on that has it: a cell and the entry are all
 // the memory that is looked at, where std::unordered_map looks at its bucket and two nodes.
 //
-//   input    Entry has a member `key` of type std::string, and a default constructor
+//   input    Entry has a member `key` of type std::string, a default constructor, and Prefetch(),
+//            which asks for the memory that it points to
 //   threads  const calls may run concurrently
 
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +26,29 @@ template <typename Entry>
 class KeyTable {
  public:
   // Null when there is none.
-  Entry* Find(std::string_view key) const {
-    const uint64_t hash = HashBytes(key);
-    for (size_t at = HomeOf(hash); cells_[at].entry != nullptr; at = After(at)) {
-      if (cells_[at].hash == hash && cells_[at].entry->key == key) return cells_[at].entry.get();
+  Entry* Find(std::string_view key) const { return Find(key, HashBytes(key)); }
+  // The same of many keys. Memory that is far away is asked for a few keys ahead, so that it comes
+  // for several at once.
+  void FindMany(std::span<const std::string_view> keys, std::vector<Entry*>* found) const {
+    constexpr size_t kAhead = 8;  // Keys from cell to entry, and from entry to what is asked.
+    found->resize(keys.size());
+    std::vector<uint64_t> hashes(keys.size());
+    for (size_t i = 0; i < keys.size() + 2 * kAhead; ++i) {
+      if (i < keys.size()) {
+        hashes[i] = HashBytes(keys[i]);
+        __builtin_prefetch(&cells_[HomeOf(hashes[i])]);
+      }
+      if (i >= kAhead && i - kAhead < keys.size()) {
+        const auto* entry =
+            reinterpret_cast<const char*>(cells_[HomeOf(hashes[i - kAhead])].entry.get());
+        for (size_t at = 0; at < sizeof(Entry); at += kCacheLine) __builtin_prefetch(entry + at);
+      }
+      if (i >= 2 * kAhead) {
+        const size_t asked = i - 2 * kAhead;
+        (*found)[asked] = Find(keys[asked], hashes[asked]);
+        if ((*found)[asked] != nullptr) (*found)[asked]->Prefetch();
+      }
     }
-    return nullptr;
   }
   // Of a key that has none.
   Entry* Add(std::string_view key) {
@@ -68,7 +87,14 @@ class KeyTable {
     std::unique_ptr<Entry> entry;
   };
   static constexpr size_t kCellsMin = 16;
+  static constexpr size_t kCacheLine = 64;
 
+  Entry* Find(std::string_view key, uint64_t hash) const {
+    for (size_t at = HomeOf(hash); cells_[at].entry != nullptr; at = After(at)) {
+      if (cells_[at].hash == hash && cells_[at].entry->key == key) return cells_[at].entry.get();
+    }
+    return nullptr;
+  }
   size_t HomeOf(uint64_t hash) const { return hash & (cells_.size() - 1); }
   size_t After(size_t at) const { return (at + 1) & (cells_.size() - 1); }
   Entry* Place(uint64_t hash, std::unique_ptr<Entry> entry) {

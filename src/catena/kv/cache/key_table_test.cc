@@ -14,6 +14,7 @@ namespace {
 struct Numbered {
   std::string key;
   int number = 0;
+  void Prefetch() const {}
 };
 
 TEST(KeyTableTest, HoldsWhatAMapHolds) {
@@ -39,6 +40,13 @@ TEST(KeyTableTest, HoldsWhatAMapHolds) {
       table.Erase(cell);
     }
     ASSERT_EQ(table.size(), twin.size());
+    if (!random.OneIn(1000)) continue;
+    std::vector<std::string> texts(random.Below(100));
+    for (std::string& text : texts) text = std::to_string(random.Below(700));
+    std::vector<Numbered*> all;
+    table.FindMany(std::vector<std::string_view>(texts.begin(), texts.end()), &all);
+    ASSERT_EQ(all.size(), texts.size());
+    for (size_t i = 0; i < texts.size(); ++i) ASSERT_EQ(all[i], table.Find(texts[i]));
   }
   size_t seen = 0;
   for (size_t cell = 0; cell < table.cells(); ++cell) {
