@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kKills = 25;
 constexpr int kPutsPerBatch = 5;
+constexpr uint64_t kLargeBytes = 30'000;  // A batch of such values is written as a file.
 
 std::string Url(const std::string& folder) {
   // Small buffers, so that kills also hit flushes and compactions.
@@ -27,20 +28,34 @@ int64_t LastBatch(KVStore* store) {
   return mark ? std::stoll(*mark) : 0;
 }
 
+// As one file of the store: those of a dataset stand together, keys ascend.
+Status ApplyAsFile(KVStore* store, const WriteBatch& batch) {
+  std::vector<PutView> views;
+  for (const Put& put : batch.puts) {
+    views.push_back({put.dataset, put.key, put.value.time, put.value.sequence, put.value.value});
+  }
+  return store->ApplyViews(views, batch.marks);
+}
+
 // Batches 1, 2, 3, ... of values in two datasets and a mark, each told to the parent when applied.
 int WriteForEver(const std::string& folder) {
   auto store = OpenKVStore(Url(folder), OpenMode::kOwn).value();
+  KVStore* const behind = store->AnswerThrough(nullptr);
   Random random(static_cast<uint64_t>(getpid()));
   for (int64_t i = LastBatch(store.get()) + 1;; ++i) {
     WriteBatch batch;
+    const bool is_large = random.OneIn(20);
     for (int p = 0; p < kPutsPerBatch; ++p) {
-      const std::string bytes(random.Below(4000), static_cast<char>(random.Next()));
+      const std::string bytes(is_large ? kLargeBytes : random.Below(4000),
+                              static_cast<char>(random.Next()));
       // Every hundredth batch begins a dataset.
       const std::string dataset = p == 0 ? "born" + std::to_string(i / 100) : "D0";
       batch.puts.push_back({dataset, "k" + std::to_string(p), {FromMillis(i), 0, bytes}});
     }
     batch.marks.push_back({"D0", "last", std::to_string(i)});
-    if (!store->Apply(batch, random.OneIn(200)).ok()) return 1;
+    const Status applied =
+        is_large ? ApplyAsFile(behind, batch) : store->Apply(batch, random.OneIn(200));
+    if (!applied.ok()) return 1;
     if (!TellParent(std::to_string(i))) return 1;
   }
 }

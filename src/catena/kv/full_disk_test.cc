@@ -8,6 +8,7 @@
 #include <chrono>
 #include <thread>
 
+#include "catena/base/random.h"
 #include "catena/kv/child_process.h"
 #include "catena/kv/stores_under_test.h"
 
@@ -55,12 +56,44 @@ int FillTheDisk(const std::string& folder) {
   return PutAt(store.get(), applied).ok() ? 0 : 7;
 }
 
-const bool kRegistered = RegisterChildRole("fill the disk", FillTheDisk);
+// The same of a write that is to become a file at once.
+int FillTheDiskWithOneFile(const std::string& folder) {
+  signal(SIGXFSZ, SIG_IGN);
+  auto store =
+      OpenKVStore("rocksdb:" + folder + "/state?write_buffer_mb=8", OpenMode::kOwn).value();
+  KVStore* const behind = store->AnswerThrough(nullptr);
+  if (!PutAt(store.get(), 0).ok()) return 2;
+  LimitFileBytes(1 << 20);
+  Random random(1);
+  std::string value(3 << 20, ' ');  // That no compression makes small.
+  for (char& byte : value) byte = static_cast<char>(random.Next());
+  const PutView large{"D", "k", FromMillis(1), 0, value};
+  for (int i = 0; i < 3; ++i) {
+    const Status refused = behind->ApplyViews({&large, 1}, {});
+    if (refused.ok() || refused.error().code != ErrorCode::kUnavailable) return 3;
+    if (Count(store.get()) != 1) return 4;
+  }
+  LimitFileBytes(RLIM_INFINITY);
+  if (!behind->ApplyViews({&large, 1}, {}).ok()) return 5;
+  return Count(store.get()) == 2 ? 0 : 6;
+}
+
+const bool kRegistered = RegisterChildRole("fill the disk", FillTheDisk) &&
+                         RegisterChildRole("with one file", FillTheDiskWithOneFile);
 
 TEST(FullDiskTest, ReadsGoOnWritesAreRefusedAndTheNextOwnerGoesOn) {
   ASSERT_TRUE(kRegistered);
   ScratchFolder folder;
   ChildProcess child("fill the disk", folder.path);
+  const int status = child.Wait();
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(FullDiskTest, AFileThatDoesNotFitIsRefusedUntilItDoes) {
+  ASSERT_TRUE(kRegistered);
+  ScratchFolder folder;
+  ChildProcess child("with one file", folder.path);
   const int status = child.Wait();
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);

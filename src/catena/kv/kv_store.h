@@ -152,7 +152,8 @@ class KVStore {
   // write survives a crash of the machine; otherwise it survives a crash of the process at once
   // and of the machine within a second.
   virtual Status Apply(const WriteBatch& batch, bool durable = false) = 0;
-  // The same of very many puts; a store may take them without copies of its own.
+  // The same of very many puts, those of a dataset together and by key, time and sequence, of each
+  // place one; a store may take them without copies of its own.
   virtual Status ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
     WriteBatch batch;
     batch.puts.reserve(puts.size());

@@ -27,19 +27,27 @@ Status OnlyReads() {
   return Unsupported("the store is open for reading only: open it to own or to join it");
 }
 
-// Names and sizes of the logs and file lists: as long as they stay, nothing new was written.
-std::string WrittenSoFar(const std::string& path) {
-  std::vector<std::string> files;
+// As long as these stay, nothing new was written.
+struct Written {
+  bool operator==(const Written&) const = default;
+  std::string logs, lists;  // Names and sizes of the logs, and of the lists of files.
+};
+
+Written WrittenSoFar(const std::string& path) {
+  std::vector<std::string> logs, lists;
   std::error_code error;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     std::string name = at->path().filename().string();
-    if (!name.ends_with(".log") && !name.starts_with("MANIFEST-")) continue;
+    const bool is_list = name.starts_with("MANIFEST-");
+    if (!is_list && !name.ends_with(".log")) continue;
     std::error_code vanished;  // The next look will not find its name either.
-    files.push_back(std::move(name) + "=" + std::to_string(at->file_size(vanished)));
+    (is_list ? lists : logs).push_back(name + "=" + std::to_string(at->file_size(vanished)));
   }
-  std::sort(files.begin(), files.end());
-  std::string all = error.message();
-  for (const std::string& file : files) all += file + " ";
+  Written all{error.message(), error.message()};
+  for (auto [files, text] : {std::pair(&logs, &all.logs), std::pair(&lists, &all.lists)}) {
+    std::sort(files->begin(), files->end());
+    for (const std::string& file : *files) *text += file + " ";
+  }
   return all;
 }
 
@@ -97,7 +105,7 @@ class RocksDBReader : public KVStore {
   RocksDBPlace place_;
   std::mutex mutex_;
   std::shared_ptr<Files> files_;
-  std::string caught_up_with_;
+  Written caught_up_with_;
 };
 
 Status RocksDBReader::Reopen() {
@@ -122,10 +130,13 @@ Status RocksDBReader::Reopen() {
 Result<std::shared_ptr<RocksDBReader::Files>> RocksDBReader::Newest() {
   std::lock_guard lock(mutex_);
   // Before catching up: what comes in between is caught up with twice, not never.
-  std::string written = WrittenSoFar(place_.path);
+  Written written = WrittenSoFar(place_.path);
   if (written == caught_up_with_) return files_;
+  // Where files came or went all is opened anew: catching up with a file that was taken in as it is
+  // (rocksdb/commit_file.h), RocksDB may go on showing what it has replaced.
   bool is_caught_up = false;
-  for (int attempt = 0; attempt < kAttempts && !is_caught_up; ++attempt) {
+  const int attempts = written.lists == caught_up_with_.lists ? kAttempts : 0;
+  for (int attempt = 0; attempt < attempts && !is_caught_up; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kBetweenAttempts);
     is_caught_up = files_->db->TryCatchUpWithPrimary().ok();
   }

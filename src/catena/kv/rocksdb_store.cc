@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/kv/rocksdb_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,6 +11,7 @@
 
 #include "catena/base/log.h"
 #include "catena/kv/horizon_filter.h"
+#include "catena/kv/rocksdb/commit_file.h"
 #include "catena/kv/rocksdb_reads.h"
 #include "catena/kv/store_folder.h"
 
@@ -17,11 +19,16 @@ namespace catena::kv {
 namespace {
 
 constexpr std::chrono::seconds kSyncInterval{1};
+// A write that would take this share of the memory for writes is a file at once.
+constexpr size_t kFileShare = 8;
+// What a put takes beside its key and value, stored: tag, id, end of the key, instant.
+constexpr size_t kPutOverhead = kValueKeyBytesMin;
 
 class RocksDBStore : public KVStore {
  public:
-  RocksDBStore(std::unique_ptr<rocksdb::DB> db, std::shared_ptr<Horizons> horizons)
-      : db_(std::move(db)), reads_(db_.get()), horizons_(std::move(horizons)) {}
+  RocksDBStore(std::unique_ptr<rocksdb::DB> db, const RocksDBPlace& place,
+               std::shared_ptr<Horizons> horizons)
+      : db_(std::move(db)), place_(place), reads_(db_.get()), horizons_(std::move(horizons)) {}
   ~RocksDBStore() override;
 
   // Once, before any other call.
@@ -61,12 +68,16 @@ class RocksDBStore : public KVStore {
   class BatchWriter;
 
   Status Write(rocksdb::WriteBatch* writes, bool durable);
+  Status WriteFile(std::span<const PutView> puts, BatchWriter* writer);
+  bool HoldsUpWrites() const;
   Status ResumeIfHalted();
   void SyncEverySecond(const std::stop_token& stop);
 
   std::unique_ptr<rocksdb::DB> db_;
+  RocksDBPlace place_;
   RocksDBReads reads_;
   std::shared_ptr<Horizons> horizons_;
+  std::mutex file_mutex_;    // Held while a file is written and taken in.
   std::mutex naming_mutex_;  // Held from giving out an id until its name key is written.
   DatasetId largest_id_ = 0;
   std::atomic<bool> dirty_ = false;   // Something was applied since the last sync began.
@@ -162,9 +173,74 @@ Status RocksDBStore::Apply(const WriteBatch& batch, bool durable) {
 
 Status RocksDBStore::ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
   BatchWriter writer(this);
-  for (const PutView& put : puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
   for (const Mark& mark : marks) CATENA_RETURN_IF_ERROR(writer.Add(mark));
+  size_t bytes = 0;
+  for (const PutView& put : puts) bytes += kPutOverhead + put.key.size() + put.value.size();
+  const bool is_large = bytes >= (place_.write_buffer_mb << 20) / kFileShare;
+  if (is_large && !HoldsUpWrites()) return WriteFile(puts, &writer);
+  for (const PutView& put : puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
   return Write(writer.writes(), /*durable=*/false);
+}
+
+// RocksDB does when it has more files than it merges; it takes files in all the same.
+bool RocksDBStore::HoldsUpWrites() const {
+  uint64_t stopped = 0, delayed = 0;
+  db_->GetIntProperty(rocksdb::DB::Properties::kIsWriteStopped, &stopped);
+  db_->GetIntProperty(rocksdb::DB::Properties::kActualDelayedWriteRate, &delayed);
+  return stopped != 0 || delayed != 0;
+}
+
+// Names and marks of a batch, which are few, in the order of a file.
+class SmallWrites : public rocksdb::WriteBatch::Handler {
+ public:
+  rocksdb::Status PutCF(uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+    values_[key.ToString()] = value.ToString();
+    return rocksdb::Status::OK();
+  }
+  Status AddTo(CommitFile* file) const {
+    for (const auto& [key, value] : values_) CATENA_RETURN_IF_ERROR(file->Add(key, value));
+    return Status();
+  }
+
+ private:
+  std::map<std::string, std::string> values_;
+};
+
+Status RocksDBStore::WriteFile(std::span<const PutView> puts, BatchWriter* writer) {
+  struct Run {  // All puts of one dataset.
+    DatasetId id = 0;
+    std::span<const PutView> puts;
+  };
+  std::vector<Run> runs;
+  for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
+    while (end < puts.size() && puts[end].dataset == puts[begin].dataset) ++end;
+    CATENA_TRY(const DatasetId id, writer->IdOf(puts[begin].dataset));
+    runs.push_back({id, puts.subspan(begin, end - begin)});
+  }
+  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.id < b.id; });
+  CATENA_RETURN_IF_ERROR(ResumeIfHalted());
+  const std::lock_guard lock(file_mutex_);
+  CommitFile file(db_.get(), place_.path);
+  const Status written = [&]() -> Status {
+    SmallWrites small;
+    static_cast<void>(writer->writes()->Iterate(&small));  // Its own bytes.
+    CATENA_RETURN_IF_ERROR(small.AddTo(&file));
+    std::string key;
+    for (const Run& run : runs) {
+      size_t prefix = 0;  // Of the key, which is that of the put before or not.
+      for (size_t i = 0; i < run.puts.size(); ++i) {
+        const PutView& put = run.puts[i];
+        key.resize(i != 0 && put.key == run.puts[i - 1].key ? prefix : 0);
+        if (key.empty()) AppendValuePrefix(&key, run.id, put.key);
+        prefix = key.size();
+        AppendInstant(&key, put.time, put.sequence);
+        CATENA_RETURN_IF_ERROR(file.Add(key, put.value));
+      }
+    }
+    return file.Ingest();
+  }();
+  halted_ = halted_ || !written.ok();
+  return written;
 }
 
 Status RocksDBStore::Write(rocksdb::WriteBatch* writes, bool durable) {
@@ -266,7 +342,7 @@ Result<std::unique_ptr<KVStore>> OpenRocksDBOwner(const RocksDBPlace& place) {
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(options, place.path, &db);
   if (!status.ok()) return OpenError(status, place.path);
-  auto store = std::make_unique<RocksDBStore>(std::unique_ptr<rocksdb::DB>(db), horizons);
+  auto store = std::make_unique<RocksDBStore>(std::unique_ptr<rocksdb::DB>(db), place, horizons);
   CATENA_RETURN_IF_ERROR(store->Start());
   return std::unique_ptr<KVStore>(std::move(store));
 }

@@ -42,19 +42,20 @@ std::string MarkKey(DatasetId id, std::string_view name) {
   return key;
 }
 
+// Keys are short, and many of their bytes are zero: byte by byte, into memory for the worst.
 void AppendValuePrefix(std::string* out, DatasetId id, std::string_view key) {
-  out->push_back(kValueTag);
-  out->append(EncodeDatasetId(id));
-  while (!key.empty()) {
-    const size_t zero = key.find('\0');
-    out->append(key.substr(0, zero));
-    if (zero == std::string_view::npos) break;
-    out->push_back('\0');
-    out->push_back(kEscapedZero);
-    key.remove_prefix(zero + 1);
+  const size_t begin = out->size();
+  out->resize(begin + kDatasetPrefixBytes + 2 * key.size() + 2);
+  char* to = out->data() + begin;
+  *to++ = kValueTag;
+  for (const int shift : {24, 16, 8, 0}) *to++ = static_cast<char>(id >> shift);
+  for (const char byte : key) {
+    *to++ = byte;
+    if (byte == '\0') *to++ = kEscapedZero;
   }
-  out->push_back('\0');
-  out->push_back(kEnd);
+  *to++ = '\0';
+  *to++ = kEnd;
+  out->resize(static_cast<size_t>(to - out->data()));
 }
 
 void AppendInstant(std::string* out, Timestamp time, uint64_t sequence) {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/kv/rocksdb/commit_file.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "catena/kv/rocksdb_options.h"
+
+namespace catena::kv {
+namespace {
+
+// Of a file of level 0, soon to be merged: not what the last level is worth.
+rocksdb::Options OptionsOf(const rocksdb::DB& db) {
+  rocksdb::Options options = db.GetOptions();
+  options.bottommost_compression = rocksdb::kDisableCompressionOption;
+  return options;
+}
+
+}  // namespace
+
+// No name of RocksDB's, which leaves such files alone; what a kill left is written over.
+CommitFile::CommitFile(rocksdb::DB* db, const std::string& folder)
+    : db_(db), path_(folder + "/commit.file"), writer_(rocksdb::EnvOptions(), OptionsOf(*db)) {
+  status_ = writer_.Open(path_);
+}
+
+CommitFile::~CommitFile() {
+  std::error_code ignored;  // Ingested, it is there under another name.
+  std::filesystem::remove(path_, ignored);
+}
+
+Status CommitFile::Failed() const { return RocksDBError(status_, "cannot write to the store"); }
+
+Status CommitFile::Ingest() {
+  if (status_.ok()) status_ = writer_.Finish();
+  if (!status_.ok()) return Failed();
+  rocksdb::IngestExternalFileOptions options;
+  options.move_files = true;
+  options.failed_move_fall_back_to_copy = true;
+  options.write_global_seqno = false;
+  status_ = db_->IngestExternalFile({path_}, options);
+  return status_.ok() ? Status() : Failed();
+}
+
+}  // namespace catena::kv

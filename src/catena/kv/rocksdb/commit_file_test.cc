@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/kv/rocksdb/commit_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <random>
+
+#include "catena/base/random.h"
+#include "catena/kv/memory_store.h"
+#include "catena/kv/rocksdb_store.h"
+#include "catena/kv/stores_under_test.h"
+
+namespace catena::kv {
+namespace {
+
+constexpr int kDatasets = 3, kKeys = 40;
+
+// A write, sorted as ApplyViews wants it; the datasets in any order.
+struct SortedWrite {
+  explicit SortedWrite(Random* random) {
+    const uint64_t first = random->Below(kDatasets);
+    for (uint64_t d = 0; d < kDatasets; ++d) {
+      const std::string dataset = "D" + std::to_string((first + d) % kDatasets);
+      std::map<std::tuple<std::string, int64_t, uint64_t>, std::string> values;
+      const uint64_t bytes_max = random->OneIn(3) ? 3000 : 20;  // Some are large enough for a file.
+      for (uint64_t n = random->Below(80); n > 0; --n) {
+        std::string key(random->Below(3), '\0');
+        key += std::to_string(random->Below(kKeys));
+        values[{key, random->Between(-5, 5), random->Below(2)}] =
+            std::string(random->Below(bytes_max), static_cast<char>('a' + random->Below(26)));
+      }
+      for (const auto& [place, value] : values) {
+        const auto& [key, millis, sequence] = place;
+        batch.puts.push_back({dataset, key, {FromMillis(millis), sequence, value}});
+      }
+      batch.marks.push_back({dataset, "mark", std::to_string(random->Next())});
+    }
+  }
+  std::vector<PutView> Views() const {
+    std::vector<PutView> views;
+    for (const Put& put : batch.puts) {
+      views.push_back({put.dataset, put.key, put.value.time, put.value.sequence, put.value.value});
+    }
+    return views;
+  }
+  WriteBatch batch;
+};
+
+std::map<std::string, std::string> Everything(KVStore* store) {
+  std::map<std::string, std::string> all;
+  for (int d = 0; d < kDatasets; ++d) {
+    const std::string dataset = "D" + std::to_string(d);
+    all[dataset] = store->GetMark(dataset, "mark").value().value_or("none");
+    const auto visit = [&](std::string_view key, const TimedValue& value) {
+      all[dataset + "/" + std::string(key) + "/" + std::to_string(ToMillis(value.time)) + "/" +
+          std::to_string(value.sequence)] = value.value;
+      return true;
+    };
+    EXPECT_TRUE(store->Scan(dataset, visit).ok());
+  }
+  return all;
+}
+
+// Writes as files, and as batches between them, are those of the twin: to the owner, to the owner
+// after it, and to a reader beside them.
+TEST(CommitFileTest, WritesAsFilesAreWrites) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  const ScratchFolder folder;
+  const RocksDBPlace place{folder.path + "/state", 4, 1};
+  auto owner = OpenRocksDBOwner(place).value();
+  const auto reader = OpenRocksDBReader(place).value();
+  MemoryKVStore twin;
+  for (int round = 0; round < 150; ++round) {
+    const SortedWrite write(&random);
+    ASSERT_TRUE(twin.Apply(write.batch).ok());
+    ASSERT_TRUE((random.OneIn(5) ? owner->Apply(write.batch)
+                                 : owner->ApplyViews(write.Views(), write.batch.marks))
+                    .ok());
+    if (random.OneIn(30)) {
+      owner.reset();
+      owner = OpenRocksDBOwner(place).value();
+    }
+    if (!random.OneIn(5)) continue;
+    const auto expected = Everything(&twin);
+    ASSERT_EQ(Everything(owner.get()), expected);
+    ASSERT_EQ(Everything(reader.get()), expected);
+  }
+  EXPECT_FALSE(std::filesystem::exists(place.path + "/commit.file"));
+}
+
+TEST(CommitFileTest, WhatIsNotSortedIsRefusedAndNothingOfItIsStored) {
+  const ScratchFolder folder;
+  const auto owner = OpenRocksDBOwner({folder.path + "/state", 4, 1}).value();
+  const std::string value(100'000, 'v');
+  const PutView puts[] = {{"D0", "b", FromMillis(1), 0, value},
+                          {"D0", "a", FromMillis(1), 0, value}};
+  EXPECT_FALSE(owner->ApplyViews(puts, {}).ok());
+  EXPECT_EQ(Everything(owner.get()).size(), static_cast<size_t>(kDatasets)) << "marks";
+  EXPECT_FALSE(std::filesystem::exists(folder.path + "/state/commit.file"));
+  const PutView sorted[] = {puts[1], puts[0]};
+  EXPECT_TRUE(owner->ApplyViews(sorted, {}).ok()) << "what was refused does not stay in the way";
+}
+
+}  // namespace
+}  // namespace catena::kv
