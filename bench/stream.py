@@ -46,7 +46,6 @@ SHAPES = os.environ.get("SHAPES", "simple chain chain3").split()
 KV = os.environ.get("KV", "rocksdb")
 FILE_PAYMENTS, FILE_RATE = int(os.environ.get("FILE", "300000")), 10_000
 PAYMENTS_PER_RISK = 20
-WARM_UP = min(5.0, SECONDS / 5)
 MERCHANTS = 10_000
 PAYMENTS_PER_USER, USERS_MAX = 5, 100_000
 PAYMENT_PARTITIONS, RISK_PARTITIONS = 2, 12
@@ -59,6 +58,7 @@ HOT_EVERY, HOT_RATE = 2, 10_000
 LATE_MILLIS = 1000
 TILE_MILLIS = {"5m": 5 * MINUTE, "1h": 60 * MINUTE, "1d": 24 * 60 * MINUTE}
 PATIENCE = 60
+COMPILED_RATE, COMPILED_SECONDS = 10_000, 25
 SUSTAINED_MILLIS = 1000  # Behind by more when the load ends, a rate is not held.
 TICKS = os.sysconf("SC_CLK_TCK")
 # The GroupBy that is watched, and a feature that a user's first payment gives a value.
@@ -67,11 +67,19 @@ WATCHED = {"simple": (SIMPLE, "amount_count"), "chain": (CHAINED, "amount_sum_24
 
 
 class Broker(KafkaBroker):
-    """With room for load, and one thread each to compile and collect: it shares our cores."""
+    """As on machines of its own: collected seldom, compiled; with the threads that our cores bear.
+
+    What each of it brings is in README.md.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        super().__init__(folder)
+        with open(folder / "server.properties", "a") as properties:
+            properties.write("num.network.threads=1\nnum.io.threads=1\n")
 
     def command(self) -> list[str]:
         said = super().command()
-        return ["java", "-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+        return ["java", "-Xms1g", "-Xmx1g", "-Xmn768m", "-XX:+UseSerialGC",
                 *said[said.index("-cp"):]]
 
 
@@ -106,11 +114,13 @@ class Run:
     """One rate and shape: fresh topics, fresh state."""
 
     def __init__(self, folder: pathlib.Path, broker: Broker, redis: RedisServer | None,
-                 programs: dict[str, pathlib.Path], shape: str, rate: int, hot_every: int = 0):
+                 programs: dict[str, pathlib.Path], shape: str, rate: int, hot_every: int = 0,
+                 seconds: float = SECONDS):
         self.folder, self.broker, self.redis = folder, broker, redis
         self.programs, self.shape, self.rate, self.hot_every = programs, shape, rate, hot_every
+        self.seconds = seconds
         self.label = f"{shape}/{rate}" + ("/hot key" if hot_every else "")
-        self.users = min(USERS_MAX, int(rate * SECONDS / PAYMENTS_PER_USER))
+        self.users = min(USERS_MAX, int(rate * seconds / PAYMENTS_PER_USER))
         self.repository = FeatureRepository.on_kafka(folder, broker, redis)
         self.repository.create_topics(PAYMENT_PARTITIONS, RISK_PARTITIONS)
 
@@ -118,8 +128,8 @@ class Run:
         given = {"brokers": self.broker.address, "payments": self.repository.payments,
                  "risks": self.repository.risks, "payment_partitions": PAYMENT_PARTITIONS,
                  "risk_partitions": RISK_PARTITIONS, "users": self.users, "merchants": MERCHANTS,
-                 "rate": self.rate, "seconds": SECONDS, "warm_up": WARM_UP, "seed": SEED,
-                 "hot_every": self.hot_every, **watched}
+                 "rate": self.rate, "seconds": self.seconds, "seed": SEED,
+                 "warm_up": min(5.0, self.seconds / 5), "hot_every": self.hot_every, **watched}
         child = subprocess.Popen([self.programs["load"], json.dumps(given)], cwd=self.folder,
                                  stdout=subprocess.PIPE, text=True)
         said = child.stdout.read()
@@ -133,25 +143,42 @@ class Run:
         """The conf of the watched GroupBy, and a Join that asks for it."""
         name = WATCHED[self.shape][0]
         conf = shape_conf(self.shape, self.repository.payments, self.repository.risks)
-        path = self.folder / f"production/group_bys/{name.replace('.', '/', 1)}"
+        path = self.conf_file(name)
         path.write_text(json.dumps(conf))
         below = {field: value for field, value in conf.items() if field != "catena"}
         asked = join(ASKED_JOIN, events("t.spine", None), below) | {"catena": conf["catena"]}
         (self.folder / "production/joins/t/asked.v1").write_text(json.dumps(asked))
         return str(path)
 
-    def stream(self, out: report.Report) -> None:
+    def start(self, *arguments) -> subprocess.Popen:
+        """The stream, once it is ready."""
+        repository = self.repository
+        process = repository.start("stream", "group-by-streaming", "--conf-path",
+                                   self.write_confs(), *arguments)
+        repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
+                              process, "stream")
+        return process
+
+    def watch(self) -> dict:
+        """The load, and what of it the Fetcher shows when."""
         name, feature = WATCHED[self.shape]
-        conf = self.write_confs()
+        store = (f"redis://{self.redis.address}?prefix={self.folder.name}" if self.redis
+                 else f"rocksdb:{self.folder}/state")
+        return self.load(store=store, conf=str(self.conf_file(name)), feature=feature)
+
+    def compile_broker(self) -> None:
+        """Its figures are nobody's: a broker that just started still compiles its code."""
+        with self.repository:
+            self.start()
+            self.watch()
+
+    def stream(self, out: report.Report) -> None:
+        name, _ = WATCHED[self.shape]
         with self.repository as repository:
-            process = repository.start("stream", "group-by-streaming", "--conf-path", conf)
-            repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
-                                  process, "stream")
+            process = self.start()
             before = cpu_seconds(process.pid), cpu_seconds(self.broker.process.pid)
             began = now_millis()
-            store = (f"redis://{self.redis.address}?prefix={self.folder.name}" if self.redis
-                     else f"rocksdb:{self.folder}/state")
-            told = self.load(store=store, conf=conf, feature=feature)
+            told = self.watch()
             used = [cpu_seconds(pid) - since for pid, since in
                     zip((process.pid, self.broker.process.pid), before)]
             ended = now_millis()
@@ -165,6 +192,9 @@ class Run:
                 report.fail(f"{name}: {chain['counts']} of {told['payments']} payments")
             self.compare(out, began + MINUTE // 60, ended)
 
+    def conf_file(self, name: str) -> pathlib.Path:
+        return self.folder / f"production/group_bys/{name.replace('.', '/', 1)}"
+
     def waiting(self) -> int:
         return sum(chain["records_waiting"] for chain in self.repository.health().values())
 
@@ -173,7 +203,7 @@ class Run:
 
     def tell(self, out: report.Report, told: dict, used: list[float], pid: int) -> None:
         self.tell_latencies(out, told)
-        seconds = SECONDS + told["behind_ms"] / 1000
+        seconds = self.seconds + told["behind_ms"] / 1000
         self.row(out, "CPU of the stream", used[0] / seconds, "cores")
         self.row(out, "CPU of the stream a payment", used[0] / told["payments"] * 1e6, "us")
         self.row(out, "CPU of the broker", used[1] / seconds, "cores")
@@ -268,10 +298,7 @@ class FileRun(Run):
         name, _ = WATCHED[self.shape]
         gate = ["--gate", "watermark", "-Z", f"out_of_orderness_ms={self.late_millis}"]
         with self.repository as repository:
-            process = repository.start("stream", "group-by-streaming", "--conf-path",
-                                       self.write_confs(), *(gate if self.late_millis else []))
-            repository.wait_until(lambda: "ready" in repository.log("stream").split("\n"), "ready",
-                                  process, "stream")
+            process = self.start(*(gate if self.late_millis else []))
             rate = FILE_PAYMENTS / cpu_seconds(process.pid)
             self.row(out, "payments a CPU second", rate, "1/s")
             self.row(out, "peak RSS of the stream", peak_mib(process.pid), "MiB")
@@ -357,6 +384,11 @@ def main() -> int:
             (folder / name).mkdir()
         broker = stack.enter_context(Broker(folder / "kafka"))
         redis = stack.enter_context(RedisServer(folder / "redis")) if KV == "redis" else None
+        if RATES:
+            own = folder / "compiled"
+            own.mkdir()
+            Run(own, broker, None, programs, "chain", COMPILED_RATE,
+                seconds=COMPILED_SECONDS).compile_broker()
         for rate in RATES:
             hot = [(shape, HOT_EVERY) for shape in SHAPES if rate == HOT_RATE and shape != "chain3"]
             for shape, hot_every in [("floor", 0), *((shape, 0) for shape in SHAPES), *hot]:
