@@ -24,30 +24,31 @@ EndWatch::~EndWatch() {
   thread_.join();
 }
 
-uint64_t EndWatch::Ask() {
+std::shared_ptr<const EndWatch::Look> EndWatch::Ask() {
   const std::lock_guard lock(mutex_);
-  asked_ = begun_ + 1;
+  if (asked_ == nullptr) asked_ = std::make_shared<Look>();
   asked_for_.notify_one();
   return asked_;
 }
 
-Result<std::shared_ptr<const EndWatch::Ends>> EndWatch::Answer(uint64_t look) const {
+Result<const EndWatch::Ends*> EndWatch::Answer(const Look& look) const {
   const std::lock_guard lock(mutex_);
+  if (look.ends) return &*look.ends;
   if (!failure_.ok()) return failure_.error();
-  if (newest_ == nullptr || newest_->look < look) return std::shared_ptr<const Ends>();
-  return newest_;
+  return nullptr;
 }
 
 void EndWatch::Run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (asked_for_.wait(lock, stop, [this] { return asked_ > begun_; })) {
-    const uint64_t look = ++begun_;
+  while (asked_for_.wait(lock, stop, [this] { return asked_ != nullptr; })) {
+    const std::shared_ptr<Look> look = std::move(asked_);
+    asked_ = nullptr;
     lock.unlock();
     const Timestamp began = clock_->Now();
     Result<std::vector<topic::Offset>> offsets = reader_->EndOffsets();
     lock.lock();
     if (offsets.ok()) {
-      newest_ = std::make_shared<const Ends>(Ends{look, began, std::move(*offsets)});
+      look->ends = Ends{began, std::move(*offsets)};
     } else {
       failure_ = offsets.error();
     }

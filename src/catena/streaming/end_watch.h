@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // EndWatch: the ends of a topic's partitions as of moments asked for, looked up beside the workers.
 //
-//     Ask -> 7 ... other work ... Answer(7): not yet ... Answer(7): look-up 7, or a later one
+//     Ask -> look ... other work ... Answer(look): not yet ... Answer(look): the ends
 //
 // A broker answers after a millisecond or so, and one look-up serves all who asked before it began.
+// Its answer stays what it is however late it is asked for: who waits for what was there then does
+// not wait for what came meanwhile.
 //
 //   errors   the topic's; from then on for good: a job begins anew with another EndWatch
 //   threads  every call may run concurrently with every other; none waits for the topic
@@ -14,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -25,9 +28,11 @@ namespace catena::streaming {
 class EndWatch {
  public:
   struct Ends {
-    uint64_t look = 0;
     Timestamp began;  // All that was appended before then lies before the offsets.
     std::vector<topic::Offset> offsets;  // By partition.
+  };
+  struct Look {
+    std::optional<Ends> ends;  // Read through Answer; set once.
   };
 
   // `on_answer` is called after every look-up, by its thread. `clock` outlives it.
@@ -36,10 +41,10 @@ class EndWatch {
       std::function<void()> on_answer = [] {});
   ~EndWatch();
 
-  // The number of the first look-up that begins from now on.
-  uint64_t Ask();
-  // The newest, if it is this one or a later one; null while there is none.
-  Result<std::shared_ptr<const Ends>> Answer(uint64_t look) const;
+  // The first look-up that begins from now on.
+  std::shared_ptr<const Look> Ask();
+  // Lives as long as the look; null while there is none.
+  Result<const Ends*> Answer(const Look& look) const;
 
  private:
   EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock,
@@ -51,9 +56,7 @@ class EndWatch {
   std::function<void()> on_answer_;
   mutable std::mutex mutex_;  // Guards all below but the thread.
   std::condition_variable_any asked_for_;
-  uint64_t asked_ = 0;
-  uint64_t begun_ = 0;
-  std::shared_ptr<const Ends> newest_;
+  std::shared_ptr<Look> asked_;  // That has not begun; null: none.
   Status failure_;
   std::jthread thread_;
 };

@@ -10,9 +10,9 @@ namespace {
 
 constexpr int64_t kNow = 1'700'000'000'000;
 
-EndWatch::Ends Await(const EndWatch& watch, uint64_t look) {
+EndWatch::Ends Await(const EndWatch& watch, const EndWatch::Look& look) {
   while (true) {
-    const auto ends = watch.Answer(look).value();
+    const EndWatch::Ends* ends = watch.Answer(look).value();
     if (ends != nullptr) return *ends;
     std::this_thread::yield();
   }
@@ -41,24 +41,34 @@ class EndWatchTest : public testing::Test {
 // Whatever was appended before the question is in the answer, and the moment told is not after it.
 TEST_F(EndWatchTest, AnAnswerHoldsAllThatWasThereWhenItWasAskedFor) {
   Random random(20261127);
-  appended_ = Await(*watch_, watch_->Ask()).offsets;
+  appended_ = Await(*watch_, *watch_->Ask()).offsets;
   for (int i = 0; i < 300; ++i) {
     for (uint64_t n = random.Below(3); n > 0; --n) Append();
     clock_.Advance(Millis{1});
     const Timestamp asked_at = clock_.Now();
-    const uint64_t look = watch_->Ask();
-    const EndWatch::Ends ends = Await(*watch_, look);
-    EXPECT_GE(ends.look, look);
+    const EndWatch::Ends ends = Await(*watch_, *watch_->Ask());
     EXPECT_EQ(ends.offsets, appended_);
     EXPECT_EQ(ends.began, asked_at);
   }
 }
 
 TEST_F(EndWatchTest, OneLookUpServesAllWhoAskedBeforeItBegan) {
-  uint64_t last = 0;
-  for (int i = 0; i < 1000; ++i) last = watch_->Ask();
-  EXPECT_LE(last, Await(*watch_, last).look);
-  EXPECT_EQ(watch_->Answer(last + 1).value(), nullptr);
+  std::vector<std::shared_ptr<const EndWatch::Look>> looks;
+  for (int i = 0; i < 1000; ++i) looks.push_back(watch_->Ask());
+  for (const auto& look : looks) Await(*watch_, *look);
+  const auto next = watch_->Ask();
+  EXPECT_NE(next, looks.back());
+  Await(*watch_, *next);
+}
+
+TEST_F(EndWatchTest, AnAnswerStaysWhatItIs) {
+  Append();
+  const auto look = watch_->Ask();
+  const std::vector<topic::Offset> then = Await(*watch_, *look).offsets;
+  Append();
+  EXPECT_EQ(Await(*watch_, *watch_->Ask()).offsets, appended_);
+  EXPECT_EQ(Await(*watch_, *look).offsets, then);
+  EXPECT_NE(then, appended_);
 }
 
 }  // namespace

@@ -25,9 +25,9 @@ GateTicket Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times)
 
 Result<bool> Gate::EndsKnown(GateTicket* ticket) const {
   for (size_t i = 0; i < sides_.size(); ++i) {
-    auto& ends = ticket->ends[i];
+    const EndWatch::Ends*& ends = ticket->ends[i];
     if (ends != nullptr) continue;
-    CATENA_TRY(ends, sides_[i].ends->Answer(ticket->looks[i]));
+    CATENA_TRY(ends, sides_[i].ends->Answer(*ticket->looks[i]));
     if (ends == nullptr) return false;
   }
   return true;
@@ -103,7 +103,7 @@ int64_t Gate::CompleteUntil(const GateTicket& ticket) const {
   const int64_t watermark = Watermark();
   if (!AppliedEnds(ticket)) return watermark;
   int64_t looked = INT64_MAX;
-  for (const auto& ends : ticket.ends) looked = std::min(looked, ToMillis(ends->began));
+  for (const EndWatch::Ends* ends : ticket.ends) looked = std::min(looked, ToMillis(ends->began));
   return std::max(watermark,
                   looked == INT64_MAX ? looked : looked - options_.out_of_orderness.count());
 }

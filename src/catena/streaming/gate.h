@@ -42,8 +42,9 @@ struct GateTicket {
   Timestamp read_at;
   int64_t event_time_max = INT64_MIN;  // Query times, shift included.
   int64_t event_time_percentile = 0;   // For `fixed`.
-  std::vector<uint64_t> looks;         // By right side: the look-up that it waits for.
-  std::vector<std::shared_ptr<const EndWatch::Ends>> ends;  // Its answer; null before.
+  // By right side: the look-up that it waits for, and what that answered; null before.
+  std::vector<std::shared_ptr<const EndWatch::Look>> looks;
+  std::vector<const EndWatch::Ends*> ends;
 };
 
 enum class Release : uint8_t { kWait, kReady, kForced };

@@ -28,7 +28,7 @@ class GateTest : public testing::Test {
   // Its look-up is over.
   GateTicket TicketFor(Gate* gate, int64_t query_time) {
     GateTicket ticket = gate->Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
-    while (ends_->Answer(ticket.looks[0]).value() == nullptr) std::this_thread::yield();
+    while (ends_->Answer(*ticket.looks[0]).value() == nullptr) std::this_thread::yield();
     EXPECT_TRUE(gate->Check(&ticket, clock_.Now()).ok());
     return ticket;
   }
@@ -55,6 +55,20 @@ TEST_F(GateTest, CaughtUpWaitsForWhatWasThereAndForNothingElse) {
   Cell().applied = 1;
   EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
   EXPECT_EQ(gate.CompleteUntil(ticket), kNow);
+}
+
+// Else each of many that wait behind each other would wait anew for a side that is always behind.
+TEST_F(GateTest, WhoIsLookedAtLateStillWaitsForNoMore) {
+  Gate gate = OpenGate(GateKind::kCaughtUp);
+  Cell().reached_end = true;
+  AppendRisk();
+  const int64_t query_time = kNow;
+  GateTicket ticket = gate.Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
+  while (ends_->Answer(*ticket.looks[0]).value() == nullptr) std::this_thread::yield();
+  AppendRisk();
+  TicketFor(&gate, kNow);  // Looked up later, and answered before the first one is looked at.
+  Cell().applied = 1;
+  EXPECT_EQ(*gate.Check(&ticket, clock_.Now()), Release::kReady);
 }
 
 TEST_F(GateTest, WatermarkWaitsForTheEventTime) {
