@@ -42,6 +42,7 @@ class Binder {
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
   Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
+  Result<std::shared_ptr<topic::TopicFeed>> FeedOf(const topic::TopicAddress& topic);
   Result<std::string> TopicOf(const plan::StreamTask& task) const;
   Result<const PublishOptions*> PublishOptionsOf(const plan::StreamTask& task) const;
   Result<bool> JoinShare(const plan::StreamTask& task, const topic::TopicAddress& topic);
@@ -242,6 +243,15 @@ Result<EndWatch*> Binder::EndsOf(const topic::TopicAddress& topic) {
   return ends.get();
 }
 
+// The tasks of a chain mostly read the same topic.
+Result<std::shared_ptr<topic::TopicFeed>> Binder::FeedOf(const topic::TopicAddress& topic) {
+  std::shared_ptr<topic::TopicFeed>& feed = bound_->feeds[topic::TopicURL(topic)];
+  if (feed == nullptr) {
+    CATENA_TRY(feed, topic::OpenTopicFeed(topic));
+  }
+  return feed;
+}
+
 // Of a stage that aggregates its rows are in the topic that the other stage publishes to.
 Result<std::string> Binder::TopicOf(const plan::StreamTask& task) const {
   if (task.enriched_by == nullptr) return task.topic;
@@ -398,7 +408,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   parts.topic.consumer =
       "catena." + (task.group_bys.empty() ? task.stages.back().join->metadata.name
                                           : task.group_bys.front()->metadata.name);
-  CATENA_TRY(parts.reader, topic::OpenTopicReader(parts.topic));
+  CATENA_TRY(const auto feed, FeedOf(topic));
+  CATENA_TRY(parts.reader, topic::OpenTopicReader(parts.topic, feed));
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }

@@ -23,11 +23,14 @@ namespace {
 struct Kind {
   const char* scheme;
   bool is_elsewhere = false;  // On a server, where other programs may write too.
+  bool shares_feed = false;   // All readers of a test.
 };
 
-void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.scheme; }
+void PrintTo(const Kind& kind, std::ostream* out) {
+  *out << kind.scheme << (kind.shares_feed ? " with a feed" : "");
+}
 
-constexpr Kind kKinds[] = {{"file"}, {"memory"}, {"kafka", true}};
+constexpr Kind kKinds[] = {{"file"}, {"memory"}, {"kafka", true}, {"kafka", true, true}};
 
 class TopicConformanceTest : public testing::TestWithParam<Kind> {
  protected:
@@ -43,7 +46,10 @@ class TopicConformanceTest : public testing::TestWithParam<Kind> {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   std::unique_ptr<TopicWriter> Writer() { return OpenTopicWriter(address_, clock_).value(); }
-  std::unique_ptr<TopicReader> Reader() { return OpenTopicReader(address_).value(); }
+  std::unique_ptr<TopicReader> Reader() {
+    if (GetParam().shares_feed && feed_ == nullptr) feed_ = OpenTopicFeed(address_).value();
+    return OpenTopicReader(address_, feed_).value();
+  }
 
   // Records "0", "1", ... of one key, a second apart from time 1000 s on.
   TopicPartition AppendNumbered(int count) {
@@ -56,6 +62,7 @@ class TopicConformanceTest : public testing::TestWithParam<Kind> {
 
   std::string folder_;
   TopicAddress address_;
+  std::shared_ptr<TopicFeed> feed_;
   SimulatedClock clock_{FromMillis(5'000'000)};
 };
 
@@ -378,7 +385,10 @@ TEST_P(TopicConformanceTest, ConcurrentWritersLoseNothingAndKeepTheirOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, TopicConformanceTest, testing::ValuesIn(kKinds),
-                         [](const auto& test) { return std::string(test.param.scheme); });
+                         [](const auto& test) {
+                           return test.param.scheme +
+                                  std::string(test.param.shares_feed ? "WithAFeed" : "");
+                         });
 
 }  // namespace
 }  // namespace catena::topic

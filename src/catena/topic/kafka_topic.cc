@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <deque>
@@ -19,6 +18,7 @@
 #include "catena/topic/file/file_descriptor.h"
 #include "catena/topic/file/frame.h"
 #include "catena/topic/kafka_client.h"
+#include "catena/topic/kafka_feed.h"
 
 namespace catena::topic {
 namespace {
@@ -27,7 +27,6 @@ using Steady = std::chrono::steady_clock;
 
 constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
 constexpr Millis kLeaderLook{20};
-constexpr size_t kMessagesPerCall = 1000;
 
 KafkaProperties ReaderProperties(const TopicAddress& address) {
   return {{"group.id", address.consumer.empty() ? "catena" : address.consumer},
@@ -55,16 +54,6 @@ KafkaProperties WriterProperties() {
           {"queue.buffering.max.kbytes", "32768"}};
 }
 
-struct QueueDeleter {
-  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
-};
-using Queue = std::unique_ptr<rd_kafka_queue_t, QueueDeleter>;
-
-struct TopicDeleter {
-  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
-using Topic = std::unique_ptr<rd_kafka_topic_t, TopicDeleter>;
-
 struct ListDeleter {
   void operator()(rd_kafka_topic_partition_list_t* list) const {
     rd_kafka_topic_partition_list_destroy(list);
@@ -77,18 +66,18 @@ std::string_view BytesOf(const void* data, size_t size) {
                          : std::string_view(static_cast<const char*>(data), size);
 }
 
+// What it looks up it asks a client for whose connection no fetch holds, unless it reads alone.
 class KafkaReader : public TopicReader {
  public:
-  KafkaReader(std::unique_ptr<KafkaClient> client, std::string name, TopicPartition partitions)
+  KafkaReader(std::shared_ptr<KafkaClient> client, std::string name, TopicPartition partitions,
+              std::shared_ptr<KafkaFeed> shared)
       : client_(std::move(client)),
         name_(std::move(name)),
-        topic_(rd_kafka_topic_new(client_->handle(), name_.c_str(), nullptr)),
         arrived_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+        shared_(std::move(shared)),
+        alone_(client_, name_, partitions),
         partitions_(static_cast<size_t>(partitions)) {
     CATENA_CHECK(arrived_.is_open(), "the kernel gives no more event descriptors");
-  }
-  ~KafkaReader() override {
-    for (TopicPartition p = 0; p < partitions(); ++p) Stop(p);
   }
 
   TopicPartition partitions() const override {
@@ -113,23 +102,21 @@ class KafkaReader : public TopicReader {
     if (into->size() > before || records_max == 0) return Status();
     CATENA_TRY(const Offset end, EndOffset(partition));
     const auto give_up = Steady::now() + Millis{kKafkaAnswerMillis};
-    while (At(partition).next < end && into->size() == before) {  // It is there: on its way.
-      const auto left = std::chrono::ceil<Millis>(give_up - Steady::now());
-      if (left <= Millis{0}) {
-        return Unavailable(
-            fmt::format("no Kafka broker answers; {} partition {} has records up to {}, read up "
-                        "to {}",
-                        client_->Place(), partition, end, At(partition).next));
-      }
-      CATENA_RETURN_IF_ERROR(AwaitOne(partition, left, into));
+    while (true) {  // It is there: on its way.
+      ForgetArrivals();
+      CATENA_RETURN_IF_ERROR(Take(partition, records_max, into));
+      if (At(partition).next >= end || into->size() > before) return Status();
+      if (Steady::now() >= give_up) break;
+      AwaitArrival(give_up);
     }
-    const size_t taken = into->size() - before;
-    return taken == 0 ? Status() : Take(partition, records_max - taken, into);
+    return Unavailable(
+        fmt::format("no Kafka broker answers; {} partition {} has records up to {}, read up to {}",
+                    client_->Place(), partition, end, At(partition).next));
   }
 
   Status PollArrived(TopicPartition partition, size_t records_max,
                      std::vector<Record>* into) override {
-    if (!At(partition).queue) {
+    if (At(partition).follower == nullptr) {
       CATENA_TRY(const Offset begin, BeginOffset(partition));
       CATENA_RETURN_IF_ERROR(Start(partition, begin));
     }
@@ -166,24 +153,19 @@ class KafkaReader : public TopicReader {
 
   Status Wait(Millis wait) override {
     const bool all = std::none_of(partitions_.begin(), partitions_.end(),
-                                  [](const auto& partition) { return partition.queue != nullptr; });
+                                  [](const Partition& at) { return at.follower != nullptr; });
     for (TopicPartition p = 0; all && p < partitions(); ++p) {
       CATENA_TRY(const Offset begin, BeginOffset(p));
       CATENA_RETURN_IF_ERROR(Start(p, begin));
     }
     const Steady::time_point until = Steady::now() + std::min(wait, kWaitMax);
     while (true) {
-      eventfd_t ignored = 0;
-      eventfd_read(arrived_.get(), &ignored);  // Before the look: what comes after it wakes.
+      ForgetArrivals();
       for (TopicPartition p = 0; p < partitions(); ++p) {
         CATENA_TRY(const bool more, HasMore(p));
         if (more) return Forget(all);
       }
-      const auto left = std::chrono::ceil<Millis>(until - Steady::now());
-      if (left <= Millis{0}) return Forget(all);
-      pollfd watched{.fd = arrived_.get(), .events = POLLIN, .revents = 0};
-      const bool is_signal = ::poll(&watched, 1, static_cast<int>(left.count())) < 0;
-      if (is_signal) return Forget(all);
+      if (Steady::now() >= until || AwaitArrival(until)) return Forget(all);
     }
   }
 
@@ -201,7 +183,8 @@ class KafkaReader : public TopicReader {
 
  private:
   struct Partition {
-    Queue queue;  // Once it is read.
+    std::unique_ptr<KafkaFeed::Follower> follower;  // Once it is read.
+    bool is_alone = false;                          // It follows a feed of its own.
     Offset next = 0;
     std::deque<Record> peeked;  // By Wait.
   };
@@ -212,24 +195,33 @@ class KafkaReader : public TopicReader {
   }
 
   void Stop(TopicPartition partition) {
-    if (At(partition).queue) rd_kafka_consume_stop(topic_.get(), partition);
-    At(partition).queue.reset();
+    At(partition).follower.reset();
     At(partition).peeked.clear();
   }
 
-  // A queue of its own from here on, so that nothing fetched before is in it.
   Status Start(TopicPartition partition, Offset offset) {
     Stop(partition);
-    Queue queue(rd_kafka_queue_new(client_->handle()));
-    const eventfd_t one = 1;
-    rd_kafka_queue_io_event_enable(queue.get(), arrived_.get(), &one, sizeof(one));
-    if (rd_kafka_consume_start_queue(topic_.get(), partition, offset, queue.get()) != 0) {
-      return KafkaError(rd_kafka_last_error(),
-                        fmt::format("cannot read {} partition {} from offset {}", client_->Place(),
-                                    partition, offset));
-    }
-    At(partition).queue = std::move(queue);
     At(partition).next = offset;
+    CATENA_TRY(const bool is_shared, FollowShared(partition));
+    return is_shared ? Status() : FollowAlone(partition);
+  }
+
+  // False where the shared feed is elsewhere: further, or on its way through a backlog. Who reads
+  // alone until then does so no longer.
+  Result<bool> FollowShared(TopicPartition partition) {
+    Partition& at = At(partition);
+    if (shared_ == nullptr) return false;
+    CATENA_TRY(auto follower, shared_->Follow(partition, at.next, arrived_.get()));
+    if (follower == nullptr) return false;
+    at.follower = std::move(follower);
+    at.is_alone = false;
+    return true;
+  }
+
+  Status FollowAlone(TopicPartition partition) {
+    Partition& at = At(partition);
+    CATENA_TRY(at.follower, alone_.Follow(partition, at.next, arrived_.get()));
+    at.is_alone = true;
     return Status();
   }
 
@@ -239,17 +231,29 @@ class KafkaReader : public TopicReader {
     return Status();
   }
 
+  // Before a look: what comes after it wakes.
+  void ForgetArrivals() {
+    eventfd_t ignored = 0;
+    eventfd_read(arrived_.get(), &ignored);
+  }
+
+  // True when a signal came instead.
+  bool AwaitArrival(Steady::time_point until) {
+    const auto left = std::chrono::ceil<Millis>(until - Steady::now());
+    pollfd watched{.fd = arrived_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&watched, 1, std::max(0, static_cast<int>(left.count()))) < 0;
+  }
+
   Result<bool> HasMore(TopicPartition partition) {
     Partition& at = At(partition);
-    while (at.queue && at.peeked.empty() && rd_kafka_queue_length(at.queue.get()) > 0) {
-      std::vector<Record> first;
-      CATENA_RETURN_IF_ERROR(Take(partition, 1, &first));
-      std::move(first.begin(), first.end(), std::back_inserter(at.peeked));
-    }
+    if (at.follower == nullptr || !at.peeked.empty()) return !at.peeked.empty();
+    std::vector<Record> first;
+    CATENA_RETURN_IF_ERROR(Take(partition, 1, &first));
+    std::move(first.begin(), first.end(), std::back_inserter(at.peeked));
     return !at.peeked.empty();
   }
 
-  // What is in the queue.
+  // What is there.
   Status Take(TopicPartition partition, size_t records_max, std::vector<Record>* into) {
     Partition& at = At(partition);
     size_t taken = 0;
@@ -257,39 +261,22 @@ class KafkaReader : public TopicReader {
     for (; taken < records_max && !at.peeked.empty(); ++taken, at.peeked.pop_front()) {
       into->push_back(std::move(at.peeked.front()));
     }
-    std::array<rd_kafka_message_t*, kMessagesPerCall> messages;
-    while (taken < records_max && bytes < kPollBytesMax) {
-      const size_t wanted = std::min(messages.size(), records_max - taken);
-      const ssize_t count =
-          rd_kafka_consume_batch_queue(at.queue.get(), /*timeout_ms=*/0, messages.data(), wanted);
-      Status status;
-      for (ssize_t i = 0; i < count; ++i) {
-        const rd_kafka_message_t& message = *messages[static_cast<size_t>(i)];
-        bytes += message.key_len + message.len;
-        if (status.ok()) status = Accept(message, &at, into);
-        rd_kafka_message_destroy(messages[static_cast<size_t>(i)]);
-      }
-      if (!status.ok() || count < static_cast<ssize_t>(wanted)) return status;
-      taken += wanted;
-    }
-    return Status();
+    if (taken == records_max) return Status();
+    if (at.is_alone) CATENA_RETURN_IF_ERROR(FollowShared(partition));
+    const auto accept = [&](const rd_kafka_message_t& message) -> Result<bool> {
+      CATENA_TRY(const bool is_record, Accept(message, &at, into));
+      if (is_record) ++taken;
+      bytes += message.key_len + message.len;
+      return taken < records_max && bytes < kPollBytesMax;
+    };
+    CATENA_TRY(const bool follows, at.follower->Take(accept));
+    return follows ? Status() : FollowAlone(partition);
   }
 
-  // The first that comes within `wait`.
-  Status AwaitOne(TopicPartition partition, Millis wait, std::vector<Record>* into) {
-    Partition& at = At(partition);
-    rd_kafka_message_t* message =
-        rd_kafka_consume_queue(at.queue.get(), static_cast<int>(wait.count()));
-    if (message == nullptr) return Status();
-    const Status status = Accept(*message, &at, into);
-    rd_kafka_message_destroy(message);
-    return status;
-  }
-
-  Status Accept(const rd_kafka_message_t& message, Partition* at, std::vector<Record>* into) {
+  Result<bool> Accept(const rd_kafka_message_t& message, Partition* at, std::vector<Record>* into) {
     if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       at->next = std::max(at->next, message.offset);  // Behind what holds no record.
-      return Status();
+      return false;
     }
     if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
@@ -302,6 +289,7 @@ class KafkaReader : public TopicReader {
       return KafkaError(message.err, fmt::format("cannot read {} partition {}", client_->Place(),
                                                  message.partition));
     }
+    if (message.offset < at->next) return false;  // Of the feed before it was followed.
     rd_kafka_timestamp_type_t type;
     Record& record = into->emplace_back();
     record.partition = message.partition;
@@ -310,7 +298,7 @@ class KafkaReader : public TopicReader {
     record.key = BytesOf(message.key, message.key_len);
     record.value = BytesOf(message.payload, message.len);
     at->next = message.offset + 1;
-    return Status();
+    return true;
   }
 
   // One request a broker, whatever the number of partitions; again while leaders change.
@@ -345,10 +333,11 @@ class KafkaReader : public TopicReader {
     return RD_KAFKA_RESP_ERR_NO_ERROR;
   }
 
-  std::unique_ptr<KafkaClient> client_;
+  std::shared_ptr<KafkaClient> client_;
   std::string name_;
-  Topic topic_;
-  FileDescriptor arrived_;  // Readable once a queue is no longer empty.
+  FileDescriptor arrived_;             // Readable once there may be more to take.
+  std::shared_ptr<KafkaFeed> shared_;  // Null: none.
+  KafkaFeed alone_;
   std::vector<Partition> partitions_;
 };
 
@@ -452,11 +441,20 @@ Status CreateKafkaTopic(const TopicAddress& address, TopicPartition partitions) 
   return client->Create(partitions);
 }
 
-Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address) {
-  CATENA_TRY(auto client, OpenConsumer(address));
+Result<std::shared_ptr<TopicFeed>> OpenKafkaTopicFeed(const TopicAddress& address) {
+  CATENA_TRY(std::shared_ptr<KafkaClient> client, OpenConsumer(address));
+  CATENA_TRY(const TopicPartition partitions, client->Partitions());
+  return std::shared_ptr<TopicFeed>(
+      std::make_shared<KafkaFeed>(std::move(client), address.name, partitions));
+}
+
+Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address,
+                                                          std::shared_ptr<TopicFeed> feed) {
+  CATENA_TRY(std::shared_ptr<KafkaClient> client, OpenConsumer(address));
   CATENA_TRY(const TopicPartition partitions, client->Partitions());
   return std::unique_ptr<TopicReader>(
-      std::make_unique<KafkaReader>(std::move(client), address.name, partitions));
+      std::make_unique<KafkaReader>(std::move(client), address.name, partitions,
+                                    std::dynamic_pointer_cast<KafkaFeed>(std::move(feed))));
 }
 
 Result<std::unique_ptr<TopicWriter>> OpenKafkaTopicWriter(const TopicAddress& address,

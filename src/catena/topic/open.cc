@@ -17,27 +17,40 @@ namespace {
 struct Implementation {
   std::string_view scheme;
   Status (*create)(const TopicAddress&, TopicPartition);
-  Result<std::unique_ptr<TopicReader>> (*open_reader)(const TopicAddress&);
+  Result<std::unique_ptr<TopicReader>> (*open_reader)(const TopicAddress&,
+                                                      std::shared_ptr<TopicFeed>);
   Result<std::unique_ptr<TopicWriter>> (*open_writer)(const TopicAddress&, const Clock&);
+  Result<std::shared_ptr<TopicFeed>> (*open_feed)(const TopicAddress&);
 };
+
+Result<std::shared_ptr<TopicFeed>> NoFeed(const TopicAddress&) {
+  return std::shared_ptr<TopicFeed>();
+}
 
 constexpr std::array kImplementations = {
     Implementation{"file",
                    [](const TopicAddress& at, TopicPartition n) {
                      return CreateFileTopic(at.root, at.name, n);
                    },
-                   [](const TopicAddress& at) { return OpenFileTopicReader(at.root, at.name); },
+                   [](const TopicAddress& at, std::shared_ptr<TopicFeed>) {
+                     return OpenFileTopicReader(at.root, at.name);
+                   },
                    [](const TopicAddress& at, const Clock& clock) {
                      return OpenFileTopicWriter(at.root, at.name, clock);
-                   }},
+                   },
+                   NoFeed},
     Implementation{
         "memory",
         [](const TopicAddress& at, TopicPartition n) { return CreateMemoryTopic(at.name, n); },
-        [](const TopicAddress& at) { return OpenMemoryTopicReader(at.name); },
+        [](const TopicAddress& at, std::shared_ptr<TopicFeed>) {
+          return OpenMemoryTopicReader(at.name);
+        },
         [](const TopicAddress& at, const Clock& clock) {
           return OpenMemoryTopicWriter(at.name, clock);
-        }},
-    Implementation{"kafka", CreateKafkaTopic, OpenKafkaTopicReader, OpenKafkaTopicWriter},
+        },
+        NoFeed},
+    Implementation{"kafka", CreateKafkaTopic, OpenKafkaTopicReader, OpenKafkaTopicWriter,
+                   OpenKafkaTopicFeed},
 };
 
 Result<const Implementation*> Find(const TopicAddress& address) {
@@ -75,9 +88,15 @@ Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {
   return implementation->create(address, partitions);
 }
 
-Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address) {
+Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address) {
   CATENA_TRY(const Implementation* implementation, Find(address));
-  return implementation->open_reader(address);
+  return implementation->open_feed(address);
+}
+
+Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,
+                                                     std::shared_ptr<TopicFeed> feed) {
+  CATENA_TRY(const Implementation* implementation, Find(address));
+  return implementation->open_reader(address, std::move(feed));
 }
 
 Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,

@@ -82,6 +82,13 @@ class TopicReader {
   virtual Status Commit(const std::map<TopicPartition, Offset>& next_offsets);
 };
 
+// What readers of one topic have in common, so that what comes from another machine comes once for
+// all of them. Shared by readers of any threads.
+class TopicFeed {
+ public:
+  virtual ~TopicFeed() = default;
+};
+
 struct OutRecord {
   std::string key;  // Records of one key go to one partition, by HashBytes(key) % partitions.
   std::string value;
@@ -127,7 +134,12 @@ std::string TopicURL(const TopicAddress& address);
 // Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
 // kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
-Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address);
+// Null where readers have nothing to share.
+Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address);
+// `feed` is one of that topic; a reader that is far behind the others goes its own way until it is
+// where they are.
+Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,
+                                                     std::shared_ptr<TopicFeed> feed = nullptr);
 Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
                                                      const Clock& clock);
 
