@@ -12,6 +12,8 @@
     file     such events from file topics that are there before the stream starts, without broker,
              load and watcher: payments that a CPU second of the process folds, its start and its
              commits counted; what they take on disk once compacted
+    week     seven full days of payments from file topics, for WEEK=20000 users: what they take on
+             disk, compacted, for a million users; the target is of the shapes as they are
     shuffled such events of the 1-hop chain, each up to a second late, through the watermark gate:
              every answer is complete, and the backfill's
     hot key  the load with one user in every second payment, beside the one without
@@ -28,6 +30,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -49,14 +52,19 @@ PAYMENTS_PER_RISK = 20
 MERCHANTS = 10_000
 PAYMENTS_PER_USER, USERS_MAX = 5, 100_000
 PAYMENT_PARTITIONS, RISK_PARTITIONS = 2, 12
-ASKED, FILLED_SHARE = 2000, 0.5
+# Of 500,000 users in the 14 days of bench-batch's 10,000,000 transactions.
+WEEK_USERS, PAYMENTS_PER_USER_AND_DAY = int(os.environ.get("WEEK", "20000")), 10 / 7
+WEEK = [{"length": 7, "timeUnit": 1}]
+ASKED, ASKED_AT_ONCE, FILLED_SHARE = 2000, 200, 0.5
 SEED = 20261126
 MINUTE = 60_000
+ASKED_BACK = 100 * MINUTE  # Raw rows are kept for two hours.
 ASKED_JOIN = "t.asked.v1"
 SUM, AVERAGE = 7, 8
 HOT_EVERY, HOT_RATE = 2, 10_000
 LATE_MILLIS = 1000
-TILE_MILLIS = {"5m": 5 * MINUTE, "1h": 60 * MINUTE, "1d": 24 * 60 * MINUTE}
+DAY = 24 * 60 * MINUTE
+TILES = ("5m", "1h", "1d")
 PATIENCE = 60
 COMPILED_RATE, COMPILED_SECONDS, COMPILED_SHARE = 10_000, 10, 0.1
 SUSTAINED_MILLIS = 1000  # Behind by more when the load ends, a rate is not held.
@@ -139,10 +147,13 @@ class Run:
             report.fail(f"{self.shape} at {self.rate} a second: the load failed, see above")
         return json.loads(said) | {"cpu": usage.ru_utime + usage.ru_stime}
 
+    def conf(self) -> dict:
+        return shape_conf(self.shape, self.repository.payments, self.repository.risks)
+
     def write_confs(self) -> str:
         """The conf of the watched GroupBy, and a Join that asks for it."""
         name = WATCHED[self.shape][0]
-        conf = shape_conf(self.shape, self.repository.payments, self.repository.risks)
+        conf = self.conf()
         path = self.conf_file(name)
         path.write_text(json.dumps(conf))
         below = {field: value for field, value in conf.items() if field != "catena"}
@@ -227,9 +238,11 @@ class Run:
         asked = [{"user_id": rng.randrange(self.users), "merchant_id": rng.randrange(MERCHANTS),
                   "ts": moment} for moment in moments]
         server = Http(repository, repository.start("serve", "serve", "--port", "0"), "serve")
-        answers = server.results(f"/v1/features/join/{ASKED_JOIN}", {"requests": [
-            {"keys": {key: row[key] for key in ("user_id", "merchant_id")}, "atMillis": row["ts"]}
-            for row in asked]})
+        answers = []
+        for begin in range(0, len(asked), ASKED_AT_ONCE):
+            answers += server.results(f"/v1/features/join/{ASKED_JOIN}", {"requests": [
+                {"keys": {key: row[key] for key in ("user_id", "merchant_id")},
+                 "atMillis": row["ts"]} for row in asked[begin:begin + ASKED_AT_ONCE]]})
         expected = self.backfill(asked)
         mismatches = filled = incomplete = 0
         for row, answer in zip(expected, answers, strict=True):
@@ -279,20 +292,22 @@ def compile_broker(folder: pathlib.Path, broker: Broker, programs: dict[str, pat
 class FileRun(Run):
     """A stream that finds all of its events in file topics."""
 
+    payments, users = FILE_PAYMENTS, min(USERS_MAX, FILE_PAYMENTS // PAYMENTS_PER_USER)
+    millis, ended_ago = FILE_PAYMENTS * 1000 // FILE_RATE, MINUTE
+
     def __init__(self, folder: pathlib.Path, shape: str, late_millis: int = 0):
         self.folder, self.shape, self.late_millis = folder, shape, late_millis
-        self.label = f"{shape}/" + ("shuffled" if late_millis else "file")
-        self.users = min(USERS_MAX, FILE_PAYMENTS // PAYMENTS_PER_USER)
+        self.label = f"{shape}/{self.kind()}"
         self.repository = FeatureRepository(folder)
         self.repository.create_topics(PAYMENT_PARTITIONS, RISK_PARTITIONS)
-        self.begin = now_millis() - MINUTE
-        self.end = self.begin + FILE_PAYMENTS * 1000 // FILE_RATE
+        self.begin = now_millis() - self.ended_ago
+        self.end = self.begin + self.millis
         rng = random.Random(SEED)
         risks = [{"merchant_id": merchant, "score": rng.randrange(101) / 100, "ts": self.begin}
                  for merchant in range(MERCHANTS)]
         self.events = []
-        for i in range(FILE_PAYMENTS):
-            ts = self.begin + i * 1000 // FILE_RATE
+        for i in range(self.payments):
+            ts = self.begin + i * self.millis // self.payments
             self.events.append({"user_id": rng.randrange(self.users),
                                 "merchant_id": rng.randrange(MERCHANTS),
                                 "amount": rng.randrange(10_000) / 100, "ts": ts})
@@ -305,39 +320,67 @@ class FileRun(Run):
             arrived.sort(key=lambda row: row["arrived"])
             self.repository.produce(topic, key, arrived, "--append-time-field", "arrived")
 
+    def kind(self) -> str:
+        return "shuffled" if self.late_millis else "file"
+
     def stream(self, out: report.Report) -> None:
         name, _ = WATCHED[self.shape]
         gate = ["--gate", "watermark", "-Z", f"out_of_orderness_ms={self.late_millis}"]
         with self.repository as repository:
             process = self.start(*(gate if self.late_millis else []))
-            rate = FILE_PAYMENTS / cpu_seconds(process.pid)
+            rate = self.payments / cpu_seconds(process.pid)
             self.row(out, "payments a CPU second", rate, "1/s")
             self.row(out, "peak RSS of the stream", peak_mib(process.pid), "MiB")
             counts = repository.health()[name]["counts"]
-            if counts["folded"] != FILE_PAYMENTS:
-                report.fail(f"{name}: {counts} of {FILE_PAYMENTS} payments")
+            if counts["folded"] != self.payments:
+                report.fail(f"{name}: {counts} of {self.payments} payments")
             print(f"{self.label}: {rate:,.0f} payments a CPU second", flush=True)
-            incomplete = self.compare(out, self.begin, self.end)
+            incomplete = self.compare(out, max(self.begin, self.end - ASKED_BACK), self.end)
             if self.late_millis and incomplete:
                 report.fail(f"{self.label}: {incomplete} answers are incomplete")
             repository.terminate(process, PATIENCE)
             self.tell_state(out, name)
 
     def tell_state(self, out: report.Report, name: str) -> None:
-        """What the watched GroupBy takes on disk, everything but its Bloom filters and index."""
+        """What the watched GroupBy takes on disk of what reads may still ask for; a share of the
+        files' indexes and Bloom filters is in it."""
         self.repository.run("state", "compact")
         listed = json.loads(self.repository.run("state", "ls", "--json"))
         below = f"{name.replace('.', '_')}_STREAMING/"
         bytes_of = {each["name"].removeprefix(below): each["approximate_bytes"]
                     for group_by in listed for each in group_by["datasets"]
                     if each["name"].startswith(below)}
-        tiles = {layer: len({(event["user_id"], event["ts"] // millis) for event in self.events})
-                 for layer, millis in TILE_MILLIS.items() if bytes_of.get(layer)}
-        keys = len({event["user_id"] for event in self.events})
+        values_of = {layer: int(values) for values, layer in re.findall(
+            rf"(\d+) values .* {below}(\S+)", self.repository.run("state", "verify"))}
+        tiles = [layer for layer in TILES if values_of.get(layer)]
         self.row(out, "bytes a tile", sum(bytes_of[layer] for layer in tiles) /
-                 sum(tiles.values()), "B")
-        self.row(out, "bytes a raw row", bytes_of["raw"] / FILE_PAYMENTS, "B")
-        self.row(out, "state a million keys", sum(bytes_of.values()) / keys, "MB")
+                 sum(values_of[layer] for layer in tiles), "B")
+        self.row(out, "bytes a raw row", bytes_of["raw"] / values_of["raw"], "B")
+        self.row(out, "tiles, prefixes and rows a key", sum(values_of.values()) / self.users, "")
+        self.row(out, "state a million keys", sum(bytes_of.values()) / self.users, "MB")
+
+
+class WeekRun(FileRun):
+    """Seven full days up to now, as many payments a user and day as bench-batch's data have; with
+    `windows` that reach back as far, where the shape's own reach back a day."""
+
+    users = WEEK_USERS
+    millis = ended_ago = 7 * DAY
+    payments = int(users * PAYMENTS_PER_USER_AND_DAY * 7)
+
+    def __init__(self, folder: pathlib.Path, shape: str, windows: bool = False):
+        self.windows = windows
+        super().__init__(folder, shape)
+
+    def kind(self) -> str:
+        return "week, windows of a week" if self.windows else "week"
+
+    def conf(self) -> dict:
+        conf = super().conf()
+        for aggregation in conf["aggregations"]:
+            if self.windows and "windows" in aggregation:
+                aggregation["windows"] = aggregation["windows"] + WEEK
+        return conf
 
 
 def day_name(millis: int) -> str:
@@ -375,7 +418,11 @@ def set_targets(out: report.Report) -> None:
         if shape in SHAPES:
             out.at_least(f"{shape} from a file topic: payments a CPU second",
                          out.value(f"{shape}/file/payments a CPU second"), bound)
-            out.at_most(f"{shape}: bytes a tile", out.value(f"{shape}/file/bytes a tile"), 20)
+            for kind in ("file", "week"):
+                out.at_most(f"{shape}, {kind}: bytes a tile",
+                            out.value(f"{shape}/{kind}/bytes a tile"), 20)
+            out.at_most(f"{shape}: MB a million keys after 7 days",
+                        out.value(f"{shape}/week/state a million keys"), 300)
             if HOT_RATE in RATES:
                 out.at_most(f"{shape} with a hot key: times the p99 without",
                             out.value(f"{shape}/{HOT_RATE}/hot key/p99") /
@@ -397,9 +444,14 @@ def main() -> int:
             own = folder / f"{shape}-file-{late_millis}"
             own.mkdir()
             FileRun(own, shape, late_millis).stream(out)
+        for shape, windows in [(shape, False) for shape in SHAPES if shape != "chain3"] + [
+                ("chain", True)] * ("chain" in SHAPES):
+            own = folder / f"{shape}-week-{windows}"
+            own.mkdir()
+            WeekRun(own, shape, windows).stream(out)
         for name in ("kafka", "redis"):
             (folder / name).mkdir()
-        broker = stack.enter_context(Broker(folder / "kafka"))
+        broker = stack.enter_context(Broker(folder / "kafka")) if RATES else None
         redis = stack.enter_context(RedisServer(folder / "redis")) if KV == "redis" else None
         if RATES:
             compile_broker(folder, broker, programs)
