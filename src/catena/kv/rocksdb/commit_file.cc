@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/kv/rocksdb/commit_file.h"
 
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
 #include <filesystem>
 #include <system_error>
 
@@ -13,6 +16,9 @@ namespace {
 rocksdb::Options OptionsOf(const rocksdb::DB& db) {
   rocksdb::Options options = db.GetOptions();
   options.bottommost_compression = rocksdb::kDisableCompressionOption;
+  auto table = *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
 }
 
