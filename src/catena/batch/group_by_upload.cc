@@ -152,9 +152,10 @@ Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& s
   CATENA_TRY(DailyFeatures features,
              ComputeDailyFeatures(context, group_by, table::PartitionRange::Of(step.through)));
   report->rows_read = features.rows_read;
+  const types::Batch rows = features.Take(0, features.days.size());
   // Values follow the keys, both in the rows and in what is stored; a key that also is an input of
   // a pass-through is only a key.
-  const types::Schema& all = features.rows.schema();
+  const types::Schema& all = rows.schema();
   types::Schema values;
   std::vector<size_t> value_columns;
   for (size_t i = features.key_columns; i < all.size(); ++i) {
@@ -166,15 +167,15 @@ Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& s
   const types::RowCodec codec(values);
   KeyIndex keys;
   std::string key;
-  for (size_t row = 0; row < features.rows.rows(); ++row) {
+  for (size_t row = 0; row < rows.rows(); ++row) {
     key.clear();
-    if (!types::EncodeKey(features.rows, key_columns, row, &key)) continue;
+    if (!types::EncodeKey(rows, key_columns, row, &key)) continue;
     keys.Add(key);
     std::string value;
-    codec.Encode(features.rows, value_columns, row, &value);
+    codec.Encode(rows, value_columns, row, &value);
     CATENA_RETURN_IF_ERROR(writer->Put(key, std::move(value)));
     if (context.progress != nullptr && row % 4096 == 0) {
-      context.progress->OnRows(row, features.rows.rows());
+      context.progress->OnRows(row, rows.rows());
     }
   }
   if (again) {

@@ -155,8 +155,8 @@ std::vector<Date> DaysOfGroups(const KeyIndex& keys) {
   return days;
 }
 
-types::Batch AnswerDays(const aggregate::WindowedAggregator& windowed, GroupByRows events,
-                        size_t groups, const Asked& asked, int threads) {
+ScatteredColumns AnswerDays(const aggregate::WindowedAggregator& windowed, GroupByRows events,
+                            size_t groups, const Asked& asked, int threads) {
   Asking asking;
   asking.groups = groups;
   asking.events = std::move(events.rows);
@@ -167,7 +167,8 @@ types::Batch AnswerDays(const aggregate::WindowedAggregator& windowed, GroupByRo
   asking.query_groups = asked.groups;
   ScatteredColumns answers(windowed.output_schema(), asked.groups.size());
   Answer(windowed, std::move(asking), threads, &answers);
-  return answers.Take(threads);
+  answers.Close(threads);
+  return answers;
 }
 
 // Of rows of one key in one snapshot the first by order counts.
@@ -180,12 +181,11 @@ types::Batch PassThrough(const GroupByRows& rows, size_t group_count, const Aske
   return rows.rows.Take(first);
 }
 
-// The key columns of each asked group.
-types::Batch KeysOf(const conf::GroupBy& group_by, const GroupByRows& events, size_t groups,
-                    const Asked& asked) {
+// The key columns of each group.
+types::Batch KeysOf(const conf::GroupBy& group_by, const GroupByRows& events, size_t groups) {
   std::vector<uint32_t> row_of_group(groups);
   for (uint32_t row = 0; row < events.groups.size(); ++row) row_of_group[events.groups[row]] = row;
-  return events.rows.Select(group_by.key_columns).Take(row_of_group).Take(asked.groups);
+  return events.rows.Select(group_by.key_columns).Take(row_of_group);
 }
 
 // The features of the keys of one share. The first share tells how many days fit: it shortens
@@ -216,12 +216,9 @@ Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::Grou
     features.rows = PassThrough(events, keys.size(), asked, threads);
     return features;
   }
-  features.rows = KeysOf(group_by, events, keys.size(), asked);
-  const types::Batch answers =
-      AnswerDays(*windowed, std::move(events), keys.size(), asked, threads);
-  for (size_t i = 0; i < answers.width(); ++i) {
-    features.rows.AddColumn(windowed->outputs()[i].name, answers.shared(i));
-  }
+  types::Batch group_keys = KeysOf(group_by, events, keys.size());
+  ScatteredColumns answers = AnswerDays(*windowed, std::move(events), keys.size(), asked, threads);
+  features.answered = {std::move(group_keys), std::move(asked.groups), std::move(answers)};
   return features;
 }
 
@@ -244,6 +241,16 @@ void PutInOrder(const conf::GroupBy& group_by, int threads, DailyFeatures* featu
 }
 
 }  // namespace
+
+types::Batch DailyFeatures::Take(size_t begin, size_t end) const {
+  if (!answered) return CutOut(rows, begin, end);
+  types::Batch taken = answered->keys.Take(std::span(answered->groups).subspan(begin, end - begin));
+  const types::Batch outputs = answered->columns.Take(begin, end);
+  for (size_t i = 0; i < outputs.width(); ++i) {
+    taken.AddColumn(outputs.schema().fields[i].name, outputs.shared(i));
+  }
+  return taken;
+}
 
 table::PartitionRange SourceRange(const conf::GroupBy& group_by,
                                   const table::PartitionRange& range) {
@@ -269,7 +276,7 @@ Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
   std::vector<types::Batch> pieces;
   for (; read.share.index < read.share.count; ++read.share.index) {
     CATENA_TRY(DailyFeatures share, ComputeShare(context, group_by, read, &answered));
-    pieces.push_back(std::move(share.rows));
+    pieces.push_back(share.Take(0, share.days.size()));
     all.days.insert(all.days.end(), share.days.begin(), share.days.end());
     all.last = share.last;
     all.key_columns = share.key_columns;

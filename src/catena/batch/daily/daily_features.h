@@ -11,15 +11,28 @@
 
 #pragma once
 
+#include <optional>
+
 #include "catena/batch/group_by_rows.h"
+#include "catena/batch/rows/scattered_columns.h"
 
 namespace catena::batch {
 
 struct DailyFeatures {
-  types::Batch rows;
+  // Rows [begin, end).
+  types::Batch Take(size_t begin, size_t end) const;
+
+  // Answers that are put in order when they are taken: of which group each row is.
+  struct Answered {
+    types::Batch keys;  // A row a group.
+    std::vector<uint32_t> groups;
+    ScatteredColumns columns;
+  };
+  std::optional<Answered> answered;
+  types::Batch rows;       // All of them, where nothing is in `answered`.
   std::vector<Date> days;  // By row, ascending.
   Date last;               // That is answered.
-  size_t key_columns = 0;  // The first columns of `rows`.
+  size_t key_columns = 0;  // The first columns of a row.
   std::map<int32_t, int64_t> cut;
   uint64_t rows_read = 0;
 };

@@ -2,13 +2,11 @@
 #include "catena/batch/rows/answers.h"
 
 #include <algorithm>
-#include <functional>
 #include <numeric>
 
 #include "catena/aggregate/window/resolution.h"
 #include "catena/aggregate/window/sawtooth.h"
 #include "catena/base/parallel.h"
-#include "catena/batch/rows/chunks.h"
 
 namespace catena::batch {
 namespace {
@@ -16,68 +14,56 @@ namespace {
 using aggregate::WindowedAggregator;
 using types::ColumnPtr;
 
-using Works = std::vector<std::function<void()>>;
-
-void DoAll(const Works& works, int threads) {
-  ParallelEach(works.size(), threads, [&](size_t i) { works[i](); });
-}
-
-std::vector<uint32_t> CountGroups(std::span<const uint32_t> group_of_row, size_t groups) {
-  std::vector<uint32_t> counts(groups, 0);
-  for (const uint32_t group : group_of_row) {
-    if (group != kNoGroup) ++counts[group];
-  }
-  return counts;
-}
-
-std::vector<uint32_t> CountGroups(const Groups& groups) {
-  std::vector<uint32_t> counts;
-  for (size_t group = 0; group + 1 < groups.begin.size(); ++group) {
-    counts.push_back(groups.begin[group + 1] - groups.begin[group]);
-  }
-  return counts;
-}
-
-// Rows that were parted into chunks, with what goes along.
-struct Parted {
+// Queries of all chunks, and how they are grouped in each.
+struct Queries {
   RowParts parts;
-  std::vector<int64_t> times = {};
-  std::vector<uint64_t> orders = {};
-  std::vector<uint32_t> groups = {};
-  std::vector<ColumnPtr> columns = {};
+  std::vector<int64_t> times;  // By place, as groups.
+  std::vector<uint32_t> groups;
 
-  uint32_t begin(size_t chunk) const { return static_cast<uint32_t>(parts.begin(chunk)); }
-  template <typename T>
-  std::span<T> Of(size_t chunk, std::vector<T>& values) const {
-    if (values.empty()) return {};
-    return std::span(values).subspan(begin(chunk), begin(chunk + 1) - begin(chunk));
+  Queries(const Chunks& chunks, const TimedRows& rows, int threads)
+      : parts(chunks.OfRows(rows), chunks.size()), times(parts.size()), groups(parts.size()) {
+    ParallelEach((parts.rows() + RowParts::kStride - 1) / RowParts::kStride, threads,
+                 [&](size_t range) {
+                   const size_t first = range * RowParts::kStride;
+                   parts.Walk(first, std::min(parts.rows(), first + RowParts::kStride),
+                              [&](size_t row, uint32_t at) {
+                                times[at] = rows.times[row];
+                                groups[at] = rows.groups[row];
+                              });
+                 });
   }
-  // Rows of the chunk, counted within, by group, counted within.
-  Groups GroupsOf(const Chunks& chunks, size_t chunk) {
-    const std::span<const uint32_t> mine = Of(chunk, groups);
-    std::vector<uint32_t> local(mine.begin(), mine.end());
+  std::span<const int64_t> TimesOf(size_t chunk) const {
+    return std::span(times).subspan(parts.begin(chunk),
+                                    parts.begin(chunk + 1) - parts.begin(chunk));
+  }
+  Groups GroupsOf(const Chunks& chunks, size_t chunk) const {
+    std::vector<uint32_t> local(groups.begin() + static_cast<ptrdiff_t>(parts.begin(chunk)),
+                                groups.begin() + static_cast<ptrdiff_t>(parts.begin(chunk + 1)));
     for (uint32_t& group : local) group -= chunks[chunk].first_group;
-    return GroupRows(local, chunks[chunk].groups, Of(chunk, times), Of(chunk, orders));
+    return GroupRows(local, chunks[chunk].groups, TimesOf(chunk), {});
   }
 };
 
-// What a sweep gets of events: rows of a batch, and how they are grouped. Of rows that are sorted
-// already the place is the order.
+// Events [first, last) of `rows`, which are in order; begin[g] counts from `first`.
 struct SweptEvents {
-  types::Batch rows;
+  const types::Batch& rows;
   std::span<const int64_t> times;
-  std::span<const uint64_t> orders;
-  std::span<const uint32_t> sorted;
-  std::span<const uint32_t> begin;
+  size_t first;
+  size_t last;
+  std::vector<uint32_t> begin;
 };
 
 std::vector<ColumnPtr> Sweep(const WindowedAggregator& windowed, const SweptEvents& events,
                              std::span<const int64_t> query_times, const Groups& asked) {
+  std::vector<uint32_t> sorted(events.last - events.first);
+  std::iota(sorted.begin(), sorted.end(), static_cast<uint32_t>(events.first));
+  std::vector<uint64_t> orders(events.last);
+  std::iota(orders.begin(), orders.end(), uint64_t{0});
   aggregate::SawtoothInput input;
   input.events = &events.rows;
   input.event_times = events.times;
-  input.event_orders = events.orders;
-  input.event_rows = events.sorted;
+  input.event_orders = orders;
+  input.event_rows = sorted;
   input.event_begin = events.begin;
   input.query_times = query_times;
   input.query_rows = asked.rows;
@@ -97,137 +83,47 @@ int64_t Reach(const WindowedAggregator& windowed, int64_t query) {
   return ToMillis(aggregate::WindowTail(FromMillis(query), longest));
 }
 
-// Sweeps of events that are in one group each, told apart into chunks.
-class ChunkSweeps {
- public:
-  ChunkSweeps(const WindowedAggregator& windowed, const Asking& asking, types::Batch inputs,
-              int threads)
-      : windowed_(windowed),
-        threads_(threads),
-        schema_(inputs.schema()),
-        chunks_(Cut(asking)),
-        events_{RowParts({}, 0)},
-        queries_{RowParts({}, 0)} {
-    Part(asking, std::move(inputs));
-    SortRanges();
+std::vector<ColumnPtr> SweepChunk(const WindowedAggregator& windowed, const ChunkedEvents& events,
+                                  const Queries& queries, size_t chunk) {
+  ChunkedEvents::Sorted sorted = events.Of(chunk);
+  const Groups asked = queries.GroupsOf(events.chunks(), chunk);
+  const std::span<const int64_t> times = queries.TimesOf(chunk);
+  if (events.chunks()[chunk].ranges == 1) {
+    return Sweep(windowed,
+                 {sorted.rows, sorted.times, 0, sorted.end, std::move(sorted.begin_of_group)},
+                 times, asked);
   }
-
-  void Run(ScatteredColumns* answers) {
-    const std::vector<size_t> order = chunks_.LargestFirst();
-    std::vector<std::vector<ColumnPtr>> pieces(chunks_.size());
-    ParallelEach(chunks_.size(), threads_, [&](size_t i) {
-      const size_t chunk = order[i];
-      pieces[chunk] = chunks_[chunk].ranges > 1 ? SweepRange(chunk) : SweepGroups(chunk);
-    });
-    answers->Add(std::move(queries_.parts), std::move(pieces));
+  size_t first = 0;
+  if (!asked.rows.empty()) {
+    const auto through = sorted.times.first(sorted.end);
+    const auto reached =
+        std::ranges::lower_bound(through, Reach(windowed, times[asked.rows.front()]));
+    first = static_cast<size_t>(reached - through.begin());
   }
-
- private:
-  Chunks Cut(const Asking& asking) {
-    std::vector<uint32_t> events;
-    std::vector<uint32_t> queries;
-    DoAll({[&] { events = CountGroups(asking.event_groups, asking.groups); },
-           [&] { queries = CountGroups(asking.query_groups, asking.groups); }},
-          threads_);
-    Chunks::Split split{1, EventsOf(asking), QueriesOf(asking)};
-    // The others tell by their last digits where a sweep began.
-    if (windowed_.rows().exact()) split.threads = threads_;
-    return Chunks(events, queries, split);
-  }
-  static TimedRows EventsOf(const Asking& asking) {
-    return {asking.event_groups, asking.event_times};
-  }
-  static TimedRows QueriesOf(const Asking& asking) {
-    return {asking.query_groups, asking.query_times};
-  }
-
-  void Part(const Asking& asking, types::Batch inputs) {
-    DoAll({[&] { events_.parts = RowParts(chunks_.OfRows(EventsOf(asking)), chunks_.size()); },
-           [&] { queries_.parts = RowParts(chunks_.OfRows(QueriesOf(asking)), chunks_.size()); }},
-          threads_);
-    Works works = {[&] { queries_.times = queries_.parts.Part(asking.query_times); },
-                   [&] { queries_.groups = queries_.parts.Part(asking.query_groups); },
-                   [&] { events_.times = events_.parts.Part(asking.event_times); },
-                   [&] { events_.groups = events_.parts.Part(asking.event_groups); },
-                   [&] { ranks_.resize(events_.parts.size()); }};
-    if (!asking.event_orders.empty()) {
-      works.push_back([&] { events_.orders = events_.parts.Part(asking.event_orders); });
-    }
-    for (size_t i = 0; i < inputs.width(); ++i) events_.columns.push_back(inputs.shared(i));
-    inputs = types::Batch();
-    for (ColumnPtr& column : events_.columns) {
-      works.push_back(
-          [&] { column = std::make_shared<types::Column>(events_.parts.Part(*column)); });
-    }
-    DoAll(works, threads_);
-  }
-
-  // Events of the ranges of a group, one behind the other, so that each sees those before it.
-  void SortRanges() {
-    std::vector<size_t> ranges;
-    for (size_t chunk = 0; chunk < chunks_.size(); ++chunk) {
-      if (chunks_[chunk].ranges > 1) ranges.push_back(chunk);
-    }
-    if (ranges.empty()) return;
-    sorted_.resize(events_.parts.size());
-    ParallelEach(ranges.size(), threads_, [&](size_t i) {
-      const uint32_t begin = events_.begin(ranges[i]);
-      uint32_t at = begin;
-      for (const uint32_t row : events_.GroupsOf(chunks_, ranges[i]).rows) {
-        ranks_[begin + row] = at;
-        sorted_[at++] = begin + row;
-      }
-    });
-  }
-
-  SweptEvents Swept(std::span<const uint32_t> sorted, std::span<const uint32_t> begin) const {
-    return {types::Batch(schema_, events_.columns), events_.times, ranks_, sorted, begin};
-  }
-  std::vector<ColumnPtr> SweepGroups(size_t chunk) {
-    Groups mine = events_.GroupsOf(chunks_, chunk);
-    uint64_t rank = 0;
-    for (uint32_t& row : mine.rows) {
-      row += events_.begin(chunk);
-      ranks_[row] = rank++;
-    }
-    return Sweep(windowed_, Swept(mine.rows, mine.begin), queries_.Of(chunk, queries_.times),
-                 queries_.GroupsOf(chunks_, chunk));
-  }
-  std::vector<ColumnPtr> SweepRange(size_t chunk) {
-    const Groups asked = queries_.GroupsOf(chunks_, chunk);
-    const std::span<const int64_t> times = queries_.Of(chunk, queries_.times);
-    std::span<const uint32_t> sorted(sorted_);
-    sorted = sorted.first(events_.begin(chunk + 1));
-    sorted = sorted.subspan(events_.begin(chunk - chunks_[chunk].range));
-    if (!asked.rows.empty()) {
-      const int64_t reach = Reach(windowed_, times[asked.rows.front()]);
-      const auto first = std::ranges::lower_bound(sorted, reach, {},
-                                                  [&](uint32_t row) { return events_.times[row]; });
-      sorted = sorted.subspan(static_cast<size_t>(first - sorted.begin()));
-    }
-    const uint32_t begin[] = {0, static_cast<uint32_t>(sorted.size())};
-    return Sweep(windowed_, Swept(sorted, begin), times, asked);
-  }
-
-  const WindowedAggregator& windowed_;
-  int threads_;
-  types::Schema schema_;
-  Chunks chunks_;
-  Parted events_;
-  Parted queries_;
-  std::vector<uint64_t> ranks_;   // By event: where it stands among those of its sweep.
-  std::vector<uint32_t> sorted_;  // Events of ranges in the order of their ranks, else nothing.
-};
+  return Sweep(windowed,
+               {sorted.rows,
+                sorted.times,
+                first,
+                sorted.end,
+                {0, static_cast<uint32_t>(sorted.end - first)}},
+               times, asked);
+}
 
 // Sweeps of events some of which are in several groups: each chunk has a copy of its own.
 void SweepGrouped(const WindowedAggregator& windowed, const Asking& asking,
                   const types::Batch& inputs, int threads, ScatteredColumns* answers) {
   const Groups& all = *asking.grouped_events;
-  const Chunks chunks(CountGroups(all), CountGroups(asking.query_groups, asking.groups), {});
-  Parted queries{RowParts(chunks.OfRows({asking.query_groups, asking.query_times}), chunks.size())};
-  queries.times = queries.parts.Part(asking.query_times);
-  queries.groups = queries.parts.Part(asking.query_groups);
-  std::vector<std::vector<ColumnPtr>> pieces(chunks.size());
+  std::vector<uint32_t> event_counts;
+  for (size_t group = 0; group < asking.groups; ++group) {
+    event_counts.push_back(all.begin[group + 1] - all.begin[group]);
+  }
+  std::vector<uint32_t> query_counts(asking.groups, 0);
+  for (const uint32_t group : asking.query_groups) {
+    if (group != kNoGroup) ++query_counts[group];
+  }
+  const Chunks chunks(event_counts, query_counts, {});
+  Queries queries(chunks, {asking.query_groups, asking.query_times}, threads);
+  std::vector<ScatteredColumns::Piece> pieces(chunks.size());
   ParallelEach(chunks.size(), threads, [&](size_t chunk) {
     const uint32_t first = chunks[chunk].first_group;
     const uint32_t begin = all.begin[first];
@@ -235,35 +131,50 @@ void SweepGrouped(const WindowedAggregator& windowed, const Asking& asking,
         std::span(all.rows).subspan(begin, all.begin[first + chunks[chunk].groups] - begin);
     std::vector<int64_t> times;
     for (const uint32_t row : rows) times.push_back(asking.event_times[row]);
-    std::vector<uint64_t> orders(rows.size());
-    std::iota(orders.begin(), orders.end(), 0);
-    std::vector<uint32_t> sorted(rows.size());
-    std::iota(sorted.begin(), sorted.end(), 0);
     std::vector<uint32_t> begins;
     for (uint32_t group = first; group <= first + chunks[chunk].groups; ++group) {
       begins.push_back(all.begin[group] - begin);
     }
-    const SweptEvents events{inputs.Take(rows), times, orders, sorted, begins};
-    pieces[chunk] =
-        Sweep(windowed, events, queries.Of(chunk, queries.times), queries.GroupsOf(chunks, chunk));
+    const types::Batch taken = inputs.Take(rows);
+    pieces[chunk] = answers->Pack(Sweep(windowed, {taken, times, 0, rows.size(), std::move(begins)},
+                                        queries.TimesOf(chunk), queries.GroupsOf(chunks, chunk)));
   });
   answers->Add(std::move(queries.parts), std::move(pieces));
 }
 
 }  // namespace
 
-void Answer(const WindowedAggregator& windowed, Asking asking, int threads,
-            ScatteredColumns* answers) {
+types::Batch InputsOf(const WindowedAggregator& windowed, const types::Batch& events) {
   std::vector<std::string> names;
   for (const types::Field& field : windowed.rows().input_schema().fields) {
     names.push_back(field.name);
   }
-  types::Batch inputs = asking.events.Select(names);
+  return events.Select(names);
+}
+
+void Answer(const WindowedAggregator& windowed, const ChunkedEvents& events,
+            const TimedRows& queries, int threads, ScatteredColumns* answers) {
+  Queries asked(events.chunks(), queries, threads);
+  const std::vector<size_t> order = events.chunks().LargestFirst();
+  std::vector<ScatteredColumns::Piece> pieces(order.size());
+  ParallelEach(order.size(), threads, [&](size_t i) {
+    pieces[order[i]] = answers->Pack(SweepChunk(windowed, events, asked, order[i]));
+  });
+  answers->Add(std::move(asked.parts), std::move(pieces));
+}
+
+void Answer(const WindowedAggregator& windowed, Asking asking, int threads,
+            ScatteredColumns* answers) {
+  types::Batch inputs = InputsOf(windowed, asking.events);
   asking.events = types::Batch();
   if (asking.grouped_events != nullptr) {
     return SweepGrouped(windowed, asking, inputs, threads, answers);
   }
-  ChunkSweeps(windowed, asking, std::move(inputs), threads).Run(answers);
+  const TimedRows queries{asking.query_groups, asking.query_times};
+  const ChunkedEvents events({asking.groups, std::move(inputs), asking.event_times,
+                              asking.event_orders, asking.event_groups},
+                             queries, windowed.rows().exact(), threads);
+  Answer(windowed, events, queries, threads, answers);
 }
 
 }  // namespace catena::batch

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Answers: the windows of every query, point in time, on all threads.
 //
-//     events, queries    told apart by their chunks (chunks.h), in streams (row_parts.h)
+//     events, queries    told apart by their chunks, in streams (chunked_events.h, row_parts.h)
 //     a chunk            sorted by group and time, then swept (aggregate/window/sawtooth): small
 //                        arrays that stay in the cache
-//     of a large group   several chunks, ranges of time: their events are sorted first; each sweep
-//                        begins with those that its first windows reach. Only where answers do not
-//                        show where a sweep began (Kernel::exact)
+//     of a large group   several chunks, ranges of time; each sweep begins with the events that its
+//                        first windows reach. Only where answers do not show where a sweep began
+//                        (Kernel::exact)
 //
 //   output   a column of windowed.output_schema() an output, placed at the queries' rows
 //   null     an empty window; rows of no group are not placed
@@ -16,7 +16,7 @@
 #pragma once
 
 #include "catena/aggregate/windowed_aggregator.h"
-#include "catena/batch/rows/key_index.h"
+#include "catena/batch/rows/chunked_events.h"
 #include "catena/batch/rows/scattered_columns.h"
 
 namespace catena::batch {
@@ -33,6 +33,11 @@ struct Asking {
   std::span<const uint32_t> query_groups;  // The same; kNoGroup: no answer.
 };
 
+// Of events, the columns that are aggregated, as ChunkedEvents take them.
+types::Batch InputsOf(const aggregate::WindowedAggregator& windowed, const types::Batch& events);
+// Whoever asks in several goes: groups as the events have them, a row an answer.
+void Answer(const aggregate::WindowedAggregator& windowed, const ChunkedEvents& events,
+            const TimedRows& queries, int threads, ScatteredColumns* answers);
 // Frees the events' columns that nobody else holds as it goes.
 void Answer(const aggregate::WindowedAggregator& windowed, Asking asking, int threads,
             ScatteredColumns* answers);

@@ -63,7 +63,8 @@ TEST(AnswersTest, ChunksOnAnyThreadsAnswerAsOneSweep) {
     asking.query_groups = query_keys;
     ScatteredColumns answers(windowed.output_schema(), query_keys.size());
     Answer(windowed, std::move(asking), 1 + static_cast<int>(random.Below(4)), &answers);
-    const types::Batch batch = answers.Take(2);
+    answers.Close(2);
+    const types::Batch batch = answers.Take(0, query_keys.size());
     for (size_t i = 0; i < batch.width(); ++i) {
       ASSERT_EQ(batch.column(i).null_count(), expected[i]->null_count());
       for (size_t row = 0; row < batch.rows(); ++row) {

@@ -6,110 +6,122 @@
 #include "catena/base/parallel.h"
 
 namespace catena::batch {
+namespace {
 
 using types::Column;
 using types::ColumnPtr;
 
+// Rows that are put in order beside each other before their values go into columns.
+constexpr size_t kBlock = 128;
+// Rows whose place is fetched before it is their turn.
+constexpr size_t kAhead = 16;
+
+}  // namespace
+
 ScatteredColumns::ScatteredColumns(types::Schema schema, size_t rows)
-    : schema_(std::move(schema)), rows_(rows) {}
+    : rows_(rows), packed_(std::move(schema)) {}
 
-void ScatteredColumns::Add(RowParts parts, std::vector<std::vector<ColumnPtr>> pieces) {
-  Go go{true, std::move(parts), {}, 0, std::vector<std::vector<ColumnPtr>>(schema_.size())};
-  for (std::vector<ColumnPtr>& piece : pieces) {
-    CATENA_CHECK(piece.size() == schema_.size(), "a column a field");
-    for (size_t i = 0; i < piece.size(); ++i) go.columns[i].push_back(std::move(piece[i]));
+ScatteredColumns::Piece ScatteredColumns::Pack(const std::vector<ColumnPtr>& columns) const {
+  Piece piece{columns.empty() ? 0 : columns.front()->size()};
+  for (const size_t i : packed_.others()) piece.others.push_back(columns[i]);
+  piece.packed = PackedRows::Room(piece.rows * packed_.width());
+  for (size_t first = 0; first < piece.rows; first += kBlock) {
+    packed_.Pack(columns, first, std::min(kBlock, piece.rows - first), packed_.width(),
+                 piece.packed.get() + first * packed_.width());
   }
-  goes_.push_back(std::move(go));
+  return piece;
 }
 
-void ScatteredColumns::Add(std::vector<ColumnPtr> source, std::vector<uint32_t> from) {
-  CATENA_CHECK(source.size() == schema_.size() && from.size() == rows_, "a place a row");
-  const size_t source_rows = source.empty() ? 0 : source.front()->size();
-  Go go{false, RowParts({}, 0), std::move(from), source_rows, {}};
-  for (ColumnPtr& column : source) go.columns.push_back({std::move(column)});
-  goes_.push_back(std::move(go));
+void ScatteredColumns::Add(RowParts parts, std::vector<Piece> pieces) {
+  CATENA_CHECK(pieces.size() == parts.parts() && parts.rows() == rows_, "a piece a part");
+  for (size_t part = 0; part < pieces.size(); ++part) {
+    CATENA_CHECK(pieces[part].rows == parts.begin(part + 1) - parts.begin(part), "a value a row");
+  }
+  goes_.push_back({std::move(pieces), std::move(parts), {}});
 }
 
-bool ScatteredColumns::InParts(size_t field) const {
-  return HasFixedWidth(schema_.fields[field].type) &&
-         std::ranges::all_of(goes_, [](const Go& go) { return go.in_parts; });
+void ScatteredColumns::Add(const std::vector<ColumnPtr>& source, std::vector<uint32_t> from) {
+  CATENA_CHECK(from.size() == rows_, "a place a row");
+  Go go{{}, RowParts({}, 0), std::move(from)};
+  go.pieces.push_back(Pack(source));
+  goes_.push_back(std::move(go));
 }
 
 void ScatteredColumns::Close(int threads) {
-  gathered_.resize(schema_.size());
+  closed_ = true;
   uint32_t begin = 1;
-  for (const Go& go : goes_) {
-    begin_.push_back(begin);
-    begin += static_cast<uint32_t>(go.in_parts ? go.parts.size() : go.source_rows);
+  for (Go& go : goes_) {
+    go.begin = begin;
+    for (const Piece& piece : go.pieces) begin += static_cast<uint32_t>(piece.rows);
   }
-  const Status done = ParallelFor(schema_.size(), threads, [&](size_t field) {
-    if (InParts(field)) return Status();
-    auto all = std::make_shared<Column>(schema_.fields[field].type);
+  gathered_.resize(packed_.others().size());
+  ParallelEach(gathered_.size(), threads, [&](size_t i) {
+    auto all = std::make_shared<Column>(schema().fields[packed_.others()[i]].type);
     all->AppendNull();
     for (Go& go : goes_) {
-      for (ColumnPtr& piece : go.columns[field]) {
-        all->AppendAll(*piece);
-        piece.reset();
+      for (Piece& piece : go.pieces) {
+        all->AppendAll(*piece.others[i]);
+        piece.others[i].reset();
       }
     }
-    gathered_[field] = std::move(all);
-    return Status();
+    gathered_[i] = std::move(all);
   });
-  CATENA_CHECK(done.ok(), "gathering values cannot fail");
 }
 
-ScatteredColumns::Rows ScatteredColumns::RowsOf(size_t first, size_t last) const {
-  Rows rows{first, last - first, {}};
-  for (const Go& go : goes_) {
-    if (go.in_parts) {
-      rows.places.push_back(go.parts.PlacesOf(first, last));
-    } else {
-      rows.places.emplace_back(go.from.begin() + static_cast<ptrdiff_t>(first),
-                               go.from.begin() + static_cast<ptrdiff_t>(last));
-    }
+std::vector<uint32_t> ScatteredColumns::PlacesOf(const Go& go, size_t first, size_t last) const {
+  if (!go.from.empty()) {
+    return {go.from.begin() + static_cast<ptrdiff_t>(first),
+            go.from.begin() + static_cast<ptrdiff_t>(last)};
   }
-  return rows;
+  std::vector<uint32_t> places(last - first, kNowhere);
+  go.parts.Walk(first, last, [&](size_t row, uint32_t at) { places[row - first] = at; });
+  return places;
 }
 
-ColumnPtr ScatteredColumns::Scatter(size_t field, const Rows& rows) const {
-  if (InParts(field)) {
-    auto column = std::make_shared<Column>(schema_.fields[field].type);
-    column->ResizeNulls(rows.size);
+void ScatteredColumns::Unpack(size_t first, const std::vector<std::vector<uint32_t>>& places,
+                              const PackedRows::Columns& into) const {
+  if (goes_.empty() || into.empty()) return;
+  const size_t width = packed_.width();
+  const size_t rows = places.front().size();
+  const auto block = PackedRows::Room(kBlock * width);
+  for (size_t begin = 0; begin < rows; begin += kBlock) {
+    const size_t end = std::min(rows, begin + kBlock);
+    std::fill_n(block.get(), (end - begin) * width, std::byte{0});
     for (size_t i = 0; i < goes_.size(); ++i) {
-      goes_[i].parts.Unite(goes_[i].columns[field], rows.first, rows.places[i], column.get());
+      const uint32_t* place = places[i].data();
+      for (size_t row = begin; row < end; ++row) {
+        if (const size_t ahead = row + kAhead; ahead < end && place[ahead] != kNowhere) {
+          const std::byte* fetched = PackedAt(goes_[i], first + ahead, place[ahead]);
+          __builtin_prefetch(fetched);
+          __builtin_prefetch(fetched + width - 1);
+        }
+        if (place[row] == kNowhere) continue;
+        PackedRows::Copy(PackedAt(goes_[i], first + row, place[row]), width,
+                         block.get() + (row - begin) * width);
+      }
     }
-    return column;
+    packed_.Unpack(block.get(), end - begin, width, begin, into);
   }
-  std::vector<uint32_t> from(rows.size, 0);
-  for (size_t i = 0; i < goes_.size(); ++i) {
-    for (size_t row = 0; row < rows.size; ++row) {
-      if (rows.places[i][row] != kNowhere) from[row] = begin_[i] + rows.places[i][row];
-    }
-  }
-  return std::make_shared<Column>(gathered_[field]->Take(from));
+  for (const auto& column : into) column->CountNulls();
 }
 
 types::Batch ScatteredColumns::Take(size_t first, size_t last) const {
-  CATENA_CHECK(gathered_.size() == schema_.size(), "rows are taken after Close");
-  const Rows rows = RowsOf(first, last);
-  std::vector<ColumnPtr> columns;
-  for (size_t i = 0; i < schema_.size(); ++i) columns.push_back(Scatter(i, rows));
-  return types::Batch(schema_, std::move(columns));
-}
-
-types::Batch ScatteredColumns::Take(int threads) {
-  Close(threads);
-  const Rows rows = RowsOf(0, rows_);
-  std::vector<ColumnPtr> columns(schema_.size());
-  const Status done = ParallelFor(columns.size(), threads, [&](size_t i) {
-    columns[i] = Scatter(i, rows);
-    for (Go& go : goes_) go.columns[i].clear();
-    gathered_[i].reset();
-    return Status();
-  });
-  CATENA_CHECK(done.ok(), "taking rows cannot fail");
-  goes_.clear();
-  return types::Batch(std::move(schema_), std::move(columns));
+  CATENA_CHECK(closed_ && first <= last && last <= rows_, "rows are taken after Close");
+  std::vector<std::vector<uint32_t>> places;
+  for (const Go& go : goes_) places.push_back(PlacesOf(go, first, last));
+  const PackedRows::Columns unpacked = packed_.MakeColumns(last - first);
+  Unpack(first, places, unpacked);
+  std::vector<uint32_t> from(gathered_.empty() ? 0 : last - first, 0);
+  for (size_t i = 0; i < goes_.size(); ++i) {
+    for (size_t row = 0; row < from.size(); ++row) {
+      if (places[i][row] != kNowhere) from[row] = goes_[i].begin + places[i][row];
+    }
+  }
+  std::vector<ColumnPtr> others;
+  for (const ColumnPtr& all : gathered_) {
+    others.push_back(std::make_shared<Column>(all->Take(from)));
+  }
+  return packed_.Batch(unpacked, std::move(others));
 }
 
 }  // namespace catena::batch

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catena/batch/rows/packed_rows.h"
+
+#include <algorithm>
+
+namespace catena::batch {
+namespace {
+
+using types::Column;
+using types::ColumnPtr;
+using types::Kind;
+
+// Calls visit(T()) with what the values of a HasFixedWidth column are.
+template <typename Visit>
+void VisitFixedWidth(Kind kind, const Visit& visit) {
+  switch (kind) {
+    case Kind::kBool:
+    case Kind::kByte:
+      return visit(int8_t());
+    case Kind::kShort:
+      return visit(int16_t());
+    case Kind::kInt:
+    case Kind::kDate:
+      return visit(int32_t());
+    case Kind::kLong:
+    case Kind::kTimestamp:
+      return visit(int64_t());
+    case Kind::kFloat:
+      return visit(float());
+    case Kind::kDouble:
+      return visit(double());
+    default:
+      CATENA_CHECK(false, "a width is fixed");
+  }
+}
+
+size_t WidthOf(Kind kind) {
+  size_t width = 0;
+  VisitFixedWidth(kind, [&]<typename T>(T) { width = sizeof(T); });
+  return width;
+}
+
+}  // namespace
+
+bool HasFixedWidth(const types::DataType& type) { return !type.IsText() && type.children.empty(); }
+
+PackedRows::PackedRows(types::Schema schema) : schema_(std::move(schema)) {
+  for (size_t i = 0; i < schema_.size(); ++i) {
+    if (HasFixedWidth(schema_.fields[i].type)) {
+      packed_.push_back({i, 0, 0});
+    } else {
+      others_.push_back(i);
+    }
+  }
+  std::ranges::stable_sort(packed_, [&](const Packed& a, const Packed& b) {
+    return WidthOf(KindOf(a)) > WidthOf(KindOf(b));
+  });
+  for (Packed& packed : packed_) {
+    packed.value = width_;
+    width_ += WidthOf(KindOf(packed));
+  }
+  for (Packed& packed : packed_) packed.valid = width_++;
+  width_ = (width_ + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t);
+}
+
+void PackedRows::Pack(std::span<const ColumnPtr> columns, size_t first, size_t count, size_t stride,
+                      std::byte* to) const {
+  CATENA_CHECK(columns.size() == schema_.size(), "a column a field");
+  for (const Packed& packed : packed_) {
+    const Column& column = *columns[packed.field];
+    CATENA_CHECK(first + count <= column.size(), "rows are in the column");
+    VisitFixedWidth(KindOf(packed), [&]<typename T>(T) {
+      const T* values = column.Values<T>().data() + first;
+      const uint8_t* validity = column.validity() + first;
+      std::byte* value = to + packed.value;
+      std::byte* valid = to + packed.valid;
+      for (size_t row = 0; row < count; ++row) {
+        std::memcpy(value + row * stride, values + row, sizeof(T));
+        valid[row * stride] = std::byte{validity[row]};
+      }
+    });
+  }
+}
+
+PackedRows::Columns PackedRows::MakeColumns(size_t rows) const {
+  Columns columns;
+  for (const Packed& packed : packed_) {
+    columns.push_back(std::make_shared<Column>(schema_.fields[packed.field].type));
+    columns.back()->ResizeNulls(rows);
+  }
+  return columns;
+}
+
+void PackedRows::Unpack(const std::byte* from, size_t count, size_t stride, size_t first,
+                        const Columns& into) const {
+  CATENA_CHECK(into.size() == packed_.size(), "a column a field that is packed");
+  for (size_t i = 0; i < packed_.size(); ++i) {
+    CATENA_CHECK(first + count <= into[i]->size(), "rows are in the column");
+    VisitFixedWidth(KindOf(packed_[i]), [&]<typename T>(T) {
+      T* values = into[i]->MutableValues<T>().data() + first;
+      uint8_t* validity = into[i]->MutableValidity().data() + first;
+      const std::byte* value = from + packed_[i].value;
+      const std::byte* valid = from + packed_[i].valid;
+      for (size_t row = 0; row < count; ++row) {
+        std::memcpy(values + row, value + row * stride, sizeof(T));
+        validity[row] = std::to_integer<uint8_t>(valid[row * stride]);
+      }
+    });
+  }
+}
+
+types::Batch PackedRows::Batch(const Columns& unpacked, std::vector<ColumnPtr> others) const {
+  CATENA_CHECK(unpacked.size() == packed_.size() && others.size() == others_.size(),
+               "a column a field");
+  std::vector<ColumnPtr> columns(schema_.size());
+  for (size_t i = 0; i < packed_.size(); ++i) columns[packed_[i].field] = unpacked[i];
+  for (size_t i = 0; i < others_.size(); ++i) columns[others_[i]] = std::move(others[i]);
+  return types::Batch(schema_, std::move(columns));
+}
+
+}  // namespace catena::batch
