@@ -240,6 +240,37 @@ TEST_F(SharedParentTest, SeveralConfsAreOneJob) {
   EXPECT_EQ(together, rows());
 }
 
+// Two Joins and the daily table ask the rows of one GroupBy.
+TEST_F(SharedParentTest, RowsThatAStepSortedAreAskedByTheNext) {
+  const std::string p = JoinOf("p", "pay", {GroupByOf("risk", Events("risks"), 3)});
+  std::string a = GroupByOf("a", Chained(p, "risk_v_sum_3d"), 4);
+  a.replace(a.find("{\"name\": \"a\""), 12, R"({"outputNamespace": "t", "name": "a")");
+  const std::string every_day = FormatDate(Day(kFirst));
+  const conf::Conf confs[] = {ConfOf(JoinOf("ja", "left_a", {a})),
+                              ConfOf(JoinOf("jb", "left_b", {a})), ConfOf(a)};
+  const auto rows = [&] {
+    return Rows("SELECT * FROM " + Scan("ja") + " ORDER BY id") +
+           Rows("SELECT * FROM " + Scan("jb") + " ORDER BY id") +
+           Rows("SELECT * FROM " + Scan("a") + " ORDER BY ds, k");
+  };
+  RunReport report;
+  OrStop(RunBackfills(context_, confs, {Day(every_day), Day(last_)}, &report));
+  for (const StepReport& step : report.steps) {
+    const bool last = &step == &report.steps.back();
+    EXPECT_EQ(
+        fmt::format("{}", fmt::join(step.notes, "; ")).find("had sorted") != std::string::npos,
+        last)
+        << step.name;
+  }
+  const std::string together = rows();
+  EXPECT_GT(std::count(together.begin(), together.end(), '\n'), 100);
+  for (const char* table : {"ja", "jb", "a"}) {
+    std::filesystem::remove_all(root_ + "/t.db/" + table);
+  }
+  for (const conf::Conf& conf : confs) Backfilled(conf, every_day, last_);
+  EXPECT_EQ(together, rows());
+}
+
 TEST_F(SharedParentTest, IsComputedOnceInOrderAndTheAnswerIsOneFlatQuery) {
   const RunReport report = Backfilled(ConfOf(Final()), first_, last_);
   std::vector<std::string> names;

@@ -44,6 +44,10 @@ Result<StepReport> RunGroupByStep(const BatchContext& context, const plan::Step&
       all = features.last == range.last;
       CATENA_RETURN_IF_ERROR(WriteThrough(context, step, range.first, features, &output));
       report.rows_read += features.rows_read;
+      if (features.kept) {
+        report.notes.push_back("rows that the step before had sorted were not read again: " +
+                               std::to_string(features.rows_read));
+      }
       range.first = features.last + 1;
     }
   }

@@ -11,6 +11,7 @@
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
 #include "catena/batch/rows/memory_plan.h"
+#include "catena/batch/sorted_events.h"
 #include "catena/fetch/external_columns.h"
 #include "catena/plan/left_print.h"
 
@@ -163,6 +164,8 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
   std::vector<Date> days;
   for (const plan::PlannedDay& planned : step.compute) days.push_back(planned.day);
   CATENA_TRY(const auto ranges, RangesOf(context, *step.join, days));
+  // Each asks rows of other days, which the next step would not find.
+  if (ranges.size() > 1 && context.kept != nullptr) context.kept->events()->BeginStep({}, {});
   for (const table::PartitionRange& range : ranges) {
     // Before the rows: a partition that is replaced in between looks changed to the next run.
     CATENA_TRY(const auto left_prints, LeftPrints(context, *step.join, range));

@@ -9,6 +9,7 @@
 #include "catena/batch/join/derived_columns.h"
 #include "catena/batch/rows/answers.h"
 #include "catena/batch/rows/memory_plan.h"
+#include "catena/batch/sorted_events.h"
 #include "catena/batch/sources/mutations.h"
 #include "catena/conf/output_names.h"
 
@@ -78,14 +79,13 @@ void VisitRuns(std::span<const LeftRows> left, int threads, const Visit& visit) 
   CATENA_CHECK(done.ok(), "visiting rows cannot fail");
 }
 
-PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> left, bool by_day,
-                        KeyShare share, int threads) {
+// Times of all queries, of no key yet; of snapshots also the day of the key.
+PartQueries ReadTimes(const conf::JoinPart& part, std::span<const LeftRows> left, int threads,
+                      std::vector<Date>* days) {
   PartQueries queries;
-  const size_t rows = CountRows(left);
   const bool snapshot = part.group_by->accuracy == conf::Accuracy::kSnapshot;
-  queries.groups.assign(rows, 0);
-  queries.times.assign(rows, 0);
-  std::vector<Date> days(by_day ? rows : 0);
+  queries.groups.assign(CountRows(left), 0);
+  queries.times.assign(queries.groups.size(), 0);
   VisitRuns(left, threads, [&](const LeftRun& run) {
     for (size_t row = run.begin, at = run.at; row < run.end; ++row, ++at) {
       int64_t time = run.day->query_times[row];
@@ -95,32 +95,48 @@ PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> le
       }
       if (snapshot) time = FloorMillis(time, kDay.count());
       queries.times[at] = time;
-      if (by_day) days[at] = Date::Of(FromMillis(time)) - 1;
+      if (!days->empty()) (*days)[at] = Date::Of(FromMillis(time)) - 1;
     }
   });
+  return queries;
+}
+
+std::vector<KeyedRows> KeysOf(std::span<const LeftRows> left, std::span<const Date> days,
+                              PartQueries* queries) {
   std::vector<KeyedRows> pieces;
   size_t at = 0;
   for (const LeftRows& day : left) {
-    const std::span<const Date> key_days(days);
-    pieces.push_back({&day.source.rows, by_day ? key_days.subspan(at, day.size()) : key_days,
-                      std::span(queries.groups).subspan(at, day.size())});
+    pieces.push_back({&day.source.rows, days.empty() ? days : days.subspan(at, day.size()),
+                      std::span(queries->groups).subspan(at, day.size())});
     at += day.size();
   }
-  KeyReader(left.front().source.rows.schema(), conf::LeftKeys(part), share)
-      .AddAll(pieces, threads, &queries.keys);
+  return pieces;
+}
+
+// Of queries that have a group.
+void FindSpan(int threads, PartQueries* queries) {
   std::mutex mutex;
-  ParallelRanges(rows, threads, [&](size_t begin, size_t end) {
+  ParallelRanges(queries->groups.size(), threads, [&](size_t begin, size_t end) {
     int64_t earliest = INT64_MAX;
     int64_t latest = INT64_MIN;
     for (size_t row = begin; row < end; ++row) {
-      if (queries.groups[row] == kNoGroup) continue;
-      earliest = std::min(earliest, queries.times[row]);
-      latest = std::max(latest, queries.times[row]);
+      if (queries->groups[row] == kNoGroup) continue;
+      earliest = std::min(earliest, queries->times[row]);
+      latest = std::max(latest, queries->times[row]);
     }
     const std::lock_guard lock(mutex);
-    queries.earliest = std::min(queries.earliest, earliest);
-    queries.latest = std::max(queries.latest, latest);
+    queries->earliest = std::min(queries->earliest, earliest);
+    queries->latest = std::max(queries->latest, latest);
   });
+}
+
+PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> left, bool by_day,
+                        KeyShare share, int threads) {
+  std::vector<Date> days(by_day ? CountRows(left) : 0);
+  PartQueries queries = ReadTimes(part, left, threads, &days);
+  KeyReader(left.front().source.rows.schema(), conf::LeftKeys(part), share)
+      .AddAll(KeysOf(left, days, &queries), threads, &queries.keys);
+  FindSpan(threads, &queries);
   return queries;
 }
 
@@ -192,6 +208,46 @@ void PassThrough(const types::Schema& values, const GroupByRows& rows, const Par
   columns->Add(std::move(source), std::move(from));
 }
 
+// Where the next step asks the events of the same GroupBy, and all of them are in memory, they are
+// sorted once for both: of all keys and all times. False: not so, or too many for one pass.
+Result<bool> AnswerKept(const BatchContext& context, const conf::JoinPart& part,
+                        const aggregate::WindowedAggregator& windowed, const types::Schema& schema,
+                        std::span<const LeftRows> left, Date through, ScatteredColumns* columns) {
+  const conf::GroupBy& group_by = *part.group_by;
+  KeptEvents* kept = context.kept == nullptr ? nullptr : context.kept->events();
+  if (kept == nullptr || !(kept->WantedNext(group_by) || kept->Has(group_by))) return false;
+  const int threads = context.database->options().threads;
+  const KeyReader reader(left.front().source.rows.schema(), conf::LeftKeys(part));
+  std::vector<Date> no_days;
+  PartQueries queries = ReadTimes(part, left, threads, &no_days);
+  const std::vector<KeyedRows> pieces = KeysOf(left, {}, &queries);
+  for (const KeyedRows& piece : pieces) reader.PassOver(*piece.rows, piece.ids);
+  FindSpan(threads, &queries);
+  if (queries.earliest > queries.latest) return false;
+  GroupByRead read{RangeOf(group_by, queries, through)};
+  CATENA_TRY(const uint32_t shares, SharesOf(context, group_by, schema, read.range));
+  SourceRequest request{read.range, {}};
+  for (const types::Field& field : schema.fields) request.columns.push_back(field.name);
+  CATENA_TRY(auto days, KeptDays(context, group_by.sources.front(), request));
+  if (shares > 1 || !days) return false;
+  auto sorted = kept->Find(group_by, *days);
+  GroupByRows rows;
+  KeyIndex read_keys;
+  if (sorted == nullptr) {
+    CATENA_TRY(rows, ReadGroupByRows(context, group_by, read, &read_keys));
+  }
+  const KeyIndex& keys = sorted == nullptr ? read_keys : sorted->keys;
+  ParallelEach(pieces.size(), threads,
+               [&](size_t i) { reader.Find(*pieces[i].rows, {}, keys, pieces[i].ids); });
+  const TimedRows asked{queries.groups, queries.times};
+  if (sorted == nullptr) {
+    sorted = SortEvents(group_by, windowed, std::move(rows), std::move(read_keys), asked, threads);
+    kept->Keep(group_by, *std::move(days), sorted);
+  }
+  Answer(windowed, sorted->events, asked, threads, columns);
+  return true;
+}
+
 // The keys of the left side in as many passes as memory asks for: each reads the right side anew
 // and keeps the rows of its own keys.
 Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPart& part,
@@ -211,6 +267,14 @@ Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPa
   const bool by_day = IsEntity(group_by);
   const int threads = context.database->options().threads;
   ScatteredColumns columns(values, CountRows(left));
+  if (windowed) {
+    CATENA_TRY(const bool answered,
+               AnswerKept(context, part, *windowed, schema, left, through, &columns));
+    if (answered) {
+      columns.Close(threads);
+      return columns;
+    }
+  }
   KeyShare share;
   do {
     PartQueries queries = ReadQueries(part, left, by_day, share, threads);

@@ -13,9 +13,11 @@
 #include "catena/batch/partition_output.h"
 #include "catena/batch/preview/plan_binding.h"
 #include "catena/batch/preview/plan_estimate.h"
+#include "catena/batch/sorted_events.h"
 #include "catena/batch/source_rows.h"
 #include "catena/batch/sources/source_times.h"
 #include "catena/batch/table_meanings.h"
+#include "catena/conf/semantic_hash.h"
 
 namespace catena::batch {
 namespace {
@@ -118,6 +120,22 @@ std::set<std::string> TablesReadFrom(const plan::BackfillPlan& plan, size_t firs
   return tables;
 }
 
+// What the GroupBys mean whose events the step may find sorted, or keep so.
+std::set<std::string> EventsOf(const plan::Step& step) {
+  std::set<std::string> meanings;
+  if (step.compute.empty()) return meanings;
+  const auto add = [&](const conf::GroupBy& group_by) {
+    const bool chained = group_by.sources.size() == 1 &&
+                         std::holds_alternative<conf::JoinSource>(group_by.sources.front());
+    if (chained && !group_by.aggregations.empty()) meanings.insert(conf::MeaningOf(group_by));
+  };
+  if (step.join != nullptr) {
+    for (const conf::JoinPart& part : step.join->join_parts) add(*part.group_by);
+  }
+  if (step.kind == plan::StepKind::kGroupBy && !step.group_by->is_incremental) add(*step.group_by);
+  return meanings;
+}
+
 // What did not end, and what was not begun because of it.
 void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& error,
                    RunReport* report) {
@@ -134,8 +152,21 @@ void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& e
 struct Held {
   JobLocks locks = {};
   KeptRows kept;
-  std::set<std::string> read_later = {};  // Tables, by plans that are still to come.
+  std::set<std::string> read_later = {};  // Tables, by plans that are still to come,
+  std::vector<plan::Step> later = {};     // whose steps these are;
+  std::set<std::string> made = {};        // of tables that no later plan makes again.
 };
+
+// Of the step behind step `i` that computes something.
+std::set<std::string> EventsBehind(const plan::BackfillPlan& plan, size_t i, const Held& held) {
+  for (size_t next = i + 1; next < plan.steps.size(); ++next) {
+    if (!plan.steps[next].compute.empty()) return EventsOf(plan.steps[next]);
+  }
+  for (const plan::Step& step : held.later) {
+    if (!step.compute.empty() && !held.made.contains(step.table)) return EventsOf(step);
+  }
+  return {};
+}
 
 void Want(const plan::BackfillPlan& plan, KeptRows* kept) {
   for (const plan::Step& step : plan.steps) {
@@ -158,6 +189,8 @@ Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::K
     std::set<std::string> needed = TablesReadFrom(plan, i);
     needed.insert(held->read_later.begin(), held->read_later.end());
     held->kept.ForgetOthers(needed);
+    held->made.insert(step.table);
+    held->kept.events()->BeginStep(EventsOf(step), EventsBehind(plan, i, *held));
     if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
     SourceTimes times;
     context.times = &times;
@@ -231,8 +264,10 @@ Status RunBackfills(const BatchContext& context, std::span<const conf::Conf> con
   plan::DaysAsked now = asked;
   for (size_t i = 0; i < confs.size(); ++i) {
     held.read_later.clear();
+    held.later.clear();
     for (size_t later = i; later < plans.size(); ++later) {
       held.read_later.merge(TablesReadFrom(plans[later], 0));
+      held.later.insert(held.later.end(), plans[later].steps.begin(), plans[later].steps.end());
     }
     const size_t done = report->steps.size();
     CATENA_RETURN_IF_ERROR(RunLocked(

@@ -196,12 +196,17 @@ std::optional<types::Batch> FindKept(const BatchContext& context, const NarrowSo
   return rows;
 }
 
+Result<std::vector<Date>> DaysInside(const NarrowSource& source) {
+  CATENA_TRY(std::vector<Date> days, source.table().Partitions());
+  std::erase_if(days, [&](Date day) { return !source.options().range.Contains(day); });
+  return days;
+}
+
 // The days of a source as ranges that are read side by side. Rows that carry their source order are
 // one piece: a row among them without one stands where it stands in the whole.
 Result<std::vector<table::PartitionRange>> PiecesOf(const BatchContext& context,
                                                     const NarrowSource& source, int threads) {
-  CATENA_TRY(std::vector<Date> days, source.table().Partitions());
-  std::erase_if(days, [&](Date day) { return !source.options().range.Contains(day); });
+  CATENA_TRY(const std::vector<Date> days, DaysInside(source));
   size_t most = source.carries_order() ? 1 : size_t{16} * static_cast<size_t>(threads);
   const bool kept = context.kept != nullptr && context.kept->Has(source.table().name());
   if (source.by_day() || kept) most = days.size();
@@ -271,6 +276,17 @@ std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source
   columns.insert(time.duckdb.empty() ? "ts" : ColumnNameOf(time));
   if (columns.contains("")) return std::nullopt;
   return columns;
+}
+
+Result<std::optional<std::vector<Date>>> KeptDays(const BatchContext& context,
+                                                  const conf::Source& source,
+                                                  const SourceRequest& request) {
+  CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
+  CATENA_TRY(std::vector<Date> days, DaysInside(narrow));
+  const bool all = std::ranges::all_of(days, [&](Date day) {
+    return FindKept(context, narrow, table::PartitionRange::Of(day)).has_value();
+  });
+  return all ? std::optional(std::move(days)) : std::nullopt;
 }
 
 Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,

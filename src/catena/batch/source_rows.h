@@ -50,6 +50,11 @@ struct SourceRequest {
 // when it computes. Such rows may come from BatchContext::kept.
 std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source);
 
+// The days of the range that the source has, where all of them come from BatchContext::kept.
+Result<std::optional<std::vector<Date>>> KeptDays(const BatchContext& context,
+                                                  const conf::Source& source,
+                                                  const SourceRequest& request);
+
 // What `rows` of every piece will look like.
 Result<types::Schema> SchemaOfSource(const BatchContext& context, const conf::Source& source,
                                      const SourceRequest& request);

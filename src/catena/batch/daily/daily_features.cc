@@ -10,6 +10,7 @@
 #include "catena/batch/rows/answers.h"
 #include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/rows/memory_plan.h"
+#include "catena/batch/sorted_events.h"
 
 namespace catena::batch {
 namespace {
@@ -107,23 +108,23 @@ class DaysOfGroup {
 };
 
 Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& range,
-                const KeyIndex& keys, const GroupByRows& events, int threads) {
+                const SortedEvents& sorted, int threads) {
   const auto day_count = static_cast<size_t>(range.size());
-  DaysOfGroup days(keys.size(), day_count);
+  DaysOfGroup days(sorted.keys.size(), day_count);
   std::vector<int64_t> heads;
   for (const Date day : range) heads.push_back(ToMillis(day.End()));
   const std::vector<int64_t> tails = TailsOf(group_by, range);
-  ParallelRanges(events.groups.size(), threads, [&](size_t first, size_t last) {
+  ParallelEach(sorted.events.chunks().size(), threads, [&](size_t chunk) {
     CountUpTo over(heads);
     CountUpTo begun(tails);
-    for (size_t row = first; row < last; ++row) {
+    sorted.events.VisitTimes(chunk, [&](uint32_t group, int64_t time) {
       // Of the windows that have begun those that are not over yet.
-      const size_t begin = over(events.times[row]);
-      const size_t end = begun(events.times[row]);
-      if (begin < end) days.Mark(events.groups[row], begin, end);
-    }
+      const size_t begin = over(time);
+      const size_t end = begun(time);
+      if (begin < end) days.Mark(group, begin, end);
+    });
   });
-  const std::vector<uint32_t> ids = keys.SortedIds(threads);
+  const std::vector<uint32_t> ids = sorted.keys.SortedIds(threads);
   std::vector<Asked> of_day(day_count);
   ParallelEach(day_count, threads, [&](size_t i) {
     for (const uint32_t id : ids) {
@@ -155,22 +156,6 @@ std::vector<Date> DaysOfGroups(const KeyIndex& keys) {
   return days;
 }
 
-ScatteredColumns AnswerDays(const aggregate::WindowedAggregator& windowed, GroupByRows events,
-                            size_t groups, const Asked& asked, int threads) {
-  Asking asking;
-  asking.groups = groups;
-  asking.events = std::move(events.rows);
-  asking.event_times = events.times;
-  asking.event_orders = events.orders;
-  asking.event_groups = events.groups;
-  asking.query_times = asked.times;
-  asking.query_groups = asked.groups;
-  ScatteredColumns answers(windowed.output_schema(), asked.groups.size());
-  Answer(windowed, std::move(asking), threads, &answers);
-  answers.Close(threads);
-  return answers;
-}
-
 // Of rows of one key in one snapshot the first by order counts.
 types::Batch PassThrough(const GroupByRows& rows, size_t group_count, const Asked& asked,
                          int threads) {
@@ -181,44 +166,69 @@ types::Batch PassThrough(const GroupByRows& rows, size_t group_count, const Aske
   return rows.rows.Take(first);
 }
 
-// The key columns of each group.
-types::Batch KeysOf(const conf::GroupBy& group_by, const GroupByRows& events, size_t groups) {
-  std::vector<uint32_t> row_of_group(groups);
-  for (uint32_t row = 0; row < events.groups.size(); ++row) row_of_group[events.groups[row]] = row;
-  return events.rows.Select(group_by.key_columns).Take(row_of_group);
+// Null unless the step before kept them.
+Result<std::shared_ptr<const SortedEvents>> FindEvents(const BatchContext& context,
+                                                       const conf::GroupBy& group_by,
+                                                       const types::Schema& schema,
+                                                       const GroupByRead& read) {
+  if (context.kept == nullptr || !context.kept->events()->Has(group_by) || read.share.count > 1) {
+    return std::shared_ptr<const SortedEvents>();
+  }
+  SourceRequest request{read.range, {}};
+  for (const types::Field& field : schema.fields) request.columns.push_back(field.name);
+  CATENA_TRY(const auto days, KeptDays(context, group_by.sources.front(), request));
+  return days ? context.kept->events()->Find(group_by, *days)
+              : std::shared_ptr<const SortedEvents>();
+}
+
+// How many days fit is told by the first share.
+Date Shorten(const BatchContext& context, const types::Schema& outputs, uint64_t row_bytes,
+             KeyShare share, Date last, Asked* asked) {
+  if (share.index > 0) return last;
+  return asked->Shorten(AnswersAtATime(context, outputs, row_bytes, share.count), last);
 }
 
 // The features of the keys of one share. The first share tells how many days fit: it shortens
 // `range`.
 Result<DailyFeatures> ComputeShare(const BatchContext& context, const conf::GroupBy& group_by,
-                                   const GroupByRead& read, table::PartitionRange* range) {
+                                   const types::Schema& schema, const GroupByRead& read,
+                                   table::PartitionRange* range) {
   const int threads = context.database->options().threads;
-  KeyIndex keys;
-  CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &keys));
-  Asked asked = read.by_day ? AskEntities(keys, DaysOfGroups(keys), range->last, threads)
-                            : AskEvents(group_by, *range, keys, events, threads);
-  std::optional<aggregate::WindowedAggregator> windowed;
-  if (!group_by.aggregations.empty()) {
-    CATENA_TRY(windowed, aggregate::WindowedAggregator::Bind(group_by, events.rows.schema()));
-  }
-  if (read.share.index == 0) {
-    const types::Schema& outputs = windowed ? windowed->output_schema() : events.rows.schema();
-    range->last =
-        asked.Shorten(AnswersAtATime(context, outputs, events.rows, read.share.count), range->last);
-  }
   DailyFeatures features;
-  features.last = range->last;
-  features.days = asked.days;
   features.key_columns = group_by.key_columns.size();
-  features.cut = std::move(events.cut);
-  features.rows_read = events.rows_read;
-  if (!windowed) {
-    features.rows = PassThrough(events, keys.size(), asked, threads);
-    return features;
+  Asked asked;
+  if (group_by.aggregations.empty()) {
+    KeyIndex keys;
+    CATENA_TRY(GroupByRows rows, ReadGroupByRows(context, group_by, read, &keys));
+    asked = AskEntities(keys, DaysOfGroups(keys), range->last, threads);
+    range->last = Shorten(context, rows.rows.schema(), BytesOfRow(rows.rows), read.share,
+                          range->last, &asked);
+    features.rows = PassThrough(rows, keys.size(), asked, threads);
+    features.cut = std::move(rows.cut);
+    features.rows_read = rows.rows_read;
+  } else {
+    CATENA_TRY(const auto windowed, aggregate::WindowedAggregator::Bind(group_by, schema));
+    CATENA_TRY(auto sorted, FindEvents(context, group_by, schema, read));
+    features.kept = sorted != nullptr;
+    if (!features.kept) {
+      KeyIndex keys;
+      CATENA_TRY(GroupByRows rows, ReadGroupByRows(context, group_by, read, &keys));
+      sorted = SortEvents(group_by, windowed, std::move(rows), std::move(keys), {}, threads);
+    }
+    asked = read.by_day
+                ? AskEntities(sorted->keys, DaysOfGroups(sorted->keys), range->last, threads)
+                : AskEvents(group_by, *range, *sorted, threads);
+    range->last = Shorten(context, windowed.output_schema(), sorted->row_bytes, read.share,
+                          range->last, &asked);
+    ScatteredColumns answers(windowed.output_schema(), asked.groups.size());
+    Answer(windowed, sorted->events, {asked.groups, asked.times}, threads, &answers);
+    answers.Close(threads);
+    features.answered = {sorted->key_columns, std::move(asked.groups), std::move(answers)};
+    features.cut = sorted->cut;
+    features.rows_read = sorted->rows_read;
   }
-  types::Batch group_keys = KeysOf(group_by, events, keys.size());
-  ScatteredColumns answers = AnswerDays(*windowed, std::move(events), keys.size(), asked, threads);
-  features.answered = {std::move(group_keys), std::move(asked.groups), std::move(answers)};
+  features.last = range->last;
+  features.days = std::move(asked.days);
   return features;
 }
 
@@ -271,11 +281,11 @@ Result<DailyFeatures> ComputeDailyFeatures(const BatchContext& context,
   GroupByRead read{SourceRange(group_by, range), false, IsEntity(group_by), {}};
   CATENA_TRY(read.share.count, SharesOf(context, group_by, schema, read.range));
   table::PartitionRange answered = range;
-  if (read.share.count == 1) return ComputeShare(context, group_by, read, &answered);
+  if (read.share.count == 1) return ComputeShare(context, group_by, schema, read, &answered);
   DailyFeatures all;
   std::vector<types::Batch> pieces;
   for (; read.share.index < read.share.count; ++read.share.index) {
-    CATENA_TRY(DailyFeatures share, ComputeShare(context, group_by, read, &answered));
+    CATENA_TRY(DailyFeatures share, ComputeShare(context, group_by, schema, read, &answered));
     pieces.push_back(share.Take(0, share.days.size()));
     all.days.insert(all.days.end(), share.days.begin(), share.days.end());
     all.last = share.last;

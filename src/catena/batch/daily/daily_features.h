@@ -35,6 +35,7 @@ struct DailyFeatures {
   size_t key_columns = 0;  // The first columns of a row.
   std::map<int32_t, int64_t> cut;
   uint64_t rows_read = 0;
+  bool kept = false;  // The rows were in memory, sorted by the step before (sorted_events.h).
 };
 
 // Of the first days of `range`, which is not empty, as many as the memory limit takes, one at

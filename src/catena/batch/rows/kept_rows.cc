@@ -2,8 +2,12 @@
 #include "catena/batch/rows/kept_rows.h"
 
 #include "catena/batch/rows/batch_pieces.h"
+#include "catena/batch/sorted_events.h"
 
 namespace catena::batch {
+
+KeptRows::KeptRows(uint64_t bytes_most)
+    : room_(bytes_most), events_(std::make_shared<KeptEvents>()) {}
 
 void KeptRows::Want(const std::string& table, const std::set<std::string>& columns) {
   const std::lock_guard lock(mutex_);

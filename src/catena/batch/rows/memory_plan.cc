@@ -126,9 +126,12 @@ Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& grou
   return static_cast<uint32_t>(std::clamp<uint64_t>((bytes + most - 1) / most, 1, kSharesMost));
 }
 
-size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs,
-                      const types::Batch& rows, uint32_t shares) {
-  const uint64_t row_bytes = rows.rows() == 0 ? kTextBytes : BytesOf(rows) / rows.rows();
+uint64_t BytesOfRow(const types::Batch& rows) {
+  return rows.rows() == 0 ? kTextBytes : BytesOf(rows) / rows.rows();
+}
+
+size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs, uint64_t row_bytes,
+                      uint32_t shares) {
   // Keys are no wider than the row; a text that comes out is one that went in.
   const uint64_t bytes = BytesOf(outputs, row_bytes) + row_bytes + kAlongAnswer;
   return context.memory_bytes / kLeftShare / bytes / (shares == 1 ? 1 : 2 * uint64_t{shares});

@@ -36,8 +36,10 @@ Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& conte
 Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& group_by,
                           const types::Schema& rows, const table::PartitionRange& range);
 
-// How many answers of `outputs` about `rows` one of so many shares may hold.
-size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs,
-                      const types::Batch& rows, uint32_t shares);
+// How many answers of `outputs` about rows of `row_bytes` one of so many shares may hold.
+size_t AnswersAtATime(const BatchContext& context, const types::Schema& outputs, uint64_t row_bytes,
+                      uint32_t shares);
+// About, of one of the rows, which may be none.
+uint64_t BytesOfRow(const types::Batch& rows);
 
 }  // namespace catena::batch
