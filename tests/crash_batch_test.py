@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of a chain's backfill at random moments: run again, it makes the same bytes.
 
+    the job: a chain's Join, and the daily tables of two of its GroupBys by --with
+
     undisturbed: one run; its tables are what every other run must make
     a round: no output tables; start, kill somewhere, again and again; then a run that may end
     (CATENA_CRASHES kills in all; runs differ in --step-days, which must not matter either)
@@ -16,7 +18,7 @@ import shutil
 import time
 
 import pytest
-from feature_repository import FINAL, FeatureRepository, conf_path
+from feature_repository import CHAINED, FINAL, SIMPLE, FeatureRepository, conf_path
 
 CRASHES = int(os.environ.get("CATENA_CRASHES", "20"))
 SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
@@ -25,8 +27,9 @@ MIDNIGHT = 1772323200000  # 2026-03-01T00:00Z
 DAY_MILLIS = 86_400_000
 USERS, MERCHANTS = 300, 40
 PAYMENTS, RISKS, QUERIES = 5000, 400, 3000  # A day.
-OUTPUTS = ("t_enriched_v1", "t_final_v1")
-JOIN = ("join", "--conf-path", conf_path(FINAL), "--end-date", DAYS[-1])
+OUTPUTS = ("t_enriched_v1", "t_final_v1", "t_user_risk_v1", "t_user_spend_v1")
+JOIN = ("join", "--conf-path", conf_path(FINAL), "--with", conf_path(CHAINED), "--with",
+        conf_path(SIMPLE), "--end-date", DAYS[-1])
 COLUMNS = {"payments": ("user_id", "merchant_id", "amount", "ts", "ds"),
            "risk": ("merchant_id", "score", "ts", "ds"),
            "spine": ("user_id", "merchant_id", "ts", "ds")}

@@ -10,22 +10,26 @@ namespace catena::cli {
 namespace {
 
 Status RunAll(const BatchJob& job, const BatchFlags& given, batch::RunReport* report) {
-  std::optional<int32_t> step_days;
-  if (given.step_days) step_days = static_cast<int32_t>(*given.step_days);
   for (const conf::Conf& conf : job.confs()) {
     if (!given.unset_semantic_hash) break;
     CATENA_RETURN_IF_ERROR(batch::TakeTablesForOwn(job.context(), conf));
   }
-  if (!given.with.empty()) {
+  if (!given.step_days) {
     return batch::RunBackfills(job.context(), job.confs(), job.asked(), report);
   }
-  CATENA_TRY(const plan::BackfillPlan plan,
-             batch::PlanBackfill(job.context(), job.conf(), job.asked()));
-  for (plan::DaysAsked asked : plan::RunsOf(plan, job.asked(), step_days)) {
+  std::vector<plan::BackfillPlan> plans;
+  for (const conf::Conf& conf : job.confs()) {
+    CATENA_TRY(plan::BackfillPlan plan, batch::PlanBackfill(job.context(), conf, job.asked()));
+    plans.push_back(std::move(plan));
+  }
+  const auto step_days = static_cast<int32_t>(*given.step_days);
+  for (plan::Run& run : plan::RunsOf(plans, job.asked(), step_days)) {
     for (const batch::StepReport& step : report->steps) {
-      asked.made[step.table].insert(step.computed.begin(), step.computed.end());
+      run.asked.made[step.table].insert(step.computed.begin(), step.computed.end());
     }
-    CATENA_RETURN_IF_ERROR(batch::RunBackfill(job.context(), job.conf(), asked, report));
+    std::vector<conf::Conf> confs;
+    for (const size_t i : run.plans) confs.push_back(job.confs()[i]);
+    CATENA_RETURN_IF_ERROR(batch::RunBackfills(job.context(), confs, run.asked, report));
   }
   return Status();
 }
@@ -34,9 +38,6 @@ Result<int> Backfill(const BatchFlags& given, const CommonFlags& common, bool is
   CATENA_TRY(const Settings settings, common.Load());
   if (given.step_days && (*given.step_days < 1 || *given.step_days > 36500)) {
     return InvalidConf("--step-days is at least 1: " + std::to_string(*given.step_days));
-  }
-  if (given.step_days && !given.with.empty()) {
-    return InvalidConf("--step-days is for one conf; run those of --with by themselves");
   }
   if (given.dry_run && given.unset_semantic_hash) {
     return InvalidConf("--unset-semantic-hash changes the tables, --dry-run changes nothing");
@@ -73,8 +74,10 @@ std::shared_ptr<BatchFlags> DeclareBackfill(Flags* flags) {
   flags->Texts("--with CONF", &given->with,
                "Join or GroupBy whose table is computed in the same job, behind the first; rows of "
                "a parent that both read stay in memory. May be given again.");
-  flags->Whole("--step-days N", &given->step_days,
-               "Compute at most so many days at once: less memory, more reading.");
+  flags->Whole(
+      "--step-days N", &given->step_days,
+      "Compute at most so many days at once, of all confs, before the next: less memory, more "
+      "reading.");
   flags->Switch("--allow-holes", &given->allow_holes,
                 "Days that a source table lacks have no rows; without it they are refused.");
   flags->Switch("--run-first-hole", &given->run_first_hole,

@@ -106,7 +106,15 @@ TEST_F(BatchVerbsTest, SeveralConfsAreOneJob) {
   ASSERT_EQ(reports.size(), 1u);
   ASSERT_EQ(reports[0]["steps"].size(), 2u);
   EXPECT_EQ(reports[0]["steps"][1]["computed"], Json::array({"2025-11-20", "2025-11-21"}));
-  Wrong("group-by-backfill --step-days 1" + with, 2, {"--step-days", "--with"});
+  Good("group-by-backfill --step-days 1 --recompute --report r.json" + with);
+  std::vector<std::string> done;
+  const auto stepped = ParseJson(Read("r.json"), "report");
+  for (const Json& step : (*stepped)["steps"]) {
+    done.push_back(step["name"].get<std::string>() + " " + PrintJson(step["computed"]));
+  }
+  EXPECT_EQ(done, (std::vector<std::string>{
+                      R"(shop.spend.v1 ["2025-11-20"])", R"(shop.other.v1 ["2025-11-20"])",
+                      R"(shop.spend.v1 ["2025-11-21"])", R"(shop.other.v1 ["2025-11-21"])"}));
   Wrong("group-by-backfill --with group_bys/shop/absent.v1" + conf_, 2, {"absent"});
 }
 

@@ -387,20 +387,33 @@ Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventor
   return Planner(conf, {std::nullopt, end, allow_holes}, inventory).Upload();
 }
 
-std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
-                              std::optional<int32_t> step_days) {
-  std::set<Date> days;
-  if (!plan.steps.empty()) {
+std::vector<Run> RunsOf(std::span<const BackfillPlan> plans, const DaysAsked& asked,
+                        int32_t step_days) {
+  std::vector<std::set<Date>> days;  // By plan.
+  std::set<Date> all;
+  for (const BackfillPlan& plan : plans) {
+    std::set<Date>& mine = days.emplace_back();
+    if (plan.steps.empty()) continue;
     const Step& last = plan.steps.back();
-    days.insert(last.reuse.begin(), last.reuse.end());
-    for (const PlannedDay& planned : last.compute) days.insert(planned.day);
+    mine.insert(last.reuse.begin(), last.reuse.end());
+    for (const PlannedDay& planned : last.compute) mine.insert(planned.day);
+    all.insert(mine.begin(), mine.end());
   }
-  if (!step_days || days.empty()) return {asked};
-  std::vector<DaysAsked> runs;
-  for (Date start = *days.begin(); start <= *days.rbegin(); start = start + *step_days) {
-    runs.push_back(asked);
-    runs.back().start = start;
-    runs.back().end = std::min(*days.rbegin(), start + (*step_days - 1));
+  std::vector<Run> runs;
+  if (all.empty() && !plans.empty()) {
+    Run& whole = runs.emplace_back(Run{asked, {}});
+    for (size_t i = 0; i < plans.size(); ++i) whole.plans.push_back(i);
+  }
+  if (all.empty()) return runs;
+  for (Date start = *all.begin(); start <= *all.rbegin(); start = start + step_days) {
+    Run run{asked, {}};
+    run.asked.start = start;
+    run.asked.end = std::min(*all.rbegin(), start + (step_days - 1));
+    for (size_t i = 0; i < days.size(); ++i) {
+      const auto first = days[i].lower_bound(start);
+      if (first != days[i].end() && *first <= run.asked.end) run.plans.push_back(i);
+    }
+    if (!run.plans.empty()) runs.push_back(std::move(run));
   }
   return runs;
 }

@@ -23,6 +23,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -91,10 +92,15 @@ Result<BackfillPlan> PlanBackfill(const conf::Conf& conf, const DaysAsked& asked
 Result<BackfillPlan> PlanUpload(const conf::Conf& conf, Date end, const Inventory& inventory,
                                 bool allow_holes = false);
 
-// The same work in runs of at most `step_days` of the days that the last step was asked for, in
-// order; one run without `step_days`. Days of parents follow from each run's own plan.
-std::vector<DaysAsked> RunsOf(const BackfillPlan& plan, const DaysAsked& asked,
-                              std::optional<int32_t> step_days);
+// The work of several plans, one a conf, in runs of at most `step_days` of the days that their last
+// steps were asked for, in order; one run where there are no such days. Days of parents follow from
+// each run's own plans.
+struct Run {
+  DaysAsked asked;
+  std::vector<size_t> plans;  // Those that have days in it.
+};
+std::vector<Run> RunsOf(std::span<const BackfillPlan> plans, const DaysAsked& asked,
+                        int32_t step_days);
 
 // Takes every day of the tables that `conf` writes for made by the definition of today, from the
 // right sides of today, and from the left partitions of today where that was not recorded

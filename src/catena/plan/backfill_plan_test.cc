@@ -236,13 +236,28 @@ TEST(BackfillPlanTest, StepDaysCutTheDaysThatThereAre) {
   const auto plan = PlanBackfill(Final(), {std::nullopt, Day("2026-03-10")}, Sources());
   ASSERT_TRUE(plan.ok()) << plan.error().message;
   const DaysAsked asked{std::nullopt, Day("2026-03-10")};
-  EXPECT_EQ(RunsOf(*plan, asked, std::nullopt).size(), 1u);
-  const auto runs = RunsOf(*plan, asked, 4);
+  const auto runs = RunsOf({&*plan, 1}, asked, 4);
   ASSERT_EQ(runs.size(), 2u);
-  EXPECT_EQ(runs[0].start, Day("2026-03-05"));
-  EXPECT_EQ(runs[0].end, Day("2026-03-08"));
-  EXPECT_EQ(runs[1].start, Day("2026-03-09"));
-  EXPECT_EQ(runs[1].end, Day("2026-03-10"));
+  EXPECT_EQ(runs[0].asked.start, Day("2026-03-05"));
+  EXPECT_EQ(runs[0].asked.end, Day("2026-03-08"));
+  EXPECT_EQ(runs[1].asked.start, Day("2026-03-09"));
+  EXPECT_EQ(runs[1].asked.end, Day("2026-03-10"));
+  EXPECT_TRUE(RunsOf({}, asked, 4).empty());
+}
+
+TEST(BackfillPlanTest, StepDaysOfSeveralConfsGoOverTheDaysOfAll) {
+  std::vector<BackfillPlan> plans;
+  for (const auto& [start, end] :
+       {std::pair("2026-03-07", "2026-03-10"), std::pair("2026-03-05", "2026-03-06")}) {
+    plans.push_back(*PlanBackfill(Final(), {Day(start), Day(end)}, Sources()));
+  }
+  const auto runs = RunsOf(plans, {std::nullopt, Day("2026-03-10")}, 3);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[0].asked.start, Day("2026-03-05"));
+  EXPECT_EQ(runs[0].asked.end, Day("2026-03-07"));
+  EXPECT_EQ(runs[0].plans, (std::vector<size_t>{0, 1}));
+  EXPECT_EQ(runs[1].asked.end, Day("2026-03-10"));
+  EXPECT_EQ(runs[1].plans, (std::vector<size_t>{0}));
 }
 
 TEST(BackfillPlanTest, StepDaysEndWhereTheLeftSideEnds) {
@@ -253,8 +268,8 @@ TEST(BackfillPlanTest, StepDaysEndWhereTheLeftSideEnds) {
   const DaysAsked asked{Day("2026-03-05"), Day("2026-03-10")};
   const auto plan = PlanBackfill(conf, asked, Sources());
   ASSERT_TRUE(plan.ok()) << plan.error().message;
-  for (const DaysAsked& run : RunsOf(*plan, asked, 2)) {
-    EXPECT_TRUE(PlanBackfill(conf, run, Sources()).ok());
+  for (const auto& run : RunsOf({&*plan, 1}, asked, 2)) {
+    EXPECT_TRUE(PlanBackfill(conf, run.asked, Sources()).ok());
   }
 }
 
