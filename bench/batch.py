@@ -2,7 +2,7 @@
 """`make bench-batch`: the fraud chain over tables, by catena and by hand in DuckDB and Polars.
 
     usage    make bench-batch [TX=10000000] [RUNS=5] [WINDOW=exact|sawtooth] [CODEC=zstd]
-                              [PEERS="duckdb polars"] [MEMORY=4GB]
+                              [PEERS="duckdb polars"] [MEMORY=5GB]
     work     enriched: every transaction with its merchant's profile and last risk score, written
              features: nine features of its user for every transaction, over the enriched rows
              daily:    the same nine of every user at the end of every day
@@ -40,7 +40,7 @@ RUNS = int(os.environ.get("RUNS", str(report.REPETITIONS)))
 WINDOW = os.environ.get("WINDOW", "exact")
 CODEC = os.environ.get("CODEC", "zstd")
 PEERS = os.environ.get("PEERS", "duckdb polars").split()
-MEMORY = os.environ.get("MEMORY", "4GB")
+MEMORY = os.environ.get("MEMORY", "5GB")
 FIRST_DAY, LAST_DAY = "2024-01-01", "2024-01-14"
 
 WAREHOUSE = WORK / f"data-{TRANSACTIONS}-{CODEC}"
