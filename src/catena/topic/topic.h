@@ -136,8 +136,8 @@ Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
 // kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
 // Null where readers have nothing to share.
 Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address);
-// `feed` is one of that topic; a reader that is far behind the others goes its own way until it is
-// where they are.
+// `feed` is one of that topic; a reader that is elsewhere in it, or far behind the others, goes its
+// own way until it is where they are.
 Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,
                                                      std::shared_ptr<TopicFeed> feed = nullptr);
 Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
