@@ -18,7 +18,7 @@ import pytest
 from crash_stream_test import (OUT_OF_ORDERNESS, USERS, Log, Traffic, everything, open_repository,
                                write_traffic)
 from feature_repository import CHAINED, FeatureRepository, now_millis
-from stages_test import Stage, nothing_waits
+from stages_test import Stage, nothing_waits, take_down
 
 SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
 PARTITIONS = 3
@@ -111,10 +111,7 @@ def shared(request, tmp_path_factory):
         time.sleep(1.1)  # The job reports once a second.
         aggregate.terminate()
         repository.counts = repository.health()[CHAINED]["counts"]
-        repository.times = [ended + 1, *(rng.randrange(began, ended) for _ in range(5))]
-        repository.payment_rows = repository.topic_rows(repository.payments)
-        repository.risk_rows = repository.topic_rows(repository.risks)
-        repository.enriched_rows = repository.topic_rows(topic)
+        take_down(repository, topic, began, ended, rng)
         yield repository
 
 

@@ -53,6 +53,15 @@ def nothing_waits(repository: FeatureRepository, chains: set, *flags) -> bool:
     return chains <= set(health) and all(health[name]["records_waiting"] == 0 for name in chains)
 
 
+def take_down(repository: FeatureRepository, topic: str, began: int, ended: int,
+              rng: random.Random) -> None:
+    """What is in the topics, and some moments to ask for."""
+    repository.times = [ended + 1, *(rng.randrange(began, ended) for _ in range(5))]
+    repository.payment_rows = repository.topic_rows(repository.payments)
+    repository.risk_rows = repository.topic_rows(repository.risks)
+    repository.enriched_rows = repository.topic_rows(topic)
+
+
 @pytest.fixture(scope="module", params=CRASHES_OF)
 def crashed(request, tmp_path_factory):
     """A repository whose two stages were killed again and again, and have caught up since."""
@@ -94,10 +103,7 @@ def crashed(request, tmp_path_factory):
         aggregate.terminate()
         repository.counts = {name: chain["counts"] for name, chain in repository.health().items()}
         repository.published = repository.health(*ENRICH_STORE)[ENRICHED]["counts"]
-        repository.times = [ended + 1, *(rng.randrange(began, ended) for _ in range(5))]
-        repository.payment_rows = repository.topic_rows(repository.payments)
-        repository.risk_rows = repository.topic_rows(repository.risks)
-        repository.enriched_rows = repository.topic_rows(topic)
+        take_down(repository, topic, began, ended, rng)
         yield repository
 
 

@@ -9,10 +9,9 @@
 
 #include "catena/aggregate/ir_codec.h"
 #include "catena/aggregate/operation_catalog.h"
+#include "catena/testing/chosen_subject.h"
 #include "catena/testing/naive_aggregator.h"
 #include "catena/testing/random_group_by.h"
-
-extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t size_max);
 
 namespace catena::aggregate {
 namespace {
@@ -99,27 +98,18 @@ void Check(const Subject& subject, std::string_view bytes) {
 }  // namespace
 }  // namespace catena::aggregate
 
-// Every other input begins as a state that some events made.
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t size_max,
                                           unsigned seed) {
-  catena::Random random(seed);
-  if (size < 2 || random.OneIn(2)) {
-    const auto& subjects = catena::aggregate::Subjects();
-    const size_t chosen = random.Below(subjects.size());
-    const std::string bytes =
-        catena::aggregate::Encoded(catena::aggregate::FoldOfEvents(subjects[chosen].rows, random));
-    data[0] = static_cast<uint8_t>(chosen);
-    data[1] = static_cast<uint8_t>(chosen >> 8);
-    size = 2 + bytes.copy(reinterpret_cast<char*>(data) + 2, size_max - 2);
-  }
-  for (uint64_t n = random.Below(4); n > 0; --n) size = LLVMFuzzerMutate(data, size, size_max);
-  return size;
+  using namespace catena;
+  using namespace catena::aggregate;
+  return testing::MutateOfSubject(Subjects(), data, size, size_max, seed,
+                                  [](const Subject& subject, Random* random) {
+                                    return Encoded(FoldOfEvents(subject.rows, *random));
+                                  });
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size < 2) return 0;
-  const auto& subjects = catena::aggregate::Subjects();
-  const size_t chosen = (data[0] | size_t{data[1]} << 8) % subjects.size();
-  catena::aggregate::Check(subjects[chosen], {reinterpret_cast<const char*>(data) + 2, size - 2});
+  catena::testing::CheckOfSubject(catena::aggregate::Subjects(), data, size,
+                                  catena::aggregate::Check);
   return 0;
 }

@@ -97,6 +97,12 @@ class SharedTest : public PublishedJobTest {
     EXPECT_TRUE(member->ended.ok()) << member->ended.error().message;
     member->job.reset();
   }
+  static void AwaitWork(const Member& member, const std::set<topic::TopicPartition>& partitions) {
+    for (int i = 0; i < 5000 && !member.dealt->IsAtWorkOn(partitions); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    EXPECT_TRUE(member.dealt->IsAtWorkOn(partitions));
+  }
   std::vector<topic::Record> Rows() const {
     auto reader = *topic::OpenTopicReader({"memory", "", enriched_});
     std::vector<topic::Record> records;
@@ -120,10 +126,6 @@ class SharedTest : public PublishedJobTest {
     }
     EXPECT_EQ(DistinctRows(), transactions_.size());
   }
-  void Aggregate() {
-    options_.stage = plan::ChainStage::kAggregate;
-    RunJob();
-  }
   int64_t Counted(int64_t fetch::Checkpoint::*count) const {
     int64_t sum = 0;
     for (const auto& [partition, each] : *fetch::ReadCheckpoints(store_.get(), "chain.v1")) {
@@ -131,6 +133,13 @@ class SharedTest : public PublishedJobTest {
       sum += each.*count;
     }
     return sum;
+  }
+  // Folds what is in the enriched topic, where `doubled` rows are there a second time.
+  void ExpectEachCountsOnce(Random* random, int64_t doubled = 0) {
+    options_.stage = plan::ChainStage::kAggregate;
+    RunJob();
+    EXPECT_EQ(Counted(&fetch::Checkpoint::duplicate), doubled);
+    ExpectEqualAt(random, 100);
   }
 };
 
@@ -152,10 +161,7 @@ TEST_F(SharedTest, PartitionsThatMoveLoseAndDoubleNothing) {
       members[m].dealt->Deal(kept[m]);
     }
     for (int m = 0; m < kMembers; ++m) {
-      for (int i = 0; i < 5000 && !members[m].dealt->IsAtWorkOn(kept[m]); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-      }
-      ASSERT_TRUE(members[m].dealt->IsAtWorkOn(kept[m]));
+      AwaitWork(members[m], kept[m]);
     }
     for (int m = 0; m < kMembers; ++m) members[m].dealt->Deal(hands[m]);
     std::this_thread::sleep_for(std::chrono::milliseconds(random.Below(60)));
@@ -163,9 +169,7 @@ TEST_F(SharedTest, PartitionsThatMoveLoseAndDoubleNothing) {
   AwaitAllRows();
   for (Member& member : members) Stop(&member);
   EXPECT_EQ(Rows().size(), transactions_.size());
-  Aggregate();
-  EXPECT_EQ(Counted(&fetch::Checkpoint::duplicate), 0);
-  ExpectEqualAt(&random, 100);
+  ExpectEachCountsOnce(&random);
 }
 
 // One that is cut off does not know that its partitions are another's by now.
@@ -178,9 +182,7 @@ TEST_F(SharedTest, TwoAtWorkOnOnePartitionCountOnce) {
   members[0].dealt->Deal({0, 1, 2, 3});
   AwaitAllRows();
   members[1].dealt->Deal({1, 2});
-  for (int i = 0; i < 5000 && !members[1].dealt->IsAtWorkOn({1, 2}); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  AwaitWork(members[1], {1, 2});
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   AppendRandom(&random, 200, 600'000);
   AwaitAllRows();
@@ -191,9 +193,7 @@ TEST_F(SharedTest, TwoAtWorkOnOnePartitionCountOnce) {
   for (Member& member : members) Stop(&member);
   const auto doubled = static_cast<int64_t>(Rows().size() - transactions_.size());
   EXPECT_GT(doubled, 0);  // Both were at work.
-  Aggregate();
-  EXPECT_EQ(Counted(&fetch::Checkpoint::duplicate), doubled);
-  ExpectEqualAt(&random, 100);
+  ExpectEachCountsOnce(&random, doubled);
 }
 
 TEST_F(SharedTest, AMemberReportsWhatItDoesItself) {

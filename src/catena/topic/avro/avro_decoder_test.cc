@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "catena/base/bytes.h"
-#include "catena/base/file.h"
 #include "catena/topic/avro/avro_encoder.h"
 #include "catena/topic/avro/avro_schema.h"
 #include "catena/topic/decoder_under_test.h"
@@ -38,29 +35,17 @@ std::string Encoded(const std::string& schema, const std::string& json) {
 
 class AvroDecoderTest : public testing::Test {
  protected:
-  ~AvroDecoderTest() override { std::filesystem::remove(path_); }
-
   Result<std::unique_ptr<Decoder>> Open(const std::string& schema, const types::Schema& columns) {
-    EXPECT_TRUE(ReplaceFile(path_, schema).ok());
-    return Decoder::Open({.serde = {{"serde", "avro"}, {"schema", path_}}}, columns);
+    return Decoder::Open(file_.Holding(schema), columns);
   }
   // The only row, or the reason why there is none.
   std::string Print(const std::string& schema, const types::Schema& columns,
                     const std::string& bytes) {
     const auto decoder = Open(schema, columns);
-    if (!decoder.ok()) return decoder.error().message;
-    const Decoded decoded = (*decoder)->Decode(RecordsOf({bytes})).value();
-    if (!decoded.bad.empty()) return decoded.bad[0].reason;
-    std::string text;
-    for (const Value& value : decoded.rows.Row(0)) {
-      text += (text.empty() ? "" : " ") + PrintJson(types::ToJson(value));
-    }
-    return text;
+    return decoder.ok() ? PrintRow(decoder->get(), bytes) : decoder.error().message;
   }
 
-  std::string path_ =
-      (std::filesystem::temp_directory_path() / ("catena_avro_schema_" + std::to_string(getpid())))
-          .string();
+  SchemaFile file_{"avro", ".avsc"};
 };
 
 // The bytes are those of the specification's own examples.

@@ -5,15 +5,12 @@
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <optional>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "catena/base/file.h"
 #include "catena/base/random.h"
 #include "catena/topic/decoder_under_test.h"
 #include "catena/topic/protobuf/protobuf_json.h"
@@ -61,11 +58,8 @@ message Other { int64 user = 1; }
 
 class ProtobufDecoderTest : public testing::Test {
  protected:
-  ~ProtobufDecoderTest() override { std::filesystem::remove(path_); }
-
   TopicAddress AddressOf(const std::string& schema, const std::string& message = "") {
-    EXPECT_TRUE(ReplaceFile(path_, schema).ok());
-    TopicAddress address{.serde = {{"serde", "protobuf"}, {"schema", path_}}};
+    TopicAddress address = file_.Holding(schema);
     if (!message.empty()) address.serde["message"] = message;
     return address;
   }
@@ -79,19 +73,10 @@ class ProtobufDecoderTest : public testing::Test {
   std::string Print(const std::vector<std::pair<std::string, std::string>>& columns,
                     const std::string& bytes) {
     const auto decoder = Decoder::Open(AddressOf(kPayment), SchemaOf(columns));
-    if (!decoder.ok()) return decoder.error().message;
-    const Decoded decoded = (*decoder)->Decode(RecordsOf({bytes})).value();
-    if (!decoded.bad.empty()) return decoded.bad[0].reason;
-    std::string text;
-    for (const Value& value : decoded.rows.Row(0)) {
-      text += (text.empty() ? "" : " ") + PrintJson(types::ToJson(value));
-    }
-    return text;
+    return decoder.ok() ? PrintRow(decoder->get(), bytes) : decoder.error().message;
   }
 
-  std::string path_ = (std::filesystem::temp_directory_path() /
-                       ("catena_protobuf_" + std::to_string(getpid()) + ".proto"))
-                          .string();
+  SchemaFile file_{"protobuf", ".proto"};
 };
 
 TEST_F(ProtobufDecoderTest, AnUnknownFieldOfAWrapperIsNotItsValue) {
@@ -198,18 +183,14 @@ TEST_F(ProtobufDecoderTest, ADescriptorSetHoldsWhatAFileImports) {
   pb::DescriptorProto& message = *sale.add_message_type();
   message.set_name("Sale");
   add(&message, "price", 1, pb::FieldDescriptorProto::TYPE_MESSAGE)->set_type_name(".shop.Price");
-  const std::string path = path_ + ".desc";
-  ASSERT_TRUE(ReplaceFile(path, set.SerializeAsString()).ok());
-  const TopicAddress address{.serde = {{"serde", "protobuf"}, {"schema", path}}};
+  const SchemaFile file("protobuf", ".desc");
+  const TopicAddress address = file.Holding(set.SerializeAsString());
   const auto decoder = Decoder::Open(address, SchemaOf({{"price", "STRUCT<cents:LONG>"}})).value();
   const std::string value =
       RecordText::Open(address).value()->Write(Json{{"price", {{"cents", 5}}}}).value();
-  const Decoded decoded = decoder->Decode(RecordsOf({value})).value();
-  EXPECT_EQ(PrintJson(types::ToJson(decoded.rows.Row(0)[0])), R"({"cents":5})");
-  ASSERT_TRUE(ReplaceFile(path, "neither").ok());
-  EXPECT_NE(Decoder::Open(address, SchemaOf({})).error().message.find("--include_imports"),
-            std::string::npos);
-  std::filesystem::remove(path);
+  EXPECT_EQ(PrintRow(decoder.get(), value), R"({"cents":5})");
+  const auto refused = Decoder::Open(file.Holding("neither"), SchemaOf({}));
+  EXPECT_NE(refused.error().message.find("--include_imports"), std::string::npos);
 }
 
 TEST_F(ProtobufDecoderTest, BadRecordsAreToldAndTheOthersStay) {
