@@ -2,6 +2,8 @@
 #include "catena/fetch/fetcher.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "catena/conf/output_names.h"
 #include "catena/fetch/derived_features.h"
@@ -28,8 +30,26 @@ struct Running {
   std::shared_ptr<const GroupByReader> reader;
   GroupByReader::View view;
   std::vector<std::string> keys;  // Encoded, by row; empty for a null part.
+  std::vector<uint32_t> order;    // In which rows are planned; empty: as they come.
   std::vector<GroupByReader::RowPlan> plans;
+
+  size_t RowOf(size_t plan) const { return order.empty() ? plan : order[plan]; }
 };
+
+// Rows of one key together and in order of time, so that they share what is read. Empty where no
+// two have a key in common.
+std::vector<uint32_t> OrderOf(const std::vector<std::string>& keys,
+                              std::span<const Timestamp> as_of) {
+  std::vector<uint32_t> order(keys.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const int keys_differ = keys[a].compare(keys[b]);
+    return keys_differ != 0 ? keys_differ < 0 : std::pair(as_of[a], a) < std::pair(as_of[b], b);
+  });
+  const auto same_key = [&](uint32_t a, uint32_t b) { return keys[a] == keys[b]; };
+  if (std::adjacent_find(order.begin(), order.end(), same_key) == order.end()) return {};
+  return order;
+}
 
 Status EncodeKeys(const types::Batch& rows, const std::vector<std::string>& names,
                   const types::Schema& key_schema, std::vector<std::string>* keys) {
@@ -50,6 +70,15 @@ Status EncodeKeys(const types::Batch& rows, const std::vector<std::string>& name
     types::EncodeKey(rows, columns, row, &(*keys)[row]);
   }
   return Status();
+}
+
+// From the order in which rows were planned to the one in which they came.
+void PutInPlace(const std::vector<uint32_t>& order,
+                std::vector<std::shared_ptr<types::Column>>* columns) {
+  if (order.empty()) return;
+  std::vector<uint32_t> plan_of(order.size());
+  for (uint32_t i = 0; i < order.size(); ++i) plan_of[order[i]] = i;
+  for (auto& column : *columns) column = std::make_shared<types::Column>(column->Take(plan_of));
 }
 
 void MarkBadRows(std::span<const sql::BadRow> bad_rows, std::vector<RowAnswer>* rows) {
@@ -165,9 +194,11 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
       run.view.gated = gated_;
       CATENA_RETURN_IF_ERROR(
           EncodeKeys(keys, parts[p].key_columns, run.reader->serving_info().keys, &run.keys));
+      run.order = OrderOf(run.keys, as_of);
       run.plans.reserve(rows);
-      for (size_t row = 0; row < rows; ++row) {
-        const GroupByReader::RowPlan* before = row == 0 ? nullptr : &run.plans.back();
+      for (size_t i = 0; i < rows; ++i) {
+        const GroupByReader::RowPlan* before = i == 0 ? nullptr : &run.plans.back();
+        const size_t row = run.RowOf(i);
         run.plans.push_back(
             run.reader->Plan(run.view, run.keys[row], as_of[row], before, &requests));
       }
@@ -192,9 +223,12 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
     if (!part.error) {
       const Status status = running[p].reader->Finish(running[p].plans, values, into);
       if (!status.ok()) part.error = status.error();
-      for (size_t row = 0; row < rows; ++row) part.rows[row] = running[p].plans[row].answer;
+      for (size_t i = 0; i < rows; ++i) {
+        part.rows[running[p].RowOf(i)] = running[p].plans[i].answer;
+      }
     }
     if (part.error) continue;
+    PutInPlace(running[p].order, &columns);
     types::Batch features;
     for (size_t i = 0; i < columns.size(); ++i) {
       features.AddColumn(schema.fields[i].name, columns[i]);

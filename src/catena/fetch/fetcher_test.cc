@@ -5,6 +5,7 @@
 
 #include "catena/aggregate/ir_codec.h"
 #include "catena/conf/semantic_hash.h"
+#include "catena/testing/property.h"
 
 namespace catena::fetch {
 namespace {
@@ -45,7 +46,7 @@ types::Batch Users(std::vector<types::Value> users, const char* name = "user") {
   return keys.Build();
 }
 
-class FetcherTest : public testing::Test {
+class FetcherTest : public ::testing::Test {
  protected:
   void SetUp() override {
     store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
@@ -59,9 +60,10 @@ class FetcherTest : public testing::Test {
     fetcher_->AddConf(conf_);
   }
   void Mark(kv::Mark mark) { ASSERT_TRUE(store_->Apply({{}, {std::move(mark)}}).ok()); }
-  void Put(const std::string& dataset, int64_t time, std::string value, uint64_t order = 0) {
+  void Put(const std::string& dataset, int64_t time, std::string value, uint64_t order = 0,
+           int64_t user = 1) {
     std::string key;
-    types::EncodeKey(std::vector<types::Value>{1}, &key);
+    types::EncodeKey(std::vector<types::Value>{user}, &key);
     ASSERT_TRUE(
         store_->Apply({{{dataset, key, {FromMillis(time), order, std::move(value)}}}, {}}).ok());
   }
@@ -86,6 +88,19 @@ class FetcherTest : public testing::Test {
     upload.Encode(&bytes);
     Put(UploadDataset("spend.v1"), batch_end, std::move(bytes));
   }
+  // Of events at `time`.
+  std::string TileOf(int64_t time, double amount, uint64_t incomplete) {
+    aggregate::IR ir(windowed_->rows());
+    const uint64_t order = 0;
+    const uint32_t row = 0;
+    windowed_->rows().UpdateOne(Amount(amount), {&time, 1}, {&order, 1}, {&row, 1}, ir.data());
+    std::string bytes;
+    aggregate::EncodeIr(windowed_->rows(), ir.data(), FromMillis(time), &bytes);
+    std::string tile;
+    EncodeTile(incomplete, bytes, &tile);
+    return tile;
+  }
+  void PutRandomState(Random* random);
   FetchAnswer At(int64_t t, types::Value user = 1) {
     const Timestamp as_of = FromMillis(t);
     auto answer = fetcher_->FetchGroupBy("spend.v1", Users({user}), {&as_of, 1});
@@ -98,6 +113,61 @@ class FetcherTest : public testing::Test {
   std::optional<aggregate::WindowedAggregator> windowed_;
   std::unique_ptr<Fetcher> fetcher_;
 };
+
+// Of a quarter of an hour, half of them from its first 20 milliseconds.
+int64_t RandomMillis(Random* random) {
+  return static_cast<int64_t>(random->Below(random->OneIn(2) ? 900'000 : 20));
+}
+
+// Three users; half of the times above an upload of the first.
+void FetcherTest::PutRandomState(Random* random) {
+  for (uint64_t i = 0; i < 100; ++i) {
+    std::string raw;
+    const auto amount = static_cast<double>(random->Below(100));
+    EncodeRawRow(random->OneIn(50), RowOf(amount), &raw);
+    Put(RawDataset("spend.v1"), kBatchEnd + RandomMillis(random), raw, i,
+        1 + static_cast<int64_t>(random->Below(3)));
+  }
+  for (int64_t user = 1; user <= 3; ++user) {
+    for (int64_t start = kBatchEnd; start < kBatchEnd + 900'000; start += 300'000) {
+      if (random->OneIn(3)) continue;
+      Put(TileDataset("spend.v1", aggregate::Layer::kFiveMinutes), start,
+          TileOf(start, static_cast<double>(random->Below(100)), random->OneIn(10) ? 1 : 0), 0,
+          user);
+    }
+  }
+  Mark(RetentionMark("spend.v1", {kBatchEnd, INT64_MIN, INT64_MIN,
+                                  kBatchEnd + static_cast<int64_t>(random->Below(900'000))}));
+  if (random->OneIn(2)) return;
+  Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);
+  Mark(GenerationsMark("spend.v1", {{FromMillis(kBatchEnd), FromMillis(kBatchEnd), {}}}));
+}
+
+// Those of one key within five minutes share what is read, and the windows.
+TEST_F(FetcherTest, ARowAmongOthersIsWhatItIsAlone) {
+  testing::ForSeeds(60, [this](Random& random) {
+    SetUp();
+    PutRandomState(&random);
+    std::vector<types::Value> users;
+    std::vector<Timestamp> as_of;
+    for (uint64_t row = random.Below(80); row > 0; --row) {
+      const auto user = static_cast<int64_t>(random.Below(5));
+      users.emplace_back();  // Null.
+      if (user != 0) users.back() = user;
+      const int64_t time = kBatchEnd + RandomMillis(&random) - (random.OneIn(10) ? 20 : 0);
+      as_of.push_back(random.OneIn(40) ? Timestamp::max() : FromMillis(time));
+    }
+    const auto together = fetcher_->FetchGroupBy("spend.v1", Users(users), as_of);
+    ASSERT_TRUE(together.ok()) << together.error().message;
+    for (size_t row = 0; row < users.size(); ++row) {
+      const FetchAnswer alone = At(ToMillis(as_of[row]), users[row]);
+      ASSERT_EQ(together->features.Row(row), alone.features.Row(0)) << row;
+      const RowAnswer& answer = together->parts[0].rows[row];
+      ASSERT_EQ(answer.incomplete, alone.parts[0].rows[0].incomplete) << row;
+      ASSERT_EQ(answer.out_of_retention, alone.parts[0].rows[0].out_of_retention) << row;
+    }
+  });
+}
 
 TEST_F(FetcherTest, AnUploadMovesItsTailAndASwitchOfGenerationsIsOneMark) {
   Upload(kBatchEnd, kBatchEnd - 1'800'000, 5.0);

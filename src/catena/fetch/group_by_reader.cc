@@ -218,22 +218,31 @@ void GroupByReader::PlanTemporal(const View& view, std::string_view key, const R
   if (IsBehind(view, *plan)) plan->answer.incomplete = Incomplete::kStreamBehind;
   aggregate::OnlineStart start;
   if (plan->generation != nullptr) {
-    const Timestamp batch_end = plan->generation->batch_end;
-    start = {batch_end, batch_end};
-    requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
-    requests->push_back({late_dataset_, key});
+    start = {plan->generation->batch_end, plan->generation->batch_end};
   } else if (windowed_->unwindowed()) {
     plan->with_prefix = true;
-    const Timestamp day = FloorTo(as_of, kDay);
-    start.unwindowed = day;
-    requests->push_back({prefix_dataset_, key, Timestamp::min(), day + Millis{1}, 1});
-    requests->push_back(
-        {tile_datasets_[static_cast<size_t>(Layer::kDay)], key, Timestamp::min(), day, 1});
+    start.unwindowed = FloorTo(as_of, kDay);
   }
   plan->cover = before != nullptr && before->cover != nullptr &&
                         before->cover->Serves(*windowed_, as_of, start)
                     ? before->cover
                     : std::make_shared<const aggregate::OnlineCover>(*windowed_, as_of, start);
+  if (before != nullptr && before->cover == plan->cover && before->key == key &&
+      before->as_of <= as_of) {
+    plan->shares = true;
+    plan->request_begin = before->request_begin;
+    requests->back().before = as_of;  // The raw rows of the plan before.
+    return;
+  }
+  if (plan->generation != nullptr) {
+    requests->push_back({upload_dataset_, key, start.unwindowed, start.unwindowed + Millis{1}});
+    requests->push_back({late_dataset_, key});
+  } else if (plan->with_prefix) {
+    const Timestamp day = start.unwindowed;
+    requests->push_back({prefix_dataset_, key, Timestamp::min(), day + Millis{1}, 1});
+    requests->push_back(
+        {tile_datasets_[static_cast<size_t>(Layer::kDay)], key, Timestamp::min(), day, 1});
+  }
   for (const aggregate::TileRange& range : plan->cover->needed_tiles()) {
     requests->push_back(
         {tile_datasets_[static_cast<size_t>(range.layer)], key, range.begin, range.end});
@@ -245,6 +254,7 @@ GroupByReader::RowPlan GroupByReader::Plan(const View& view, std::string_view ke
                                            const RowPlan* before,
                                            std::vector<kv::GetRequest>* requests) const {
   RowPlan plan;
+  plan.key = key;
   plan.as_of = as_of;
   plan.request_begin = requests->size();
   if (key.empty()) {
@@ -332,13 +342,18 @@ Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan>
   RawRows raw;
   types::BatchBuilder rows(info_.inputs);
   raw.of_plan.resize(plans.size());
+  std::span<const kv::FlatAnswers::Value> left;  // Of a plan's values those from its time on.
   for (size_t i = 0; i < plans.size(); ++i) {
     RawRows::Range& range = raw.of_plan[i];
     range.begin = range.end = static_cast<uint32_t>(raw.times.size());
     if (plans[i].cover == nullptr) continue;
-    const size_t at = RawRequestOf(plans[i]);
-    CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
-    for (const kv::FlatAnswers::Value& value : answers[at]) {
+    if (!plans[i].shares) {
+      const size_t at = RawRequestOf(plans[i]);
+      CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
+      left = answers[at];
+    }
+    for (; !left.empty() && left.front().time < plans[i].as_of; left = left.subspan(1)) {
+      const kv::FlatAnswers::Value& value = left.front();
       bool flag = false;
       std::string_view row;
       CATENA_RETURN_IF_ERROR(DecodeRawRow(value.bytes, &flag, &row));
@@ -366,23 +381,21 @@ Status GroupByReader::FinishEntities(const RowPlan& plan, const kv::FlatAnswers&
   return AppendLiving(*windowed_, *row_codec_, life, columns);
 }
 
-Status GroupByReader::FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, const RawRows& raw,
-                                const RawRows::Range& range, aggregate::IR* scratch,
-                                std::span<types::Column* const> columns) const {
-  OnlineWindows windows(*windowed_, plan->as_of, plan->cover);
-  size_t at = plan->request_begin;
-  if (plan->generation != nullptr || plan->with_prefix) {
+Status GroupByReader::AddStored(const RowPlan& plan, const kv::FlatAnswers& answers,
+                                aggregate::IR* scratch, OnlineWindows* windows) const {
+  size_t at = plan.request_begin;
+  if (plan.generation != nullptr || plan.with_prefix) {
     CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
     CATENA_RETURN_IF_ERROR(answers.StatusOf(at + 1));
-    if (plan->with_prefix) {
-      CATENA_RETURN_IF_ERROR(AddPrefix(answers[at], answers[at + 1], &windows));
+    if (plan.with_prefix) {
+      CATENA_RETURN_IF_ERROR(AddPrefix(answers[at], answers[at + 1], windows));
     } else {
-      CATENA_RETURN_IF_ERROR(AddUpload(answers[at], &windows));
-      CATENA_RETURN_IF_ERROR(AddLate(answers[at + 1], *plan->generation, &windows));
+      CATENA_RETURN_IF_ERROR(AddUpload(answers[at], windows));
+      CATENA_RETURN_IF_ERROR(AddLate(answers[at + 1], *plan.generation, windows));
     }
     at += 2;
   }
-  for (const aggregate::TileRange& tile_range : windows.needed_tiles()) {
+  for (const aggregate::TileRange& tile_range : windows->needed_tiles()) {
     CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
     for (const kv::FlatAnswers::Value& tile : answers[at++]) {
       uint64_t incomplete = 0;
@@ -390,13 +403,8 @@ Status GroupByReader::FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, c
       CATENA_RETURN_IF_ERROR(DecodeTile(tile.bytes, &incomplete, &bytes));
       CATENA_RETURN_IF_ERROR(
           aggregate::DecodeIr(windowed_->rows(), bytes, tile.time, scratch->data()));
-      windows.AddTile(tile_range.layer, tile.time, scratch->data(), incomplete);
+      windows->AddTile(tile_range.layer, tile.time, scratch->data(), incomplete);
     }
-  }
-  windows.AddRowRange(raw.rows, raw.times, raw.orders, range.begin, range.end, range.incomplete);
-  windows.AppendTo(columns);
-  if (windows.incomplete() > 0 && plan->answer.incomplete == Incomplete::kNone) {
-    plan->answer.incomplete = Incomplete::kUpstream;
   }
   return Status();
 }
@@ -405,6 +413,7 @@ Status GroupByReader::Finish(std::span<RowPlan> plans, const kv::FlatAnswers& an
                              std::span<types::Column* const> columns) const {
   RawRows raw;
   std::optional<aggregate::IR> scratch;
+  std::optional<OnlineWindows> windows;  // Those that share add to the same, row after row.
   if (windowed_) {
     CATENA_TRY(raw, DecodeRaw(plans, answers));
     scratch.emplace(windowed_->rows());
@@ -419,7 +428,17 @@ Status GroupByReader::Finish(std::span<RowPlan> plans, const kv::FlatAnswers& an
     } else if (plan.entities) {
       CATENA_RETURN_IF_ERROR(FinishEntities(plan, answers, columns));
     } else {
-      CATENA_RETURN_IF_ERROR(FinishOne(&plan, answers, raw, raw.of_plan[i], &*scratch, columns));
+      if (!plan.shares) {
+        windows.emplace(*windowed_, plan.as_of, plan.cover);
+        CATENA_RETURN_IF_ERROR(AddStored(plan, answers, &*scratch, &*windows));
+      }
+      const RawRows::Range& range = raw.of_plan[i];
+      windows->AddRowRange(raw.rows, raw.times, raw.orders, range.begin, range.end,
+                           range.incomplete);
+      windows->AppendTo(columns);
+      if (windows->incomplete() > 0 && plan.answer.incomplete == Incomplete::kNone) {
+        plan.answer.incomplete = Incomplete::kUpstream;
+      }
     }
   }
   return Status();

@@ -76,6 +76,7 @@ class GroupByReader {
 
   // What to read for one key at one time. `key` and the view outlive the plan's use.
   struct RowPlan {
+    std::string_view key;
     Timestamp as_of;
     RowAnswer answer;
     const Generation* generation = nullptr;
@@ -83,21 +84,23 @@ class GroupByReader {
     bool snapshot = false;
     bool with_prefix = false;
     bool entities = false;
+    bool shares = false;  // The requests of the plan before, and the windows as far as they go.
     std::shared_ptr<const aggregate::OnlineCover> cover;
     size_t request_begin = 0;  // In the caller's request list.
   };
-  // An empty key (a null part) plans a row of nulls. `before` is the plan of another row, null when
-  // there is none: rows of one moment share what they need.
+  // An empty key (a null part) plans a row of nulls. `before` is the plan made last, null when
+  // there is none: rows of one moment share what they need, and those of one key within five
+  // minutes, when they come in order of time, what is read.
   RowPlan Plan(const View& view, std::string_view key, Timestamp as_of, const RowPlan* before,
                std::vector<kv::GetRequest>* requests) const;
-  // `answers` line up with the request list that Plan filled.
+  // `answers` line up with the request list that Plan filled; all plans, as they were made.
   Status Finish(std::span<RowPlan> plans, const kv::FlatAnswers& answers,
                 std::span<types::Column* const> columns) const;
 
  private:
   // The raw rows of all plans, decoded together.
   struct RawRows {
-    struct Range {
+    struct Range {  // Of a plan that shares: those since the plan before.
       uint32_t begin = 0;
       uint32_t end = 0;
       uint64_t incomplete = 0;
@@ -111,9 +114,9 @@ class GroupByReader {
   GroupByReader() = default;
   Result<RawRows> DecodeRaw(std::span<const RowPlan> plans, const kv::FlatAnswers& answers) const;
   size_t RawRequestOf(const RowPlan& plan) const;
-  Status FinishOne(RowPlan* plan, const kv::FlatAnswers& answers, const RawRows& raw,
-                   const RawRows::Range& range, aggregate::IR* scratch,
-                   std::span<types::Column* const> columns) const;
+  // All but raw rows.
+  Status AddStored(const RowPlan& plan, const kv::FlatAnswers& answers, aggregate::IR* scratch,
+                   aggregate::OnlineWindows* windows) const;
   void PlanSnapshot(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
                     RowPlan* plan) const;
   void PlanTemporal(const View& view, std::string_view key, const RowPlan* before,

@@ -104,7 +104,7 @@ void OnlineWindows::AddRows(const types::Batch& batch, std::span<const int64_t> 
     if (raw_begin() <= time && time < query_) rows.push_back(row);
   }
   if (rows.empty()) return;
-  std::byte* head = irs_.New();
+  std::byte* head = EmptyHead();
   windowed_.rows().UpdateOne(batch, event_times, source_orders, rows, head);
   AddHead(head, incomplete);
 }
@@ -113,9 +113,18 @@ void OnlineWindows::AddRowRange(const types::Batch& batch, std::span<const int64
                                 std::span<const uint64_t> source_orders, uint32_t begin,
                                 uint32_t end, uint64_t incomplete) {
   if (begin == end) return;
-  std::byte* head = irs_.New();
+  std::byte* head = EmptyHead();
   windowed_.rows().UpdateRange(batch, event_times, source_orders, begin, end, head);
   AddHead(head, incomplete);
+}
+
+std::byte* OnlineWindows::EmptyHead() {
+  if (head_ != nullptr) {
+    windowed_.rows().Reset(head_);
+  } else {
+    head_ = irs_.New();
+  }
+  return head_;
 }
 
 // The raw head lies in every window, because no tail is later than the five-minute floor.

@@ -103,12 +103,14 @@ class OnlineWindows {
   void AppendTo(types::BatchBuilder* builder) const;
 
  private:
+  std::byte* EmptyHead();
   void AddHead(std::byte* head, uint64_t incomplete);
 
   WindowedAggregator windowed_;
   Timestamp query_;
   std::shared_ptr<const OnlineCover> cover_;
-  IrPool irs_;  // By window; behind them one for the raw head.
+  IrPool irs_;                 // By window; behind them one for the raw head,
+  std::byte* head_ = nullptr;  // once there was one.
   uint64_t incomplete_ = 0;
 };
 
