@@ -1,39 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/streaming/end_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace catena::streaming {
+namespace {
 
-Result<std::unique_ptr<EndWatch>> EndWatch::Open(const topic::TopicAddress& topic,
-                                                 const Clock* clock,
-                                                 std::function<void()> on_answer) {
-  CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
-  return std::unique_ptr<EndWatch>(new EndWatch(std::move(reader), clock, std::move(on_answer)));
+constexpr int kAtOnce = 2;
+
+}  // namespace
+
+Result<std::unique_ptr<EndWatch>> EndWatch::Open(const std::vector<topic::TopicAddress>& topics,
+                                                 const Clock* clock) {
+  CATENA_TRY(auto ends, topic::OpenTopicEnds(topics));
+  return std::unique_ptr<EndWatch>(new EndWatch(std::move(ends), clock));
 }
 
-EndWatch::EndWatch(std::unique_ptr<topic::TopicReader> reader, const Clock* clock,
-                   std::function<void()> on_answer)
-    : reader_(std::move(reader)),
-      clock_(clock),
-      on_answer_(std::move(on_answer)),
-      thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+EndWatch::EndWatch(std::unique_ptr<topic::TopicEnds> ends, const Clock* clock)
+    : ends_(std::move(ends)), clock_(clock) {
+  for (int i = 0; i < kAtOnce; ++i) {
+    threads_.emplace_back([this](const std::stop_token& stop) { Run(stop); });
+  }
+}
 
 EndWatch::~EndWatch() {
-  thread_.request_stop();
-  thread_.join();
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
 }
 
-std::shared_ptr<const EndWatch::Look> EndWatch::Ask() {
+std::shared_ptr<const EndWatch::Look> EndWatch::Ask(const std::shared_ptr<News>& asker) {
   const std::lock_guard lock(mutex_);
   if (asked_ == nullptr) asked_ = std::make_shared<Look>();
+  std::vector<std::shared_ptr<News>>& askers = asked_->asked_by_;
+  if (std::find(askers.begin(), askers.end(), asker) == askers.end()) askers.push_back(asker);
   asked_for_.notify_one();
   return asked_;
 }
 
 Result<const EndWatch::Ends*> EndWatch::Answer(const Look& look) const {
   const std::lock_guard lock(mutex_);
-  if (look.ends) return &*look.ends;
+  if (look.ends_) return &*look.ends_;
   if (!failure_.ok()) return failure_.error();
   return nullptr;
 }
@@ -45,16 +52,15 @@ void EndWatch::Run(const std::stop_token& stop) {
     asked_ = nullptr;
     lock.unlock();
     const Timestamp began = clock_->Now();
-    Result<std::vector<topic::Offset>> offsets = reader_->EndOffsets();
+    Result<std::vector<std::vector<topic::Offset>>> offsets = ends_->Look();
     lock.lock();
     if (offsets.ok()) {
-      look->ends = Ends{began, std::move(*offsets)};
+      look->ends_ = Ends{began, std::move(*offsets)};
     } else {
       failure_ = offsets.error();
     }
     lock.unlock();
-    on_answer_();
-    if (!offsets.ok()) return;
+    for (const std::shared_ptr<News>& asker : look->asked_by_) asker->Tell();
     lock.lock();
   }
 }

@@ -7,7 +7,18 @@
 
 namespace catena::streaming {
 
-GateTicket Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times) const {
+GateLooks Gate::Ask() const {
+  GateLooks looks;
+  for (size_t i = 0; i < sides_.size(); ++i) {
+    size_t same = 0;
+    while (sides_[same].topic.watch != sides_[i].topic.watch) ++same;
+    looks.push_back(same < i ? looks[same] : sides_[i].topic.watch->Ask(news_));
+  }
+  return looks;
+}
+
+GateTicket Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times,
+                        GateLooks looks) const {
   GateTicket ticket;
   ticket.read_at = read_at;
   if (!query_times.empty()) {
@@ -18,7 +29,7 @@ GateTicket Gate::Ticket(Timestamp read_at, std::span<const int64_t> query_times)
         static_cast<size_t>(options_.time_percentile * static_cast<double>(sorted.size() - 1));
     ticket.event_time_percentile = sorted[at];
   }
-  for (const RightSide& side : sides_) ticket.looks.push_back(side.ends->Ask());
+  ticket.looks = std::move(looks);
   ticket.ends.resize(sides_.size());
   return ticket;
 }
@@ -27,7 +38,7 @@ Result<bool> Gate::EndsKnown(GateTicket* ticket) const {
   for (size_t i = 0; i < sides_.size(); ++i) {
     const EndWatch::Ends*& ends = ticket->ends[i];
     if (ends != nullptr) continue;
-    CATENA_TRY(ends, sides_[i].ends->Answer(*ticket->looks[i]));
+    CATENA_TRY(ends, sides_[i].topic.watch->Answer(*ticket->looks[i]));
     if (ends == nullptr) return false;
   }
   return true;
@@ -48,7 +59,7 @@ bool Gate::Bootstrapped(const GateTicket& ticket, Timestamp now) {
 
 bool Gate::AppliedEnds(const GateTicket& ticket) const {
   for (size_t i = 0; i < sides_.size(); ++i) {
-    const std::vector<topic::Offset>& ends = ticket.ends[i]->offsets;
+    const std::vector<topic::Offset>& ends = sides_[i].topic.Of(*ticket.ends[i]);
     for (size_t p = 0; p < ends.size(); ++p) {
       const auto& cell = progress_->Cell(sides_[i].group_by, static_cast<int32_t>(p));
       if (cell.applied.load() < ends[p]) return false;

@@ -31,20 +31,22 @@
 
 namespace catena::streaming {
 
-// A streaming GroupBy that is looked up, and the ends of the topic that feeds it.
+// A streaming GroupBy that is looked up, and the topic that feeds it.
 struct RightSide {
   std::string group_by;
-  EndWatch* ends = nullptr;
+  WatchedTopic topic;
 };
 
-// What a micro-batch waits for; made when its records were read.
+// Of the topics of a gate's right sides, by right side; many have the same.
+using GateLooks = std::vector<std::shared_ptr<const EndWatch::Look>>;
+
+// What a micro-batch waits for.
 struct GateTicket {
   Timestamp read_at;
-  int64_t event_time_max = INT64_MIN;  // Query times, shift included.
-  int64_t event_time_percentile = 0;   // For `fixed`.
-  // By right side: the look-up that it waits for, and what that answered; null before.
-  std::vector<std::shared_ptr<const EndWatch::Look>> looks;
-  std::vector<const EndWatch::Ends*> ends;
+  int64_t event_time_max = INT64_MIN;       // Query times, shift included.
+  int64_t event_time_percentile = 0;        // For `fixed`.
+  GateLooks looks;                          // Whose ends it waits for.
+  std::vector<const EndWatch::Ends*> ends;  // What they answered; null before.
 };
 
 enum class Release : uint8_t { kWait, kReady, kForced };
@@ -53,15 +55,19 @@ class Gate {
  public:
   // What is pointed to outlives it.
   Gate(std::vector<RightSide> right_sides, std::vector<std::string> snapshot_group_bys,
-       const StreamOptions& options, const Progress* progress, kv::KVStore* store)
+       const StreamOptions& options, const Progress* progress, kv::KVStore* store,
+       std::shared_ptr<News> news)
       : options_(options),
         progress_(progress),
         store_(store),
         sides_(std::move(right_sides)),
-        snapshots_(std::move(snapshot_group_bys)) {}
+        snapshots_(std::move(snapshot_group_bys)),
+        news_(std::move(news)) {}
 
-  // Asks for the end offsets of every right side: call after the records were read.
-  GateTicket Ticket(Timestamp read_at, std::span<const int64_t> query_times) const;
+  // Asks for the end offsets of every right side: call after the records were read. `news` is told
+  // of the answers.
+  GateLooks Ask() const;
+  GateTicket Ticket(Timestamp read_at, std::span<const int64_t> query_times, GateLooks looks) const;
   // Waits until they are known, whatever the gate.
   Result<Release> Check(GateTicket* ticket, Timestamp now);
   // Rows with query times up to here are complete when the ticket is released: the lowest watermark
@@ -82,6 +88,7 @@ class Gate {
   kv::KVStore* store_;
   std::vector<RightSide> sides_;
   std::vector<std::string> snapshots_;
+  std::shared_ptr<News> news_;
   bool bootstrapped_ = false;
   Timestamp bootstrapped_at_;
 };

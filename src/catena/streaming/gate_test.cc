@@ -22,13 +22,19 @@ class GateTest : public testing::Test {
   }
   Gate OpenGate(GateKind kind, std::vector<std::string> snapshots = {}) {
     options_.gate = kind;
-    ends_ = EndWatch::Open(topic_, &clock_).value();
-    return {{{"risk", ends_.get()}}, std::move(snapshots), options_, &progress_, store_.get()};
+    ends_ = EndWatch::Open({topic_}, &clock_).value();
+    return {{{"risk", {ends_.get(), 0}}}, std::move(snapshots), options_, &progress_, store_.get(),
+            std::make_shared<News>()};
   }
-  // Its look-up is over.
-  GateTicket TicketFor(Gate* gate, int64_t query_time) {
-    GateTicket ticket = gate->Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
+  GateTicket Asked(Gate* gate, int64_t query_time) {
+    const std::span<const int64_t> times(&query_time, 1);
+    GateTicket ticket = gate->Ticket(clock_.Now(), times, gate->Ask());
     while (ends_->Answer(*ticket.looks[0]).value() == nullptr) std::this_thread::yield();
+    return ticket;
+  }
+  // What its look-up answered is known to it.
+  GateTicket TicketFor(Gate* gate, int64_t query_time) {
+    GateTicket ticket = Asked(gate, query_time);
     EXPECT_TRUE(gate->Check(&ticket, clock_.Now()).ok());
     return ticket;
   }
@@ -62,9 +68,7 @@ TEST_F(GateTest, WhoIsLookedAtLateStillWaitsForNoMore) {
   Gate gate = OpenGate(GateKind::kCaughtUp);
   Cell().reached_end = true;
   AppendRisk();
-  const int64_t query_time = kNow;
-  GateTicket ticket = gate.Ticket(clock_.Now(), std::span<const int64_t>(&query_time, 1));
-  while (ends_->Answer(*ticket.looks[0]).value() == nullptr) std::this_thread::yield();
+  GateTicket ticket = Asked(&gate, kNow);
   AppendRisk();
   TicketFor(&gate, kNow);  // Looked up later, and answered before the first one is looked at.
   Cell().applied = 1;

@@ -41,9 +41,10 @@ class Binder {
                      const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
-  Result<EndWatch*> EndsOf(const topic::TopicAddress& topic);
+  Status OpenEnds(const std::vector<plan::StreamTask>& tasks);
   Result<std::shared_ptr<topic::TopicFeed>> FeedOf(const topic::TopicAddress& topic);
   Result<std::string> TopicOf(const plan::StreamTask& task) const;
+  Result<topic::TopicAddress> AddressOf(const plan::StreamTask& task) const;
   Result<const PublishOptions*> PublishOptionsOf(const plan::StreamTask& task) const;
   Result<bool> JoinShare(const plan::StreamTask& task, const topic::TopicAddress& topic);
   Status OpenPublisher(const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
@@ -61,6 +62,7 @@ class Binder {
   const Clock* clock_;
   BoundJob* bound_;
   int tasks_ = 1;
+  std::map<std::string, WatchedTopic> watched_;  // Of the tasks, by URL.
   std::set<std::string> published_;  // Joins that the stage is to publish, with heartbeats.
 };
 
@@ -234,13 +236,24 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   return fold.SetRetention(retention);
 }
 
-Result<EndWatch*> Binder::EndsOf(const topic::TopicAddress& topic) {
-  std::unique_ptr<EndWatch>& ends = bound_->ends[topic::TopicURL(topic)];
-  if (ends == nullptr) {
-    CATENA_TRY(ends, EndWatch::Open(topic, clock_,
-                                    [progress = bound_->progress.get()] { progress->Tell(); }));
+// Those of one place are looked up together, whichever task asks.
+Status Binder::OpenEnds(const std::vector<plan::StreamTask>& tasks) {
+  std::map<std::string, std::vector<topic::TopicAddress>> places;
+  for (const plan::StreamTask& task : tasks) {
+    CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
+    std::vector<topic::TopicAddress>& there = places[topic::PlaceOf(topic)];
+    const auto [at, is_new] =
+        watched_.emplace(topic::TopicURL(topic), WatchedTopic{nullptr, there.size()});
+    if (is_new) there.push_back(topic);
   }
-  return ends.get();
+  for (const auto& [place, topics] : places) {
+    CATENA_TRY(auto watch, EndWatch::Open(topics, clock_));
+    for (const topic::TopicAddress& topic : topics) {
+      watched_.at(topic::TopicURL(topic)).watch = watch.get();
+    }
+    bound_->ends.push_back(std::move(watch));
+  }
+  return Status();
 }
 
 // The tasks of a chain mostly read the same topic.
@@ -262,6 +275,11 @@ Result<std::string> Binder::TopicOf(const plan::StreamTask& task) const {
       "the stages of a chain meet in a topic; say it in the Join's conf, or with -Z "
       "publish_topic=: " +
       join);
+}
+
+Result<topic::TopicAddress> Binder::AddressOf(const plan::StreamTask& task) const {
+  CATENA_TRY(const std::string name, TopicOf(task));
+  return topic::ParseTopicAddress(name, options_.topics_default, options_.kafka);
 }
 
 // Null: the task's rows are not published.
@@ -351,9 +369,9 @@ Status Binder::BindGate(const plan::StreamTask& task, WorkerParts* parts) {
   if (task.stages.empty()) return Status();
   std::vector<RightSide> right_sides;
   for (const std::string& name : task.right_sides) {
-    CATENA_TRY(EndWatch * ends, EndsOf(bound_->group_bys.at(name).topic));
-    right_sides.push_back({name, ends});
-    bound_->progress->NoteAwaited(name);
+    const topic::TopicAddress& topic = bound_->group_bys.at(name).topic;
+    right_sides.push_back({name, watched_.at(topic::TopicURL(topic))});
+    bound_->progress->NoteAwaited(name, parts->news);
   }
   std::vector<std::string> snapshots;
   for (const plan::EnrichStage& stage : task.stages) {
@@ -364,7 +382,7 @@ Status Binder::BindGate(const plan::StreamTask& task, WorkerParts* parts) {
     }
   }
   parts->gate.emplace(std::move(right_sides), std::move(snapshots), options_.stream,
-                      bound_->progress.get(), store_);
+                      bound_->progress.get(), store_, parts->news);
   CATENA_TRY(parts->enricher, Enricher::Bind(task.stages, parts->left_query->output(), resolver_,
                                              options_.stream, bound_->fetcher.get(), database_));
   return Status();
@@ -413,6 +431,8 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }
+  parts.news = std::make_shared<News>();
+  parts.ends = watched_.at(topic::TopicURL(topic));
   CATENA_RETURN_IF_ERROR(BindRecords(task, &parts));
   CATENA_RETURN_IF_ERROR(BindGate(task, &parts));
   CATENA_RETURN_IF_ERROR(BindTargets(task, &parts));
@@ -422,9 +442,7 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
 }
 
 Status Binder::BindTask(const plan::StreamTask& task) {
-  CATENA_TRY(const std::string name, TopicOf(task));
-  CATENA_TRY(const topic::TopicAddress topic,
-             topic::ParseTopicAddress(name, options_.topics_default, options_.kafka));
+  CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   // More threads than cores only wait for each other, and each is a consumer that the broker feeds.
   const int share = static_cast<int>(std::thread::hardware_concurrency()) / tasks_;
@@ -452,6 +470,7 @@ Status Binder::Bind(const plan::StagedPlan& staged) {
   bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
   for (const auto& group_by : staged.plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
+  CATENA_RETURN_IF_ERROR(OpenEnds(staged.plan.tasks));
   for (const plan::StreamTask& task : staged.plan.tasks) {
     for (const plan::EnrichStage& stage : task.stages) bound_->fetcher->AddJoin(stage.join);
     CATENA_RETURN_IF_ERROR(BindTask(task));

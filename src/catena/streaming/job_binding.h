@@ -47,8 +47,8 @@ struct BoundJob {
   std::map<std::string, BoundPublisher> publishers;  // By Join.
   std::vector<std::unique_ptr<Heart>> hearts;        // Of the stage that enriches.
   std::map<std::string, std::unique_ptr<topic::PartitionShare>> shares;  // By Join.
-  std::map<std::string, std::unique_ptr<EndWatch>> ends;  // Of the topics of right sides, by URL.
-  std::map<std::string, std::shared_ptr<topic::TopicFeed>> feeds;  // Of the tasks, by URL.
+  std::vector<std::unique_ptr<EndWatch>> ends;                           // Of the tasks' topics.
+  std::map<std::string, std::shared_ptr<topic::TopicFeed>> feeds;        // Of the tasks, by URL.
   std::vector<std::unique_ptr<Worker>> workers;
 };
 

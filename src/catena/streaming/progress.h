@@ -4,22 +4,20 @@
 //   input    one writer a cell (the worker that owns the partition), after its state is written
 //   units    applied: next offset; watermark, event_time: milliseconds since 1970, INT64_MIN: none
 //   threads  cells are atomic; the set of cells is fixed before the workers start
-//   order    applied is stored after the write it speaks of, so who reads it finds the state; told
-//            after what it tells of, so who reads Told, then looks, then awaits news misses none
+//   order    applied is stored after the write it speaks of, so who reads it finds the state
 
 #pragma once
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
-#include <set>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "catena/streaming/news.h"
 
 namespace catena::streaming {
 
@@ -78,34 +76,20 @@ class Progress {
     return floor;
   }
 
-  // A gate looks at this GroupBy. Before the workers start.
-  void NoteAwaited(const std::string& group_by) { awaited_.insert(group_by); }
-  // That something of this GroupBy changed. Where no gate looks at it nobody is woken.
+  // Who waits for this GroupBy. Before the workers start.
+  void NoteAwaited(const std::string& group_by, std::shared_ptr<News> by) {
+    awaited_[group_by].push_back(std::move(by));
+  }
+  // That something of this GroupBy changed.
   void TellOf(const std::string& group_by) {
-    if (awaited_.contains(group_by)) Tell();
-  }
-  // That something changed that a gate may wait for.
-  void Tell() {
-    const std::lock_guard lock(mutex_);
-    ++told_;
-    news_.notify_all();
-  }
-  uint64_t Told() const {
-    const std::lock_guard lock(mutex_);
-    return told_;
-  }
-  // Until Told() is another one, at most for a while.
-  void AwaitNews(uint64_t told, std::chrono::microseconds at_most) {
-    std::unique_lock lock(mutex_);
-    news_.wait_for(lock, at_most, [&] { return told_ != told; });
+    const auto waiting = awaited_.find(group_by);
+    if (waiting == awaited_.end()) return;
+    for (const std::shared_ptr<News>& each : waiting->second) each->Tell();
   }
 
  private:
   std::map<std::string, std::vector<std::unique_ptr<ProgressCell>>> cells_;
-  std::set<std::string> awaited_;
-  mutable std::mutex mutex_;  // Guards told_.
-  std::condition_variable news_;
-  uint64_t told_ = 0;
+  std::map<std::string, std::vector<std::shared_ptr<News>>> awaited_;
 };
 
 }  // namespace catena::streaming

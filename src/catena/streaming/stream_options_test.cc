@@ -139,8 +139,8 @@ TEST(StreamOptions, PercentileAndDelayOfTheFixedGate) {
   const std::vector<int64_t> times = {1000, 2000, 3000, 4000, 5000};
   Progress progress;
   const auto release = [&](const StreamParameters& parameters, int64_t now) {
-    Gate gate({}, {}, *ReadStreamOptions(parameters), &progress, nullptr);
-    GateTicket ticket = gate.Ticket(FromMillis(0), times);
+    Gate gate({}, {}, *ReadStreamOptions(parameters), &progress, nullptr, nullptr);
+    GateTicket ticket = gate.Ticket(FromMillis(0), times, {});
     return *gate.Check(&ticket, FromMillis(now));
   };
   const StreamParameters fixed = {{"gate", "fixed"}, {"lag_millis", "0"}};

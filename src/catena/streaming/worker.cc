@@ -11,6 +11,8 @@
 namespace catena::streaming {
 namespace {
 
+using Steady = std::chrono::steady_clock;
+
 constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRecordsWaitingMax = 20000;
 constexpr size_t kBytesWaitingMax = size_t{16} << 20;
@@ -112,7 +114,7 @@ Status Worker::KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch
   return Status();
 }
 
-Status Worker::Decode(MicroBatch* batch) {
+Status Worker::DecodeRows(MicroBatch* batch) {
   CATENA_TRY(topic::Decoded decoded, parts_.decoder->Decode(batch->records));
   for (const topic::BadRecord& bad : decoded.bad) {
     CATENA_RETURN_IF_ERROR(
@@ -137,6 +139,7 @@ Status Worker::Decode(MicroBatch* batch) {
 
 Result<bool> Worker::Read(Lane* lane) {
   const Timestamp began = clock_->Now();
+  lane->has_read = false;
   if (lane->records_waiting >= kRecordsWaitingMax || lane->bytes_waiting >= kBytesWaitingMax) {
     return false;
   }
@@ -157,27 +160,49 @@ Result<bool> Worker::Read(Lane* lane) {
                                             : batch.records.back().offset + 1;
   lane->has_read = batch.next_offset > lane->position;
   if (!lane->has_read) return false;
+  lane->read_at = Steady::now();
   for (const FoldTarget& target : parts_.targets) {
     progress_->Cell(target.sink->name(), lane->partition).idle.store(false);
   }
   batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
   CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, &batch));
-  CATENA_RETURN_IF_ERROR(parts_.enriched ? DecodeEnriched(&batch) : Decode(&batch));
-  for (const FoldTarget& target : parts_.targets) {
-    target.stats->read.Add(began, 0, batch.records.size());
-  }
-  if (parts_.gate) {
-    std::vector<int64_t> query_times = batch.event_times;
-    for (int64_t& time : query_times) time += options_.query_shift.count();
-    batch.ticket = parts_.gate->Ticket(began, query_times);
-  }
+  batch.ticket.read_at = began;
   for (const topic::Record& record : batch.records) {
     batch.bytes += record.key.size() + record.value.size();
   }
   lane->records_waiting += batch.records.size();
   lane->bytes_waiting += batch.bytes;
   lane->waiting.push_back(std::move(batch));
+  return true;
+}
+
+Status Worker::Decode(Lane* lane, const GateLooks& looks) {
+  if (!lane->has_read) return Status();
+  MicroBatch& batch = lane->waiting.back();
+  CATENA_RETURN_IF_ERROR(parts_.enriched ? DecodeEnriched(&batch) : DecodeRows(&batch));
+  for (const FoldTarget& target : parts_.targets) {
+    target.stats->read.Add(batch.ticket.read_at, 0, batch.records.size());
+  }
+  if (parts_.gate) {
+    std::vector<int64_t> query_times = batch.event_times;
+    for (int64_t& time : query_times) time += options_.query_shift.count();
+    batch.ticket = parts_.gate->Ticket(batch.ticket.read_at, query_times, looks);
+  }
+  return Status();
+}
+
+// A look-up that was asked for after they were read serves all lanes, and is under way while they
+// are decoded.
+Result<bool> Worker::ReadTogether() {
+  bool has_read = false;
+  for (Lane& lane : lanes_) {
+    CATENA_TRY(const bool read, Read(&lane));
+    has_read = has_read || read;
+  }
+  if (!has_read) return false;
+  const GateLooks looks = parts_.gate->Ask();
+  for (Lane& lane : lanes_) CATENA_RETURN_IF_ERROR(Decode(&lane, looks));
   return true;
 }
 
@@ -193,35 +218,51 @@ Status Worker::LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch) {
   return Status();
 }
 
+// Where a gate waits for what is said of it.
+bool Worker::IsIdleUrgent() const {
+  const std::string& name = parts_.targets.front().sink->name();
+  return options_.gate == GateKind::kWatermark ||
+         !std::all_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+           return progress_->Cell(name, lane.partition).reached_end.load();
+         });
+}
+
 // A partition is idle at a moment when all that was appended before it is in the state.
 Status Worker::LookForIdleLanes() {
-  using Steady = std::chrono::steady_clock;
-  const auto may_be_idle = [](const Lane& lane) { return !lane.has_read && lane.waiting.empty(); };
-  const Steady::time_point looked = Steady::now();
-  if (looked < idle_look_due_ || std::none_of(lanes_.begin(), lanes_.end(), may_be_idle)) {
-    return Status();
-  }
-  const Timestamp began = clock_->Now();
-  CATENA_TRY(const std::vector<topic::Offset> ends, parts_.reader->EndOffsets());
+  if (idle_look_ != nullptr) return NoteIdleLanes();
+  const Steady::time_point now = Steady::now();
+  if (now < idle_look_due_) return Status();
+  const bool may_be = std::any_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
+    return !lane.has_read && lane.waiting.empty() &&
+           (now - lane.read_at >= kIdleLook || IsIdleUrgent());
+  });
+  if (!may_be) return Status();
+  idle_look_ = parts_.ends.watch->Ask(parts_.news);
+  idle_look_at_ = now;
+  return Status();
+}
+
+Status Worker::NoteIdleLanes() {
+  CATENA_TRY(const EndWatch::Ends* answer, parts_.ends.watch->Answer(*idle_look_));
+  if (answer == nullptr) return Status();
+  const std::vector<topic::Offset>& ends = parts_.ends.Of(*answer);
   for (Lane& lane : lanes_) {
     lane.known_end = ends[static_cast<size_t>(lane.partition)];
-    lane.end_known_at = began;
-    if (may_be_idle(lane) && lane.position >= lane.known_end) NoteIdle(lane, began);
+    lane.end_known_at = answer->began;
+    const bool is_idle = !lane.has_read && lane.waiting.empty();
+    if (is_idle && lane.position >= lane.known_end) NoteIdle(lane, answer->began);
   }
+  idle_look_.reset();
   const Steady::time_point now = Steady::now();
-  idle_look_due_ = now + (kIdleLookShare - 1) * (now - looked);
-  const std::string& name = parts_.targets.front().sink->name();
-  const bool is_urgent = options_.gate == GateKind::kWatermark ||
-                         !std::all_of(lanes_.begin(), lanes_.end(), [&](const Lane& lane) {
-                           return progress_->Cell(name, lane.partition).reached_end.load();
-                         });
-  if (!is_urgent) idle_look_due_ = std::max(idle_look_due_, looked + kIdleLook);
+  idle_look_due_ = now + (kIdleLookShare - 1) * (now - idle_look_at_);
+  if (!IsIdleUrgent()) idle_look_due_ = std::max(idle_look_due_, idle_look_at_ + kIdleLook);
   return Status();
 }
 
 // Records that arrive end it.
 Millis Worker::IdleWait() const {
-  const auto left = std::chrono::ceil<Millis>(idle_look_due_ - std::chrono::steady_clock::now());
+  if (idle_look_ != nullptr) return Millis{1};
+  const auto left = std::chrono::ceil<Millis>(idle_look_due_ - Steady::now());
   return std::clamp(left, Millis{1}, kIdleWaitMax);
 }
 
@@ -358,12 +399,19 @@ Status Worker::Run(std::stop_token stop) {
   while (!stop.stop_requested()) {
     bool worked = false;
     bool waiting = false;
-    const uint64_t told = progress_->Told();
+    const uint64_t told = parts_.news->Told();
     CATENA_RETURN_IF_ERROR(MoveLanes());
+    if (parts_.gate) {
+      CATENA_TRY(worked, ReadTogether());
+    }
     for (Lane& lane : lanes_) {
-      CATENA_TRY(const bool read, Read(&lane));
+      if (!parts_.gate) {
+        CATENA_TRY(const bool read, Read(&lane));
+        CATENA_RETURN_IF_ERROR(Decode(&lane, {}));
+        worked = worked || read;
+      }
       CATENA_TRY(const bool released, ReleaseReady(&lane));
-      worked = worked || read || released;
+      worked = worked || released;
       waiting = waiting || !lane.waiting.empty();
     }
     NoteOldest();
@@ -371,7 +419,7 @@ Status Worker::Run(std::stop_token stop) {
     CATENA_RETURN_IF_ERROR(CommitSynced());
     if (worked) continue;
     if (waiting) {
-      progress_->AwaitNews(told, kGateWait);
+      parts_.news->Await(told, kGateWait);
     } else if (lanes_.empty()) {
       std::this_thread::sleep_for(kIdleWaitMax);
     } else {

@@ -63,6 +63,8 @@ struct WorkerParts {
   std::unique_ptr<topic::Decoder> decoder;
   std::optional<sql::Projection> left_query;
   std::string time_column = "ts";  // Of what left_query gives; of mutations their own.
+  std::shared_ptr<News> news;      // What others tell the worker by.
+  WatchedTopic ends;               // Of the topic.
   std::optional<Gate> gate;        // With the enricher: a chain.
   std::optional<Enricher> enricher;
   std::vector<FoldTarget> targets;
@@ -124,8 +126,9 @@ class Worker {
     std::deque<MicroBatch> waiting;
     size_t records_waiting = 0;
     size_t bytes_waiting = 0;
-    bool has_read = false;  // In this round.
-    int64_t known_end = 0;  // Of the partition, at `end_known_at` or later.
+    bool has_read = false;                          // In this round.
+    std::chrono::steady_clock::time_point read_at;  // The last time that it did.
+    int64_t known_end = 0;                          // Of the partition, at `end_known_at` or later.
     Timestamp end_known_at;
     bool reached_end = false;  // Once is for ever.
     OriginWatermarks origins;  // Of a topic of enriched rows.
@@ -140,10 +143,14 @@ class Worker {
     topic::Offset begin = 0;
     std::future<Result<bool>> goes_on;
   };
-  // True when records were read.
+  // True when something was read: into the end of `waiting`, not decoded.
   Result<bool> Read(Lane* lane);
+  // What was read in this round.
+  Status Decode(Lane* lane, const GateLooks& looks);
+  // Both, of all lanes.
+  Result<bool> ReadTogether();
   Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
-  Status Decode(MicroBatch* batch);
+  Status DecodeRows(MicroBatch* batch);
   Status DecodeEnriched(MicroBatch* batch);
   Status KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch rows,
                   std::map<uint32_t, std::string> bad, MicroBatch* batch);
@@ -169,7 +176,9 @@ class Worker {
   void CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                    const fetch::Checkpoint& after, const std::vector<int64_t>& event_times,
                    const std::vector<int64_t>& append_times) const;
+  bool IsIdleUrgent() const;
   Status LookForIdleLanes();
+  Status NoteIdleLanes();
   Millis IdleWait() const;
   void NoteIdle(const Lane& lane, Timestamp began);
   Status CommitSynced();
@@ -183,7 +192,9 @@ class Worker {
   std::vector<Lane> lanes_;
   std::optional<uint64_t> share_seen_;  // Its Changes().
   std::map<topic::TopicPartition, Taking> taking_;
-  std::stop_token stop_;  // Of Run.
+  std::stop_token stop_;                                // Of Run.
+  std::shared_ptr<const EndWatch::Look> idle_look_;     // Under way; null: none.
+  std::chrono::steady_clock::time_point idle_look_at_;  // When it was asked for.
   std::chrono::steady_clock::time_point idle_look_due_;
   std::mutex mutex_;
   std::map<topic::TopicPartition, topic::Offset> synced_;  // To be committed.

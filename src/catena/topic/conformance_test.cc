@@ -195,6 +195,20 @@ TEST_P(TopicConformanceTest, EndOffsetsAreThoseOfEveryPartition) {
   EXPECT_EQ(reader->EndOffsets().value(), expected);
 }
 
+TEST_P(TopicConformanceTest, EndsOfSeveralTopicsAreThoseOfEach) {
+  TopicAddress other = address_;
+  other.name += "_other";
+  ASSERT_TRUE(CreateTopic(other, 2).ok());
+  EXPECT_EQ(PlaceOf(other), PlaceOf(address_));
+  const auto ends = OpenTopicEnds({other, address_}).value();
+  std::vector<std::vector<Offset>> expected = {{0, 0}, {0, 0, 0}};
+  EXPECT_EQ(ends->Look().value(), expected);
+  expected[1][static_cast<size_t>(AppendNumbered(7))] = 7;
+  const auto place = OpenTopicWriter(other, clock_).value()->Append({{"key", "v"}}).value().at(0);
+  expected[0][static_cast<size_t>(place.first)] = 1;
+  EXPECT_EQ(ends->Look().value(), expected);
+}
+
 TEST_P(TopicConformanceTest, ThePositionIsBehindWhatWasPolled) {
   const TopicPartition partition = AppendNumbered(20);
   const auto reader = Reader();

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kErrorBytes = 512;
 constexpr std::chrono::milliseconds kLeaderLook{50};
+constexpr std::chrono::milliseconds kOffsetLook{20};
 
 // Where reading goes on stands in the store alone, and a position that is gone is an error.
 constexpr std::array kOwnProperties = {"enable.auto.commit", "enable.auto.offset.store",
@@ -160,6 +161,39 @@ Result<TopicPartition> KafkaClient::Partitions() {
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
   if (!has_leaders) return Unavailable("a partition has no leader; " + Place());
   return partitions;
+}
+
+Result<std::vector<Offset>> KafkaClient::OffsetsAt(const std::vector<KafkaPartition>& partitions,
+                                                   int64_t time) const {
+  const auto give_up = std::chrono::steady_clock::now() + Millis{kKafkaAnswerMillis};
+  while (true) {
+    std::vector<Offset> offsets;
+    const rd_kafka_resp_err_t code = LookUpOnce(partitions, time, &offsets);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
+    const Error error = KafkaError(code, "cannot look up offsets; " + Place());
+    const bool may_change = error.code == ErrorCode::kUnavailable;
+    if (!may_change || std::chrono::steady_clock::now() >= give_up) return error;
+    std::this_thread::sleep_for(kOffsetLook);
+  }
+}
+
+rd_kafka_resp_err_t KafkaClient::LookUpOnce(const std::vector<KafkaPartition>& partitions,
+                                            int64_t time, std::vector<Offset>* offsets) const {
+  const KafkaPartitionList list(
+      rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const auto& [topic, partition] : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = time;
+  }
+  const rd_kafka_resp_err_t code =
+      rd_kafka_offsets_for_times(handle_, list.get(), kKafkaAnswerMillis);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+  for (int i = 0; i < list->cnt; ++i) {
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
+    // What the answer left out stands as it was asked.
+    if (time < 0 && list->elems[i].offset < 0) return RD_KAFKA_RESP_ERR__PARTIAL;
+    offsets->push_back(list->elems[i].offset);
+  }
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 Status KafkaClient::RequestCreation(TopicPartition partitions) {

@@ -18,6 +18,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "catena/base/result.h"
 #include "catena/topic/topic.h"
@@ -27,7 +29,15 @@ namespace catena::topic {
 // How long a broker may take to answer before it counts as down.
 inline constexpr int kKafkaAnswerMillis = 3000;
 
+using KafkaPartition = std::pair<std::string, TopicPartition>;  // Of a topic.
 using KafkaProperties = std::map<std::string, std::string>;
+struct KafkaListDeleter {
+  void operator()(rd_kafka_topic_partition_list_t* list) const {
+    rd_kafka_topic_partition_list_destroy(list);
+  }
+};
+using KafkaPartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, KafkaListDeleter>;
+
 using KafkaDelivery = void (*)(rd_kafka_t*, const rd_kafka_message_t*, void*);
 using KafkaRebalance = void (*)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*,
                                 void* opaque);
@@ -55,6 +65,10 @@ class KafkaClient {
   rd_kafka_t* handle() const { return handle_; }
   // Of the address; kNotFound names the command that makes the topic.
   Result<TopicPartition> Partitions();
+  // Of each partition the offset at `time`, as librdkafka takes it, RD_KAFKA_OFFSET_END and
+  // RD_KAFKA_OFFSET_BEGINNING among them: one request a broker, again while leaders change.
+  Result<std::vector<Offset>> OffsetsAt(const std::vector<KafkaPartition>& partitions,
+                                        int64_t time) const;
   // Waits until every partition has a leader.
   Status Create(TopicPartition partitions);
   // "topic payments at host:9092", for messages.
@@ -63,6 +77,8 @@ class KafkaClient {
  private:
   KafkaClient(const TopicAddress& address, rd_kafka_t* handle)
       : address_(address), handle_(handle) {}
+  rd_kafka_resp_err_t LookUpOnce(const std::vector<KafkaPartition>& partitions, int64_t time,
+                                 std::vector<Offset>* offsets) const;
   Status RequestCreation(TopicPartition partitions);
 
   TopicAddress address_;

@@ -26,7 +26,6 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
-constexpr Millis kLeaderLook{20};
 
 KafkaProperties ReaderProperties(const TopicAddress& address) {
   return {{"group.id", address.consumer.empty() ? "catena" : address.consumer},
@@ -54,12 +53,11 @@ KafkaProperties WriterProperties() {
           {"queue.buffering.max.kbytes", "32768"}};
 }
 
-struct ListDeleter {
-  void operator()(rd_kafka_topic_partition_list_t* list) const {
-    rd_kafka_topic_partition_list_destroy(list);
-  }
-};
-using PartitionList = std::unique_ptr<rd_kafka_topic_partition_list_t, ListDeleter>;
+std::vector<KafkaPartition> PartitionsOf(const std::string& topic, TopicPartition count) {
+  std::vector<KafkaPartition> all;
+  for (TopicPartition p = 0; p < count; ++p) all.emplace_back(topic, p);
+  return all;
+}
 
 std::string_view BytesOf(const void* data, size_t size) {
   return data == nullptr ? std::string_view()
@@ -129,26 +127,22 @@ class KafkaReader : public TopicReader {
   }
 
   Result<Offset> EndOffset(TopicPartition partition) override {
-    CATENA_TRY(const auto ends, LookUp({partition}, RD_KAFKA_OFFSET_END));
-    return ends[0];
+    return LookUp(partition, RD_KAFKA_OFFSET_END);
   }
 
   Result<std::vector<Offset>> EndOffsets() override {
-    std::vector<TopicPartition> all(partitions_.size());
-    for (size_t p = 0; p < all.size(); ++p) all[p] = static_cast<TopicPartition>(p);
-    return LookUp(all, RD_KAFKA_OFFSET_END);
+    return client_->OffsetsAt(PartitionsOf(name_, partitions()), RD_KAFKA_OFFSET_END);
   }
 
   Result<Offset> BeginOffset(TopicPartition partition) override {
-    CATENA_TRY(const auto begins, LookUp({partition}, RD_KAFKA_OFFSET_BEGINNING));
-    return begins[0];
+    return LookUp(partition, RD_KAFKA_OFFSET_BEGINNING);
   }
 
   // Kafka keeps its negative times for the ends of a partition.
   Result<Offset> OffsetAt(TopicPartition partition, Timestamp time) override {
     if (ToMillis(time) < 0) return BeginOffset(partition);
-    CATENA_TRY(const auto offsets, LookUp({partition}, ToMillis(time)));
-    return offsets[0] >= 0 ? Result<Offset>(offsets[0]) : EndOffset(partition);
+    CATENA_TRY(const Offset offset, LookUp(partition, ToMillis(time)));
+    return offset >= 0 ? Result<Offset>(offset) : EndOffset(partition);
   }
 
   Status Wait(Millis wait) override {
@@ -172,7 +166,7 @@ class KafkaReader : public TopicReader {
   void Leave(TopicPartition partition) override { Stop(partition); }
 
   Status Commit(const std::map<TopicPartition, Offset>& next_offsets) override {
-    const PartitionList list(rd_kafka_topic_partition_list_new(1));
+    const KafkaPartitionList list(rd_kafka_topic_partition_list_new(1));
     for (const auto& [partition, offset] : next_offsets) {
       rd_kafka_topic_partition_list_add(list.get(), name_.c_str(), partition)->offset = offset;
     }
@@ -301,36 +295,10 @@ class KafkaReader : public TopicReader {
     return true;
   }
 
-  // One request a broker, whatever the number of partitions; again while leaders change.
-  Result<std::vector<Offset>> LookUp(const std::vector<TopicPartition>& partitions, int64_t time) {
-    const auto give_up = Steady::now() + Millis{kKafkaAnswerMillis};
-    while (true) {
-      std::vector<Offset> offsets;
-      const rd_kafka_resp_err_t code = LookUpOnce(partitions, time, &offsets);
-      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
-      const Error error = KafkaError(code, "cannot look up offsets; " + client_->Place());
-      const bool may_change = error.code == ErrorCode::kUnavailable;
-      if (!may_change || Steady::now() >= give_up) return error;
-      std::this_thread::sleep_for(kLeaderLook);
-    }
-  }
-
-  rd_kafka_resp_err_t LookUpOnce(const std::vector<TopicPartition>& partitions, int64_t time,
-                                 std::vector<Offset>* offsets) {
-    const PartitionList list(
-        rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-    for (const TopicPartition partition : partitions) {
-      At(partition);
-      rd_kafka_topic_partition_list_add(list.get(), name_.c_str(), partition)->offset = time;
-    }
-    const rd_kafka_resp_err_t code =
-        rd_kafka_offsets_for_times(client_->handle(), list.get(), kKafkaAnswerMillis);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
-    for (int i = 0; i < list->cnt; ++i) {
-      if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return list->elems[i].err;
-      offsets->push_back(list->elems[i].offset);
-    }
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  Result<Offset> LookUp(TopicPartition partition, int64_t time) {
+    At(partition);
+    CATENA_TRY(const auto offsets, client_->OffsetsAt({{name_, partition}}, time));
+    return offsets[0];
   }
 
   std::shared_ptr<KafkaClient> client_;
@@ -339,6 +307,35 @@ class KafkaReader : public TopicReader {
   std::shared_ptr<KafkaFeed> shared_;  // Null: none.
   KafkaFeed alone_;
   std::vector<Partition> partitions_;
+};
+
+class KafkaEnds : public TopicEnds {
+ public:
+  KafkaEnds(std::unique_ptr<KafkaClient> client,
+            const std::vector<std::pair<std::string, TopicPartition>>& topics)
+      : client_(std::move(client)) {
+    for (const auto& [name, partitions] : topics) {
+      const std::vector<KafkaPartition> each = PartitionsOf(name, partitions);
+      partitions_.insert(partitions_.end(), each.begin(), each.end());
+      counts_.push_back(each.size());
+    }
+  }
+
+  Result<std::vector<std::vector<Offset>>> Look() override {
+    CATENA_TRY(const auto offsets, client_->OffsetsAt(partitions_, RD_KAFKA_OFFSET_END));
+    std::vector<std::vector<Offset>> ends;
+    auto begin = offsets.begin();
+    for (const ptrdiff_t count : counts_) {
+      ends.emplace_back(begin, begin + count);
+      begin += count;
+    }
+    return ends;
+  }
+
+ private:
+  std::unique_ptr<KafkaClient> client_;
+  std::vector<KafkaPartition> partitions_;
+  std::vector<ptrdiff_t> counts_;  // Of them, by topic.
 };
 
 // One record of an Append until the broker has answered.
@@ -446,6 +443,17 @@ Result<std::shared_ptr<TopicFeed>> OpenKafkaTopicFeed(const TopicAddress& addres
   CATENA_TRY(const TopicPartition partitions, client->Partitions());
   return std::shared_ptr<TopicFeed>(
       std::make_shared<KafkaFeed>(std::move(client), address.name, partitions));
+}
+
+Result<std::unique_ptr<TopicEnds>> OpenKafkaTopicEnds(const std::vector<TopicAddress>& topics) {
+  std::unique_ptr<KafkaClient> client;
+  std::vector<std::pair<std::string, TopicPartition>> counted;
+  for (const TopicAddress& topic : topics) {
+    CATENA_TRY(client, OpenConsumer(topic));
+    CATENA_TRY(const TopicPartition partitions, client->Partitions());
+    counted.emplace_back(topic.name, partitions);
+  }
+  return std::unique_ptr<TopicEnds>(std::make_unique<KafkaEnds>(std::move(client), counted));
 }
 
 Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address,

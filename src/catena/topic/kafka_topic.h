@@ -19,6 +19,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "catena/base/clock.h"
 #include "catena/base/result.h"
@@ -28,6 +29,7 @@ namespace catena::topic {
 
 Status CreateKafkaTopic(const TopicAddress& address, TopicPartition partitions);
 Result<std::shared_ptr<TopicFeed>> OpenKafkaTopicFeed(const TopicAddress& address);
+Result<std::unique_ptr<TopicEnds>> OpenKafkaTopicEnds(const std::vector<TopicAddress>& topics);
 Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address,
                                                           std::shared_ptr<TopicFeed> feed);
 Result<std::unique_ptr<TopicWriter>> OpenKafkaTopicWriter(const TopicAddress& address,

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -21,11 +22,38 @@ struct Implementation {
                                                       std::shared_ptr<TopicFeed>);
   Result<std::unique_ptr<TopicWriter>> (*open_writer)(const TopicAddress&, const Clock&);
   Result<std::shared_ptr<TopicFeed>> (*open_feed)(const TopicAddress&);
+  Result<std::unique_ptr<TopicEnds>> (*open_ends)(const std::vector<TopicAddress>&);
 };
 
 Result<std::shared_ptr<TopicFeed>> NoFeed(const TopicAddress&) {
   return std::shared_ptr<TopicFeed>();
 }
+
+// Where a look-up costs nothing.
+class EndsOfReaders : public TopicEnds {
+ public:
+  static Result<std::unique_ptr<TopicEnds>> Open(const std::vector<TopicAddress>& topics) {
+    auto ends = std::make_unique<EndsOfReaders>();
+    for (const TopicAddress& topic : topics) {
+      CATENA_TRY(auto reader, OpenTopicReader(topic));
+      ends->readers_.push_back(std::move(reader));
+    }
+    return std::unique_ptr<TopicEnds>(std::move(ends));
+  }
+  Result<std::vector<std::vector<Offset>>> Look() override {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::vector<Offset>> all;
+    for (const auto& reader : readers_) {
+      CATENA_TRY(auto ends, reader->EndOffsets());
+      all.push_back(std::move(ends));
+    }
+    return all;
+  }
+
+ private:
+  std::mutex mutex_;  // Guards readers_.
+  std::vector<std::unique_ptr<TopicReader>> readers_;
+};
 
 constexpr std::array kImplementations = {
     Implementation{"file",
@@ -38,7 +66,7 @@ constexpr std::array kImplementations = {
                    [](const TopicAddress& at, const Clock& clock) {
                      return OpenFileTopicWriter(at.root, at.name, clock);
                    },
-                   NoFeed},
+                   NoFeed, EndsOfReaders::Open},
     Implementation{
         "memory",
         [](const TopicAddress& at, TopicPartition n) { return CreateMemoryTopic(at.name, n); },
@@ -48,9 +76,9 @@ constexpr std::array kImplementations = {
         [](const TopicAddress& at, const Clock& clock) {
           return OpenMemoryTopicWriter(at.name, clock);
         },
-        NoFeed},
+        NoFeed, EndsOfReaders::Open},
     Implementation{"kafka", CreateKafkaTopic, OpenKafkaTopicReader, OpenKafkaTopicWriter,
-                   OpenKafkaTopicFeed},
+                   OpenKafkaTopicFeed, OpenKafkaTopicEnds},
 };
 
 Result<const Implementation*> Find(const TopicAddress& address) {
@@ -91,6 +119,11 @@ Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {
 Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address) {
   CATENA_TRY(const Implementation* implementation, Find(address));
   return implementation->open_feed(address);
+}
+
+Result<std::unique_ptr<TopicEnds>> OpenTopicEnds(const std::vector<TopicAddress>& topics) {
+  CATENA_TRY(const Implementation* implementation, Find(topics.front()));
+  return implementation->open_ends(topics);
 }
 
 Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,

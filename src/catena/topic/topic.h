@@ -89,6 +89,15 @@ class TopicFeed {
   virtual ~TopicFeed() = default;
 };
 
+// The ends of several topics. Calls may run concurrently.
+class TopicEnds {
+ public:
+  virtual ~TopicEnds() = default;
+  // By topic, in the order in which they were named, and by partition; all in as few look-ups as
+  // the place can. What was appended before the call lies before them.
+  virtual Result<std::vector<std::vector<Offset>>> Look() = 0;
+};
+
 struct OutRecord {
   std::string key;  // Records of one key go to one partition, by HashBytes(key) % partitions.
   std::string value;
@@ -131,11 +140,16 @@ Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view d
 // What ParseTopicAddress reads as the same topic, parameters aside; to be shown and kept.
 std::string TopicURL(const TopicAddress& address);
 
+// What holds the topic, as it is reached: topics of one place are looked up together.
+std::string PlaceOf(const TopicAddress& address);
+
 // Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
 // kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
 // Null where readers have nothing to share.
 Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address);
+// Of one place, and of one topic at least.
+Result<std::unique_ptr<TopicEnds>> OpenTopicEnds(const std::vector<TopicAddress>& topics);
 // `feed` is one of that topic; a reader that is elsewhere in it, or far behind the others, goes its
 // own way until it is where they are.
 Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,

@@ -245,6 +245,12 @@ Result<TopicAddress> ParseTopicAddress(std::string_view name, std::string_view d
   return address;
 }
 
+std::string PlaceOf(const TopicAddress& address) {
+  std::string place = address.scheme + ":" + address.root;
+  for (const auto& [name, value] : address.parameters) place += "\n" + name + "=" + value;
+  return place;
+}
+
 std::string TopicURL(const TopicAddress& address) {
   if (address.scheme == "kafka") {
     return "kafka://" + address.name + "/" + kBrokers + "=" + address.root;
