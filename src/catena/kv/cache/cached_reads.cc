@@ -167,8 +167,8 @@ void CachedStore::AskBehind(Reading* reading) const {
     const GetRequest& request = reading->requests[i];
     if (reading->keep && !reading->is_many[i] && number) {
       reading->loads.emplace_back(
-          *number,
-          GetRequest{request.dataset, request.key, Timestamp::min(), Timestamp::max(), kValuesMax});
+          *number, GetRequest{request.dataset, request.key, Timestamp::min(), Timestamp::max(),
+                              values_max_});
     } else {
       asked.push_back(request);
       asked_for.push_back(i);
@@ -329,7 +329,7 @@ void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
   if (entry == nullptr) entry = AddEntry(key);
   const size_t before = MemoryOf(*entry);
   const Timestamp from =
-      values.size() < kValuesMax ? Timestamp::min() : values.front().time + Millis{1};
+      values.size() < values_max_ ? Timestamp::min() : values.front().time + Millis{1};
   entry->values.Erase(dataset, [](const KeptValue&) { return true; });
   entry->coverage.Set(dataset, from);
   const auto keep = [&](std::span<const TimedValue> some) {

@@ -18,13 +18,20 @@ constexpr size_t kOverhead = 200;  // Of an entry, about.
 // What is held is committed from this share of the memory on, and waited for from half of it on.
 constexpr size_t kCommitShare = 8;
 constexpr size_t kHoldShare = 2;
+// Of one key and dataset; so many bytes of the memory to one value.
+constexpr size_t kValuesMin = 512;
+constexpr size_t kValuesMost = 16384;
+constexpr size_t kBytesPerValue = 8192;
 constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
 
 }  // namespace
 
 CachedStore::CachedStore(KVStore* store, size_t bytes_max)
-    : store_(store), fronted_(store), bytes_max_(bytes_max) {
+    : store_(store),
+      fronted_(store),
+      bytes_max_(bytes_max),
+      values_max_(std::clamp(bytes_max / kBytesPerValue, kValuesMin, kValuesMost)) {
   KVStore* behind = bytes_max == 0 ? nullptr : store->AnswerThrough(&for_others_);
   if (behind == nullptr) return;
   store_ = behind;
@@ -68,10 +75,10 @@ CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
 }
 
 // Of very many the newer half stays; where those are of one instant, none does.
-void CachedStore::Trim(Entry* entry, DatasetNumber dataset) {
+void CachedStore::Trim(Entry* entry, DatasetNumber dataset) const {
   const std::span<const KeptValue> values = entry->values.Of(dataset);
-  if (values.size() <= kValuesMax) return;
-  Timestamp from = values[values.size() - kValuesMax / 2].time;
+  if (values.size() <= values_max_) return;
+  Timestamp from = values[values.size() - values_max_ / 2].time;
   if (from == values.front().time) from = values.back().time + Millis{1};
   entry->coverage.Set(dataset, from);
   entry->values.Erase(dataset, [from](const KeptValue& value) { return value.time < from; });

@@ -16,8 +16,9 @@
 //            nothing is held back: every write is passed on at once
 //   atomic   a write excludes all reads, so a MultiGet sees one state, from memory or not
 //   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
-//            Of a key and dataset that was read, the newest few hundred values are kept; of what is
-//            only written, nothing once it is stored
+//            Of a key and dataset that was read, the newest hundreds of values are kept, thousands
+//            where there is room: five minutes of raw rows of a busy key are asked for again and
+//            again; of what is only written, nothing once it is stored
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held
 //   threads  every call may run concurrently with every other
@@ -103,7 +104,6 @@ class CachedStore : public KVStore {
   Status Resume() override;
 
  private:
-  static constexpr size_t kValuesMax = 512;  // That are kept of one key and dataset.
   // By commit: what is written in epoch n is stored by commit n.
   using Epoch = uint64_t;
   struct Held {  // What was written of a key in one epoch.
@@ -176,7 +176,7 @@ class CachedStore : public KVStore {
   void Take(std::span<const HeldPut> puts, Epoch epoch);
   Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
-  static void Trim(Entry* entry, DatasetNumber dataset);
+  void Trim(Entry* entry, DatasetNumber dataset) const;
   bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
   // Of the log that is being committed, which nobody changes: without the lock.
   Status Store(std::span<const std::string_view> names, std::span<const Mark> marks);
@@ -191,6 +191,7 @@ class CachedStore : public KVStore {
   KVStore* store_;  // What is behind, past the front of `fronted_`.
   KVStore* const fronted_;
   const size_t bytes_max_;
+  const size_t values_max_;  // That are kept of one key and dataset.
   ForOthers for_others_{this};
   std::atomic<bool> holds_back_{false};
 
