@@ -41,8 +41,7 @@ class Binder {
                      const plan::StreamTask& task, const topic::TopicAddress& topic, int workers);
   Status SaveServingInfo(const conf::GroupBy& group_by);
   Status Begin(BoundGroupBy* group_by, topic::TopicReader* reader);
-  Status OpenEnds(const std::vector<plan::StreamTask>& tasks);
-  Result<std::shared_ptr<topic::TopicFeed>> FeedOf(const topic::TopicAddress& topic);
+  Status OpenTopics(const std::vector<plan::StreamTask>& tasks);
   Result<std::string> TopicOf(const plan::StreamTask& task) const;
   Result<topic::TopicAddress> AddressOf(const plan::StreamTask& task) const;
   Result<const PublishOptions*> PublishOptionsOf(const plan::StreamTask& task) const;
@@ -236,8 +235,8 @@ Status Binder::Begin(BoundGroupBy* group_by, topic::TopicReader* reader) {
   return fold.SetRetention(retention);
 }
 
-// Those of one place are looked up together, whichever task asks.
-Status Binder::OpenEnds(const std::vector<plan::StreamTask>& tasks) {
+// Those of one place are fetched and looked up together, whichever tasks read and ask.
+Status Binder::OpenTopics(const std::vector<plan::StreamTask>& tasks) {
   std::map<std::string, std::vector<topic::TopicAddress>> places;
   for (const plan::StreamTask& task : tasks) {
     CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
@@ -248,21 +247,15 @@ Status Binder::OpenEnds(const std::vector<plan::StreamTask>& tasks) {
   }
   for (const auto& [place, topics] : places) {
     CATENA_TRY(auto watch, EndWatch::Open(topics, clock_));
-    for (const topic::TopicAddress& topic : topics) {
-      watched_.at(topic::TopicURL(topic)).watch = watch.get();
+    CATENA_TRY(const auto feeds, topic::OpenTopicFeeds(topics));
+    for (size_t i = 0; i < topics.size(); ++i) {
+      const std::string url = topic::TopicURL(topics[i]);
+      watched_.at(url).watch = watch.get();
+      bound_->feeds[url] = feeds[i];
     }
     bound_->ends.push_back(std::move(watch));
   }
   return Status();
-}
-
-// The tasks of a chain mostly read the same topic.
-Result<std::shared_ptr<topic::TopicFeed>> Binder::FeedOf(const topic::TopicAddress& topic) {
-  std::shared_ptr<topic::TopicFeed>& feed = bound_->feeds[topic::TopicURL(topic)];
-  if (feed == nullptr) {
-    CATENA_TRY(feed, topic::OpenTopicFeed(topic));
-  }
-  return feed;
 }
 
 // Of a stage that aggregates its rows are in the topic that the other stage publishes to.
@@ -426,7 +419,7 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   parts.topic.consumer =
       "catena." + (task.group_bys.empty() ? task.stages.back().join->metadata.name
                                           : task.group_bys.front()->metadata.name);
-  CATENA_TRY(const auto feed, FeedOf(topic));
+  const auto& feed = bound_->feeds.at(topic::TopicURL(topic));
   CATENA_TRY(parts.reader, topic::OpenTopicReader(parts.topic, feed));
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
@@ -470,7 +463,7 @@ Status Binder::Bind(const plan::StagedPlan& staged) {
   bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
   for (const auto& group_by : staged.plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
-  CATENA_RETURN_IF_ERROR(OpenEnds(staged.plan.tasks));
+  CATENA_RETURN_IF_ERROR(OpenTopics(staged.plan.tasks));
   for (const plan::StreamTask& task : staged.plan.tasks) {
     for (const plan::EnrichStage& stage : task.stages) bound_->fetcher->AddJoin(stage.join);
     CATENA_RETURN_IF_ERROR(BindTask(task));

@@ -47,7 +47,7 @@ class TopicConformanceTest : public testing::TestWithParam<Kind> {
 
   std::unique_ptr<TopicWriter> Writer() { return OpenTopicWriter(address_, clock_).value(); }
   std::unique_ptr<TopicReader> Reader() {
-    if (GetParam().shares_feed && feed_ == nullptr) feed_ = OpenTopicFeed(address_).value();
+    if (GetParam().shares_feed && feed_ == nullptr) feed_ = OpenTopicFeeds({address_}).value()[0];
     return OpenTopicReader(address_, feed_).value();
   }
 

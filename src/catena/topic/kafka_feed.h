@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// KafkaFeed: one consumer of a topic, and those who follow it: what a broker sends it sends once.
+// KafkaFeed: what one consumer reads of a topic, and those who follow it: what a broker sends it
+// sends once, and with it what the consumer reads of other topics, for each their own feed.
 //
 //     broker -> queue of a partition -> window -> followers, each at its own place
 //               (librdkafka's)          what the slowest has not taken yet

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Readers that share a feed, against the naive twin: the log, and where in it each reader is.
+// Readers that share the feeds of one consumer, against the naive twin: the logs of its topics, and
+// where in them each reader is.
 
 #include "catena/topic/kafka_feed.h"
 
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <random>
 #include <string>
@@ -23,29 +25,48 @@ namespace {
 class KafkaFeedTest : public testing::Test {
  protected:
   void SetUp() override {
-    address_.scheme = "kafka";
-    address_.root = KafkaUnderTest();
-    address_.name = "feed" + std::to_string(getpid()) + "_" +
-                    testing::UnitTest::GetInstance()->current_test_info()->name();
-    ASSERT_TRUE(CreateTopic(address_, 1).ok());
-    writer_ = OpenTopicWriter(address_, SystemClock()).value();
-    feed_ = OpenTopicFeed(address_).value();
+    std::vector<TopicAddress> addresses(topics_.size());
+    for (size_t t = 0; t < topics_.size(); ++t) {
+      addresses[t].scheme = "kafka";
+      addresses[t].root = KafkaUnderTest();
+      addresses[t].name = "feed" + std::to_string(getpid()) + "_" + std::to_string(t) +
+                          testing::UnitTest::GetInstance()->current_test_info()->name();
+      ASSERT_TRUE(CreateTopic(addresses[t], 1).ok());
+    }
+    const auto feeds = OpenTopicFeeds(addresses).value();
+    for (size_t t = 0; t < topics_.size(); ++t) {
+      topics_[t].address = addresses[t];
+      topics_[t].writer = OpenTopicWriter(addresses[t], SystemClock()).value();
+      topics_[t].feed = feeds[t];
+    }
   }
 
-  void Append(size_t count, size_t bytes) {
+  struct Topic {
+    TopicAddress address;
+    std::unique_ptr<TopicWriter> writer;
+    std::shared_ptr<TopicFeed> feed;
+    std::vector<std::string> log;  // Values by offset.
+  };
+  void Append(size_t count, size_t bytes, size_t topic = 0) {
+    std::vector<std::string>& log = topics_[topic].log;
     std::vector<OutRecord> records;
     for (size_t i = 0; i < count; ++i) {
-      log_.push_back(std::to_string(log_.size()) + std::string(bytes, '.'));
-      records.push_back({"key", log_.back()});
+      log.push_back(std::to_string(topic) + ":" + std::to_string(log.size()) +
+                    std::string(bytes, '.'));
+      records.push_back({"key", log.back()});
     }
-    ASSERT_TRUE(writer_->Append(records).ok());
+    ASSERT_TRUE(topics_[topic].writer->Append(records).ok());
   }
 
   struct Sharer {
     std::unique_ptr<TopicReader> reader;
+    const std::vector<std::string>* log;
     size_t next = 0;  // In the log.
   };
-  Sharer Open() { return {OpenTopicReader(address_, feed_).value()}; }
+  Sharer Open(size_t topic = 0) {
+    return {OpenTopicReader(topics_[topic].address, topics_[topic].feed).value(),
+            &topics_[topic].log};
+  }
   // Polls, and compares what comes with the log; returns how many came.
   size_t Poll(Sharer* sharer, size_t records_max, bool all_there) {
     std::vector<Record> records;
@@ -55,7 +76,7 @@ class KafkaFeedTest : public testing::Test {
     EXPECT_LE(records.size(), records_max);
     for (const Record& record : records) {
       EXPECT_EQ(record.offset, static_cast<Offset>(sharer->next));
-      EXPECT_TRUE(record.value == log_.at(sharer->next)) << "at offset " << record.offset;
+      EXPECT_TRUE(record.value == sharer->log->at(sharer->next)) << "at offset " << record.offset;
       ++sharer->next;
     }
     EXPECT_EQ(sharer->reader->Position(0), static_cast<Offset>(sharer->next));
@@ -64,13 +85,10 @@ class KafkaFeedTest : public testing::Test {
   void PollToTheEnd(Sharer* sharer) {
     while (Poll(sharer, 100, /*all_there=*/true) > 0) {
     }
-    EXPECT_EQ(sharer->next, log_.size());
+    EXPECT_EQ(sharer->next, sharer->log->size());
   }
 
-  TopicAddress address_;
-  std::unique_ptr<TopicWriter> writer_;
-  std::shared_ptr<TopicFeed> feed_;
-  std::vector<std::string> log_;  // Values by offset.
+  std::array<Topic, 2> topics_;
 };
 
 TEST_F(KafkaFeedTest, EachGetsEveryRecordOnceWhateverTheOthersDo) {
@@ -78,17 +96,18 @@ TEST_F(KafkaFeedTest, EachGetsEveryRecordOnceWhateverTheOthersDo) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   std::vector<Sharer> sharers;
-  for (int i = 0; i < 3; ++i) sharers.push_back(Open());
-  for (int step = 0; step < 600 && !HasFailure(); ++step) {
+  for (size_t i = 0; i < 5; ++i) sharers.push_back(Open(i % 2));
+  for (int step = 0; step < 800 && !HasFailure(); ++step) {
     Sharer& sharer = sharers[random.Below(sharers.size())];
     switch (random.Below(8)) {
       case 0:
       case 1:
-        Append(1 + random.Below(20), random.OneIn(4) ? random.Below(200'000) : 10);
+        Append(1 + random.Below(20), random.OneIn(4) ? random.Below(200'000) : 10,
+               random.Below(topics_.size()));
         break;
       case 2:
         if (!random.OneIn(4)) break;
-        sharer.next = random.Below(log_.size() + 1);
+        sharer.next = random.Below(sharer.log->size() + 1);
         ASSERT_TRUE(sharer.reader->Seek(0, static_cast<Offset>(sharer.next)).ok());
         break;
       case 3:

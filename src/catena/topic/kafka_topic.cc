@@ -311,11 +311,11 @@ class KafkaReader : public TopicReader {
 
 class KafkaEnds : public TopicEnds {
  public:
-  KafkaEnds(std::unique_ptr<KafkaClient> client,
-            const std::vector<std::pair<std::string, TopicPartition>>& topics)
+  KafkaEnds(std::unique_ptr<KafkaClient> client, const std::vector<TopicAddress>& topics,
+            const std::vector<TopicPartition>& counts)
       : client_(std::move(client)) {
-    for (const auto& [name, partitions] : topics) {
-      const std::vector<KafkaPartition> each = PartitionsOf(name, partitions);
+    for (size_t i = 0; i < topics.size(); ++i) {
+      const std::vector<KafkaPartition> each = PartitionsOf(topics[i].name, counts[i]);
       partitions_.insert(partitions_.end(), each.begin(), each.end());
       counts_.push_back(each.size());
     }
@@ -431,6 +431,16 @@ Result<std::unique_ptr<KafkaClient>> OpenConsumer(const TopicAddress& address) {
   return KafkaClient::Open(RD_KAFKA_CONSUMER, address, ReaderProperties(address));
 }
 
+Result<std::vector<TopicPartition>> CountPartitions(const std::vector<TopicAddress>& topics) {
+  std::vector<TopicPartition> counts;
+  for (const TopicAddress& topic : topics) {
+    CATENA_TRY(const auto client, OpenConsumer(topic));
+    CATENA_TRY(const TopicPartition count, client->Partitions());
+    counts.push_back(count);
+  }
+  return counts;
+}
+
 }  // namespace
 
 Status CreateKafkaTopic(const TopicAddress& address, TopicPartition partitions) {
@@ -438,22 +448,22 @@ Status CreateKafkaTopic(const TopicAddress& address, TopicPartition partitions) 
   return client->Create(partitions);
 }
 
-Result<std::shared_ptr<TopicFeed>> OpenKafkaTopicFeed(const TopicAddress& address) {
-  CATENA_TRY(std::shared_ptr<KafkaClient> client, OpenConsumer(address));
-  CATENA_TRY(const TopicPartition partitions, client->Partitions());
-  return std::shared_ptr<TopicFeed>(
-      std::make_shared<KafkaFeed>(std::move(client), address.name, partitions));
+// A fetch asks for what one consumer reads of a broker, whatever topics that is of.
+Result<std::vector<std::shared_ptr<TopicFeed>>> OpenKafkaTopicFeeds(
+    const std::vector<TopicAddress>& topics) {
+  CATENA_TRY(const std::vector<TopicPartition> counts, CountPartitions(topics));
+  CATENA_TRY(const std::shared_ptr<KafkaClient> client, OpenConsumer(topics.front()));
+  std::vector<std::shared_ptr<TopicFeed>> feeds;
+  for (size_t i = 0; i < topics.size(); ++i) {
+    feeds.push_back(std::make_shared<KafkaFeed>(client, topics[i].name, counts[i]));
+  }
+  return feeds;
 }
 
 Result<std::unique_ptr<TopicEnds>> OpenKafkaTopicEnds(const std::vector<TopicAddress>& topics) {
-  std::unique_ptr<KafkaClient> client;
-  std::vector<std::pair<std::string, TopicPartition>> counted;
-  for (const TopicAddress& topic : topics) {
-    CATENA_TRY(client, OpenConsumer(topic));
-    CATENA_TRY(const TopicPartition partitions, client->Partitions());
-    counted.emplace_back(topic.name, partitions);
-  }
-  return std::unique_ptr<TopicEnds>(std::make_unique<KafkaEnds>(std::move(client), counted));
+  CATENA_TRY(const std::vector<TopicPartition> counts, CountPartitions(topics));
+  CATENA_TRY(std::unique_ptr<KafkaClient> client, OpenConsumer(topics.front()));
+  return std::unique_ptr<TopicEnds>(std::make_unique<KafkaEnds>(std::move(client), topics, counts));
 }
 
 Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address,

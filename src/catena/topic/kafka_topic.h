@@ -28,7 +28,8 @@
 namespace catena::topic {
 
 Status CreateKafkaTopic(const TopicAddress& address, TopicPartition partitions);
-Result<std::shared_ptr<TopicFeed>> OpenKafkaTopicFeed(const TopicAddress& address);
+Result<std::vector<std::shared_ptr<TopicFeed>>> OpenKafkaTopicFeeds(
+    const std::vector<TopicAddress>& topics);
 Result<std::unique_ptr<TopicEnds>> OpenKafkaTopicEnds(const std::vector<TopicAddress>& topics);
 Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& address,
                                                           std::shared_ptr<TopicFeed> feed);

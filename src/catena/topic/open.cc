@@ -21,12 +21,12 @@ struct Implementation {
   Result<std::unique_ptr<TopicReader>> (*open_reader)(const TopicAddress&,
                                                       std::shared_ptr<TopicFeed>);
   Result<std::unique_ptr<TopicWriter>> (*open_writer)(const TopicAddress&, const Clock&);
-  Result<std::shared_ptr<TopicFeed>> (*open_feed)(const TopicAddress&);
+  Result<std::vector<std::shared_ptr<TopicFeed>>> (*open_feeds)(const std::vector<TopicAddress>&);
   Result<std::unique_ptr<TopicEnds>> (*open_ends)(const std::vector<TopicAddress>&);
 };
 
-Result<std::shared_ptr<TopicFeed>> NoFeed(const TopicAddress&) {
-  return std::shared_ptr<TopicFeed>();
+Result<std::vector<std::shared_ptr<TopicFeed>>> NoFeeds(const std::vector<TopicAddress>& topics) {
+  return std::vector<std::shared_ptr<TopicFeed>>(topics.size());
 }
 
 // Where a look-up costs nothing.
@@ -66,7 +66,7 @@ constexpr std::array kImplementations = {
                    [](const TopicAddress& at, const Clock& clock) {
                      return OpenFileTopicWriter(at.root, at.name, clock);
                    },
-                   NoFeed, EndsOfReaders::Open},
+                   NoFeeds, EndsOfReaders::Open},
     Implementation{
         "memory",
         [](const TopicAddress& at, TopicPartition n) { return CreateMemoryTopic(at.name, n); },
@@ -76,9 +76,9 @@ constexpr std::array kImplementations = {
         [](const TopicAddress& at, const Clock& clock) {
           return OpenMemoryTopicWriter(at.name, clock);
         },
-        NoFeed, EndsOfReaders::Open},
+        NoFeeds, EndsOfReaders::Open},
     Implementation{"kafka", CreateKafkaTopic, OpenKafkaTopicReader, OpenKafkaTopicWriter,
-                   OpenKafkaTopicFeed, OpenKafkaTopicEnds},
+                   OpenKafkaTopicFeeds, OpenKafkaTopicEnds},
 };
 
 Result<const Implementation*> Find(const TopicAddress& address) {
@@ -116,9 +116,10 @@ Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {
   return implementation->create(address, partitions);
 }
 
-Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address) {
-  CATENA_TRY(const Implementation* implementation, Find(address));
-  return implementation->open_feed(address);
+Result<std::vector<std::shared_ptr<TopicFeed>>> OpenTopicFeeds(
+    const std::vector<TopicAddress>& topics) {
+  CATENA_TRY(const Implementation* implementation, Find(topics.front()));
+  return implementation->open_feeds(topics);
 }
 
 Result<std::unique_ptr<TopicEnds>> OpenTopicEnds(const std::vector<TopicAddress>& topics) {

@@ -146,8 +146,10 @@ std::string PlaceOf(const TopicAddress& address);
 // Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
 // kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
-// Null where readers have nothing to share.
-Result<std::shared_ptr<TopicFeed>> OpenTopicFeed(const TopicAddress& address);
+// By topic, all of one place, whose records come together; null where readers have nothing to
+// share.
+Result<std::vector<std::shared_ptr<TopicFeed>>> OpenTopicFeeds(
+    const std::vector<TopicAddress>& topics);
 // Of one place, and of one topic at least.
 Result<std::unique_ptr<TopicEnds>> OpenTopicEnds(const std::vector<TopicAddress>& topics);
 // `feed` is one of that topic; a reader that is elsewhere in it, or far behind the others, goes its
