@@ -89,6 +89,20 @@ std::string InvalidText(const types::Schema& schema, const std::vector<types::Ba
   return "";
 }
 
+Result<std::shared_ptr<RegisteredRows>> RowsOf(const types::Schema& schema,
+                                               std::vector<types::Batch> batches) {
+  auto rows = std::make_shared<RegisteredRows>();
+  rows->schema = schema;
+  for (const types::Batch& batch : batches) {
+    CATENA_CHECK(batch.schema() == schema, "registered batches have one schema");
+    rows->end += batch.rows();
+  }
+  const std::string invalid = InvalidText(schema, batches);
+  if (!invalid.empty()) return InvalidData("text is not UTF-8: " + invalid);
+  rows->batches = std::move(batches);
+  return rows;
+}
+
 std::string CopySql(const std::string& select, const std::string& path,
                     const ParquetOptions& options) {
   std::string sql = "COPY (" + select + "\n) TO " + QuoteText(path) +
@@ -212,28 +226,24 @@ Status Database::Execute(const std::string& sql) {
 
 Result<RegisteredBatches> Database::Register(const types::Schema& schema,
                                              std::vector<types::Batch> batches) {
-  auto rows = std::make_shared<RegisteredRows>();
-  rows->schema = schema;
-  for (const types::Batch& batch : batches) {
-    CATENA_CHECK(batch.schema() == schema, "registered batches have one schema");
-    rows->end += batch.rows();
-  }
-  const std::string invalid = InvalidText(schema, batches);
-  if (!invalid.empty()) return InvalidData("text is not UTF-8: " + invalid);
-  rows->batches = std::move(batches);
+  CATENA_TRY(auto rows, RowsOf(schema, std::move(batches)));
   return RegisteredBatches(tables_, tables_->Register(std::move(rows)));
 }
 
 Status Database::CopyToParquet(const types::Schema& schema, std::vector<types::Batch> batches,
                                const std::string& path, const ParquetOptions& options) {
   CATENA_RETURN_IF_ERROR(CheckParquetOptions(options));
-  size_t rows = 0;
-  for (const types::Batch& batch : batches) rows += batch.rows();
-  CATENA_TRY(const auto registered, Register(schema, std::move(batches)));
-  std::string sql = CopySql("SELECT * FROM " + registered.sql(), path, options);
-  if (rows >= kDictionaryMost * kRowsPerDictionaryValue) {
-    sql += ", DICTIONARY_SIZE_LIMIT " + std::to_string(kDictionaryMost);
+  CATENA_TRY(const auto rows, RowsOf(schema, std::move(batches)));
+  const bool many = rows->end >= kDictionaryMost * kRowsPerDictionaryValue;
+  // DuckDB writes an ENUM in an encoding of version 2, whatever it is asked for.
+  for (size_t i = 0; many && options.version == 2 && i < schema.size(); ++i) {
+    rows->few_texts.emplace_back();
+    if (schema.fields[i].type.kind != types::Kind::kString) continue;
+    rows->few_texts.back() = FewTexts::Of(rows->batches, i);
   }
+  const RegisteredBatches registered(tables_, tables_->Register(rows));
+  std::string sql = CopySql("SELECT * FROM " + registered.sql(), path, options);
+  if (many) sql += ", DICTIONARY_SIZE_LIMIT " + std::to_string(kDictionaryMost);
   return Execute(sql + ")");
 }
 

@@ -30,6 +30,11 @@ struct BoundId {
 
 Engine* EngineOf(void* extra) { return static_cast<Engine*>(extra); }
 
+const FewTexts* FewTextsOf(const RegisteredRows& rows, size_t column) {
+  const bool few = column < rows.few_texts.size() && rows.few_texts[column];
+  return few ? &*rows.few_texts[column] : nullptr;
+}
+
 void Bind(duckdb_bind_info info) {
   duckdb_value parameter = duckdb_bind_get_parameter(info, 0);
   const auto id = static_cast<uint64_t>(duckdb_get_int64(parameter));
@@ -39,8 +44,10 @@ void Bind(duckdb_bind_info info) {
     duckdb_bind_set_error(info, "these rows are not registered any more");
     return;
   }
-  for (const types::Field& field : rows->schema.fields) {
-    const OwnedType type(CreateType(field.type));
+  for (size_t i = 0; i < rows->schema.size(); ++i) {
+    const types::Field& field = rows->schema.fields[i];
+    const FewTexts* few = FewTextsOf(*rows, i);
+    const OwnedType type(few == nullptr ? CreateType(field.type) : CreateEnum(few->texts));
     duckdb_bind_add_result_column(info, field.name.c_str(), type.get());
   }
   if (rows->with_row_number) {
@@ -100,7 +107,9 @@ void Read(duckdb_function_info info, duckdb_data_chunk chunk) {
   for (size_t i = 0; i < reading->columns.size(); ++i) {
     const idx_t column = reading->columns[i];
     const duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i);
-    if (column < batch.width()) {
+    if (const FewTexts* few = FewTextsOf(*reading->rows, column)) {
+      FillCodes(batch.column(column), few->codes[piece.batch], piece.begin, piece.count, vector);
+    } else if (column < batch.width()) {
       const Status filled =
           FillVector(batch.column(column), piece.begin, piece.count, /*at=*/0, vector);
       if (!filled.ok()) {
