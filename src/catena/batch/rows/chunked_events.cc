@@ -12,11 +12,6 @@ namespace {
 using types::Column;
 using types::ColumnPtr;
 
-// Rows that are packed beside each other before each goes to its place.
-constexpr size_t kBlock = 128;
-// Rows whose place is fetched before it is their turn.
-constexpr size_t kAhead = 16;
-
 std::vector<uint32_t> CountGroups(std::span<const uint32_t> group_of_row, size_t groups) {
   std::vector<uint32_t> counts(groups, 0);
   for (const uint32_t group : group_of_row) {
@@ -67,13 +62,15 @@ void ChunkedEvents::Pack(const RowParts& parts, const EventRows& events, int thr
     const size_t last = std::min(rows, first + RowParts::kStride);
     std::vector<uint32_t> places(last - first, UINT32_MAX);
     parts.Walk(first, last, [&](size_t row, uint32_t at) { places[row - first] = at; });
-    const auto block = PackedRows::Room(kBlock * stride_);
-    for (size_t begin = first; begin < last; begin += kBlock) {
-      const size_t end = std::min(last, begin + kBlock);
+    const auto block = PackedRows::Room(PackedRows::kBlock * stride_);
+    for (size_t begin = first; begin < last; begin += PackedRows::kBlock) {
+      const size_t end = std::min(last, begin + PackedRows::kBlock);
       packed_.Pack(columns, begin, end - begin, stride_, block.get() + sizeof(Head));
       for (size_t row = begin; row < end; ++row) {
-        if (row + kAhead < end && places[row + kAhead - first] != UINT32_MAX) {
-          std::byte* next = packed_events_.get() + places[row + kAhead - first] * stride_;
+        if (row + PackedRows::kAhead < end &&
+            places[row + PackedRows::kAhead - first] != UINT32_MAX) {
+          std::byte* next =
+              packed_events_.get() + places[row + PackedRows::kAhead - first] * stride_;
           __builtin_prefetch(next, 1);
           __builtin_prefetch(next + stride_ - 1, 1);
         }
@@ -111,11 +108,10 @@ void ChunkedEvents::Sort(size_t chunk, std::span<const uint64_t> orders) {
 ChunkedEvents::Columns ChunkedEvents::ColumnsOf(size_t first, size_t last) const {
   Columns made{types::Batch(), std::make_shared<std::vector<int64_t>>(last - first)};
   const PackedRows::Columns unpacked = packed_.MakeColumns(last - first);
-  for (size_t begin = first; begin < last; begin += kBlock) {
+  for (size_t begin = first; begin < last; begin += PackedRows::kBlock) {
     packed_.Unpack(packed_events_.get() + begin * stride_ + sizeof(Head),
-                   std::min(kBlock, last - begin), stride_, begin - first, unpacked);
+                   std::min(PackedRows::kBlock, last - begin), stride_, unpacked);
   }
-  for (const auto& column : unpacked) column->CountNulls();
   std::vector<uint32_t> rows;
   for (size_t at = first; at < last; ++at) {
     const Head head = HeadAt(at);

@@ -40,6 +40,13 @@ size_t WidthOf(Kind kind) {
   return width;
 }
 
+// Eight bytes that are 0 or 1 as bits, the first the lowest.
+uint64_t BitsOf8(const std::byte* bytes) {
+  uint64_t eight;
+  std::memcpy(&eight, bytes, sizeof(eight));
+  return eight * 0x0102040810204080u >> 56;  // Byte k comes to stand in bit 56 + k.
+}
+
 }  // namespace
 
 bool HasFixedWidth(const types::DataType& type) { return !type.IsText() && type.children.empty(); }
@@ -85,26 +92,32 @@ void PackedRows::Pack(std::span<const ColumnPtr> columns, size_t first, size_t c
 PackedRows::Columns PackedRows::MakeColumns(size_t rows) const {
   Columns columns;
   for (const Packed& packed : packed_) {
-    columns.push_back(std::make_shared<Column>(schema_.fields[packed.field].type));
-    columns.back()->ResizeNulls(rows);
+    columns.push_back(std::make_shared<Column>(schema_.fields[packed.field].type, rows));
   }
   return columns;
 }
 
-void PackedRows::Unpack(const std::byte* from, size_t count, size_t stride, size_t first,
+void PackedRows::Unpack(const std::byte* from, size_t count, size_t stride,
                         const Columns& into) const {
   CATENA_CHECK(into.size() == packed_.size(), "a column a field that is packed");
+  CATENA_CHECK(count <= kBlock, "a block at a time");
   for (size_t i = 0; i < packed_.size(); ++i) {
-    CATENA_CHECK(first + count <= into[i]->size(), "rows are in the column");
     VisitFixedWidth(KindOf(packed_[i]), [&]<typename T>(T) {
-      T* values = into[i]->MutableValues<T>().data() + first;
-      uint8_t* validity = into[i]->MutableValidity().data() + first;
+      T values[kBlock];
+      std::byte is_valid[kBlock] = {};
       const std::byte* value = from + packed_[i].value;
       const std::byte* valid = from + packed_[i].valid;
       for (size_t row = 0; row < count; ++row) {
         std::memcpy(values + row, value + row * stride, sizeof(T));
-        validity[row] = std::to_integer<uint8_t>(valid[row * stride]);
+        is_valid[row] = valid[row * stride];
       }
+      const bool all = std::all_of(is_valid, is_valid + count,
+                                   [](std::byte one) { return one != std::byte{0}; });
+      uint64_t bits[kBlock / 64] = {};
+      for (size_t at = 0; !all && at < count; at += 8) {
+        bits[at / 64] |= BitsOf8(is_valid + at) << at % 64;
+      }
+      into[i]->AppendRun(std::span<const T>(values, count), all ? nullptr : bits);
     });
   }
 }

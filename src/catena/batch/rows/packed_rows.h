@@ -30,6 +30,10 @@ bool HasFixedWidth(const types::DataType& type);
 class PackedRows {
  public:
   using Columns = std::vector<std::shared_ptr<types::Column>>;
+  // Rows that lie beside each other, in the nearest cache, between columns and places in no order.
+  static constexpr size_t kBlock = 128;
+  // Rows whose place is fetched before it is their turn.
+  static constexpr size_t kAhead = 16;
 
   explicit PackedRows(types::Schema schema);
 
@@ -42,11 +46,10 @@ class PackedRows {
   // before it.
   void Pack(std::span<const types::ColumnPtr> columns, size_t first, size_t count, size_t stride,
             std::byte* to) const;
-  // Columns of `rows` nulls, one a field that is packed, widest first.
+  // Empty columns for so many rows, one a field that is packed, widest first.
   Columns MakeColumns(size_t rows) const;
-  // Packed rows become rows [first, first + count) of `into`, whose nulls are to be counted later.
-  void Unpack(const std::byte* from, size_t count, size_t stride, size_t first,
-              const Columns& into) const;
+  // At most kBlock packed rows become the next of `into`.
+  void Unpack(const std::byte* from, size_t count, size_t stride, const Columns& into) const;
   // All that was packed and all that was not, one a field of others().
   types::Batch Batch(const Columns& unpacked, std::vector<types::ColumnPtr> others) const;
 

@@ -6,17 +6,8 @@
 #include "catena/base/parallel.h"
 
 namespace catena::batch {
-namespace {
-
 using types::Column;
 using types::ColumnPtr;
-
-// Rows that are put in order beside each other before their values go into columns.
-constexpr size_t kBlock = 128;
-// Rows whose place is fetched before it is their turn.
-constexpr size_t kAhead = 16;
-
-}  // namespace
 
 ScatteredColumns::ScatteredColumns(types::Schema schema, size_t rows)
     : rows_(rows), packed_(std::move(schema)) {}
@@ -25,8 +16,8 @@ ScatteredColumns::Piece ScatteredColumns::Pack(const std::vector<ColumnPtr>& col
   Piece piece{columns.empty() ? 0 : columns.front()->size()};
   for (const size_t i : packed_.others()) piece.others.push_back(columns[i]);
   piece.packed = PackedRows::Room(piece.rows * packed_.width());
-  for (size_t first = 0; first < piece.rows; first += kBlock) {
-    packed_.Pack(columns, first, std::min(kBlock, piece.rows - first), packed_.width(),
+  for (size_t first = 0; first < piece.rows; first += PackedRows::kBlock) {
+    packed_.Pack(columns, first, std::min(PackedRows::kBlock, piece.rows - first), packed_.width(),
                  piece.packed.get() + first * packed_.width());
   }
   return piece;
@@ -78,19 +69,21 @@ std::vector<uint32_t> ScatteredColumns::PlacesOf(const Go& go, size_t first, siz
   return places;
 }
 
-void ScatteredColumns::Unpack(size_t first, const std::vector<std::vector<uint32_t>>& places,
+void ScatteredColumns::Unpack(size_t first, size_t last,
+                              const std::vector<std::vector<uint32_t>>& places,
                               const PackedRows::Columns& into) const {
-  if (goes_.empty() || into.empty()) return;
+  if (into.empty()) return;
   const size_t width = packed_.width();
-  const size_t rows = places.front().size();
-  const auto block = PackedRows::Room(kBlock * width);
-  for (size_t begin = 0; begin < rows; begin += kBlock) {
-    const size_t end = std::min(rows, begin + kBlock);
+  const size_t rows = last - first;
+  const auto block = PackedRows::Room(PackedRows::kBlock * width);
+  for (size_t begin = 0; begin < rows; begin += PackedRows::kBlock) {
+    const size_t end = std::min(rows, begin + PackedRows::kBlock);
     std::fill_n(block.get(), (end - begin) * width, std::byte{0});
     for (size_t i = 0; i < goes_.size(); ++i) {
       const uint32_t* place = places[i].data();
       for (size_t row = begin; row < end; ++row) {
-        if (const size_t ahead = row + kAhead; ahead < end && place[ahead] != kNowhere) {
+        if (const size_t ahead = row + PackedRows::kAhead;
+            ahead < end && place[ahead] != kNowhere) {
           const std::byte* fetched = PackedAt(goes_[i], first + ahead, place[ahead]);
           __builtin_prefetch(fetched);
           __builtin_prefetch(fetched + width - 1);
@@ -100,9 +93,8 @@ void ScatteredColumns::Unpack(size_t first, const std::vector<std::vector<uint32
                          block.get() + (row - begin) * width);
       }
     }
-    packed_.Unpack(block.get(), end - begin, width, begin, into);
+    packed_.Unpack(block.get(), end - begin, width, into);
   }
-  for (const auto& column : into) column->CountNulls();
 }
 
 types::Batch ScatteredColumns::Take(size_t first, size_t last) const {
@@ -110,7 +102,7 @@ types::Batch ScatteredColumns::Take(size_t first, size_t last) const {
   std::vector<std::vector<uint32_t>> places;
   for (const Go& go : goes_) places.push_back(PlacesOf(go, first, last));
   const PackedRows::Columns unpacked = packed_.MakeColumns(last - first);
-  Unpack(first, places, unpacked);
+  Unpack(first, last, places, unpacked);
   std::vector<uint32_t> from(gathered_.empty() ? 0 : last - first, 0);
   for (size_t i = 0; i < goes_.size(); ++i) {
     for (size_t row = 0; row < from.size(); ++row) {

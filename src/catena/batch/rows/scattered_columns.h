@@ -56,7 +56,7 @@ class ScatteredColumns {
     const size_t begin = go.from.empty() ? go.parts.begin(part) : 0;
     return go.pieces[part].packed.get() + (place - begin) * packed_.width();
   }
-  void Unpack(size_t first, const std::vector<std::vector<uint32_t>>& places,
+  void Unpack(size_t first, size_t last, const std::vector<std::vector<uint32_t>>& places,
               const PackedRows::Columns& into) const;
 
   size_t rows_;
