@@ -60,7 +60,8 @@ class Gatherer {
         reader_(schema, group_by.key_columns, read.share),
         lengths_(group_by),
         several_(group_by.sources.size() > 1),
-        needs_time_(!group_by.aggregations.empty()) {
+        needs_time_(!group_by.aggregations.empty()),
+        key_count_(group_by.key_columns.size()) {
     for (const types::Field& field : schema.fields) names_.push_back(field.name);
   }
 
@@ -73,6 +74,9 @@ class Gatherer {
     }
     if (read_.known_keys_only) {
       reader_.Find(rows, DaysOfKeys(piece.days), *keys_, ids);
+      for (size_t row = 0; read_.dated != nullptr && row < ids.size(); ++row) {
+        ids[row] = read_.dated->Find(ids[row], piece.days[row]);
+      }
     } else {
       reader_.PassOver(rows, ids);  // Finish adds the keys.
     }
@@ -81,7 +85,8 @@ class Gatherer {
       if (ids[row] != kNoGroup) taken.push_back(row);
     }
     Part part;
-    part.rows = taken.size() == ids.size() ? rows : rows.Take(taken);
+    part.as_read = taken.size() == ids.size();
+    part.rows = part.as_read ? rows : rows.Take(taken);
     part.times = Take(piece.times, taken);
     part.groups = Take(ids, taken);
     if (read_.by_day && !read_.known_keys_only) part.days = Take(piece.days, taken);
@@ -110,7 +115,12 @@ class Gatherer {
                                             [&] { AddOrders(); }};
     ParallelEach(std::size(gather), threads_, [&](size_t i) { gather[i](); });
     std::vector<types::Batch> batches;
-    for (auto& [place, part] : parts_) batches.push_back(std::move(part.rows));
+    size_t first = 0;
+    for (auto& [place, part] : parts_) {
+      if (part.as_read) gathered_.keys_as_read.push_back({KeysOf(part.rows), first});
+      first += part.rows.rows();
+      batches.push_back(std::move(part.rows));
+    }
     parts_.clear();
     if (batches.empty()) batches.push_back(types::BatchBuilder(schema_).Build());
     gathered_.rows = ConcatPieces(std::move(batches), threads_);
@@ -124,10 +134,18 @@ class Gatherer {
     std::vector<uint32_t> groups;
     std::vector<uint64_t> orders;
     std::vector<Date> days;  // When they are part of keys that Finish adds.
+    bool as_read = false;    // No row of the piece was passed over.
   };
 
   std::span<const Date> DaysOfKeys(const std::vector<Date>& days) const {
-    return read_.by_day ? std::span<const Date>(days) : std::span<const Date>();
+    return read_.by_day && read_.dated == nullptr ? std::span<const Date>(days)
+                                                  : std::span<const Date>();
+  }
+  // They are the first columns.
+  std::vector<types::ColumnPtr> KeysOf(const types::Batch& rows) const {
+    std::vector<types::ColumnPtr> columns;
+    for (size_t i = 0; i < key_count_; ++i) columns.push_back(rows.shared(i));
+    return columns;
   }
   void AddKeys() {
     std::vector<KeyedRows> pieces;
@@ -190,6 +208,7 @@ class Gatherer {
   ElementWiseLengths lengths_;
   bool several_;  // Sources: their numbers are part of the order.
   bool needs_time_;
+  size_t key_count_;
   std::vector<std::string> names_;
   std::mutex mutex_;  // Of what follows.
   GroupByRows gathered_;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "catena/aggregate/windowed_aggregator.h"
+#include "catena/batch/rows/dated_groups.h"
 #include "catena/batch/rows/key_reader.h"
 #include "catena/batch/source_rows.h"
 
@@ -30,10 +31,17 @@ inline constexpr int kSourceShift = 60;
 Status PlaceOrders(uint64_t source_bits, std::span<uint64_t> orders);
 
 struct GroupByRows {
+  // Key columns of rows [first, first + size) as they were read, where none of these was passed
+  // over: who has the same columns need not look for their groups.
+  struct KeysAsRead {
+    std::vector<types::ColumnPtr> columns;
+    size_t first = 0;
+  };
   types::Batch rows;
   std::vector<int64_t> times;
   std::vector<uint64_t> orders;
   std::vector<uint32_t> groups;
+  std::vector<KeysAsRead> keys_as_read;
   // Largest _offset + 1 of each topic partition read; empty when a table carries no offsets.
   std::map<int32_t, int64_t> cut;
   uint64_t rows_read = 0;
@@ -43,8 +51,10 @@ struct GroupByRead {
   table::PartitionRange range;
   bool known_keys_only = false;  // Rows of keys that are not in the index are passed over.
   bool by_day = false;           // A group is (key, day): what snapshots of entities need.
-  KeyShare share;                // Rows of other keys are passed over.
-  int64_t begin = INT64_MIN;     // Rows outside [begin, end) are passed over.
+  // With both: the index is of keys alone, and these are the groups of keys and days.
+  const DatedGroups* dated = nullptr;
+  KeyShare share;             // Rows of other keys are passed over.
+  int64_t begin = INT64_MIN;  // Rows outside [begin, end) are passed over.
   int64_t end = INT64_MAX;
 };
 

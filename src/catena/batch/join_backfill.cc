@@ -57,8 +57,9 @@ struct Additions {
 Result<Additions> ReadAdditions(const BatchContext& context, const plan::Step& step,
                                 std::span<const LeftRows> left) {
   Additions additions;
+  LeftKeyIds ids(left);
   for (const conf::JoinPart& part : step.join->join_parts) {
-    CATENA_TRY(ScatteredColumns answers, AnswerPart(context, part, left, step.through));
+    CATENA_TRY(ScatteredColumns answers, AnswerPart(context, part, left, step.through, &ids));
     additions.parts.push_back(std::move(answers));
   }
   CATENA_TRY(additions.bootstraps, Bootstraps::Read(context, *step.join, left));
@@ -139,7 +140,11 @@ Result<std::vector<table::PartitionRange>> RangesOf(const BatchContext& context,
                                                     const conf::Join& join,
                                                     const std::vector<Date>& days) {
   const SourceRequest left{{days.front(), days.back()}, {}};
-  CATENA_TRY(uint64_t row_bytes, BytesOfRow(context, join.left, left));
+  CATENA_TRY(const auto kept, KeptDays(context, join.left, left));
+  uint64_t row_bytes = 0;  // Kept rows have their room already.
+  if (!kept) {
+    CATENA_TRY(row_bytes, BytesOfRow(context, join.left, left));
+  }
   for (const conf::JoinPart& part : join.join_parts) {
     CATENA_TRY(const uint64_t added, BytesOfPart(context, part));
     row_bytes += added;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <ranges>
 
 #include "catena/base/parallel.h"
 #include "catena/batch/group_by_rows.h"
@@ -20,11 +21,14 @@ using types::Column;
 
 // Queries of one part: which left row asks for which key at which time.
 struct PartQueries {
-  KeyIndex keys;
-  std::vector<uint32_t> groups;  // By left row; kNoGroup: none.
-  std::vector<int64_t> times;    // By left row.
+  std::shared_ptr<KeyIndex> keys;
+  std::optional<DatedGroups> dated;  // Of the keys; absent: a group is what the index says.
+  std::vector<uint32_t> groups;      // By left row; kNoGroup: none.
+  std::vector<int64_t> times;        // By left row.
   int64_t earliest = INT64_MAX;
   int64_t latest = INT64_MIN;
+
+  size_t group_count() const { return dated ? dated->size() : keys->size(); }
 };
 
 size_t CountRows(std::span<const LeftRows> left) {
@@ -131,11 +135,28 @@ void FindSpan(int threads, PartQueries* queries) {
 }
 
 PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> left, bool by_day,
-                        KeyShare share, int threads) {
+                        KeyShare share, int threads, LeftKeyIds* ids) {
   std::vector<Date> days(by_day ? CountRows(left) : 0);
   PartQueries queries = ReadTimes(part, left, threads, &days);
+  // Mutations are of a key, whatever its day.
+  const bool mutable_keys = by_day && part.group_by->accuracy == conf::Accuracy::kTemporal;
+  if (share.count == 1 && !mutable_keys) {
+    const LeftKeyIds::Ids& known = ids->Of(conf::LeftKeys(part), threads);
+    ParallelRanges(queries.groups.size(), threads, [&](size_t begin, size_t end) {
+      for (size_t row = begin; row < end; ++row) {
+        if (queries.groups[row] != kNoGroup) queries.groups[row] = known.of_row[row];
+      }
+    });
+    if (!by_day || DatedGroups::Fits(queries.groups, days, known.keys->size(), threads)) {
+      queries.keys = known.keys;
+      if (by_day) queries.dated.emplace(queries.groups, days, known.keys->size(), threads);
+      FindSpan(threads, &queries);
+      return queries;
+    }
+  }
+  queries.keys = std::make_shared<KeyIndex>();
   KeyReader(left.front().source.rows.schema(), conf::LeftKeys(part), share)
-      .AddAll(KeysOf(left, days, &queries), threads, &queries.keys);
+      .AddAll(KeysOf(left, days, &queries), threads, queries.keys.get());
   FindSpan(threads, &queries);
   return queries;
 }
@@ -170,14 +191,14 @@ Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
                  const aggregate::WindowedAggregator& windowed, GroupByRows events,
                  const PartQueries& queries, Date through, ScatteredColumns* columns) {
   if (IsEntity(group_by) && group_by.accuracy == conf::Accuracy::kTemporal &&
-      queries.keys.size() > 0) {
+      queries.keys->size() > 0) {
     const Date first = Date::Of(FromMillis(queries.earliest));
     const Date last = std::min(Date::Of(FromMillis(queries.latest)), through);
-    return AnswerThroughMutations(context, group_by, windowed, {first, last}, events, queries.keys,
+    return AnswerThroughMutations(context, group_by, windowed, {first, last}, events, *queries.keys,
                                   {queries.groups, queries.times}, columns);
   }
   Asking asking;
-  asking.groups = queries.keys.size();
+  asking.groups = queries.group_count();
   asking.events = std::move(events.rows);
   asking.event_times = events.times;
   asking.event_orders = events.orders;
@@ -191,7 +212,7 @@ Status Aggregate(const BatchContext& context, const conf::GroupBy& group_by,
 // Of two rows of one key in one snapshot the first encountered counts.
 void PassThrough(const types::Schema& values, const GroupByRows& rows, const PartQueries& queries,
                  int threads, ScatteredColumns* columns) {
-  std::vector<uint32_t> row_of_group(queries.keys.size(), ScatteredColumns::kNowhere);
+  std::vector<uint32_t> row_of_group(queries.group_count(), ScatteredColumns::kNowhere);
   for (auto row = static_cast<uint32_t>(rows.groups.size()); row-- > 0;) {
     row_of_group[rows.groups[row]] = row;
   }
@@ -206,6 +227,22 @@ void PassThrough(const types::Schema& values, const GroupByRows& rows, const Par
     source.push_back(rows.rows.shared(*rows.rows.schema().Find(field.name)));
   }
   columns->Add(std::move(source), std::move(from));
+}
+
+// Groups of left rows whose key columns are those that the events were read with; false: they must
+// be looked for.
+bool TakeGroups(const GroupByRows& events, const types::Batch& left,
+                const std::vector<std::string>& keys, std::span<uint32_t> groups) {
+  for (const GroupByRows::KeysAsRead& read : events.keys_as_read) {
+    const auto is_key = [&](size_t i) { return left.Find(keys[i]) == read.columns[i].get(); };
+    const auto numbers = std::views::iota(size_t{0}, keys.size());
+    if (!std::ranges::all_of(numbers, is_key)) continue;
+    for (size_t row = 0; row < groups.size(); ++row) {
+      if (groups[row] != kNoGroup) groups[row] = events.groups[read.first + row];
+    }
+    return true;
+  }
+  return false;
 }
 
 // Where the next step asks the events of the same GroupBy, and all of them are in memory, they are
@@ -237,8 +274,11 @@ Result<bool> AnswerKept(const BatchContext& context, const conf::JoinPart& part,
     CATENA_TRY(rows, ReadGroupByRows(context, group_by, read, &read_keys));
   }
   const KeyIndex& keys = sorted == nullptr ? read_keys : sorted->keys;
-  ParallelEach(pieces.size(), threads,
-               [&](size_t i) { reader.Find(*pieces[i].rows, {}, keys, pieces[i].ids); });
+  ParallelEach(pieces.size(), threads, [&](size_t i) {
+    const KeyedRows& piece = pieces[i];
+    if (TakeGroups(rows, *piece.rows, conf::LeftKeys(part), piece.ids)) return;
+    reader.Find(*piece.rows, {}, keys, piece.ids);
+  });
   const TimedRows asked{queries.groups, queries.times};
   if (sorted == nullptr) {
     sorted = SortEvents(group_by, windowed, std::move(rows), std::move(read_keys), asked, threads);
@@ -251,7 +291,7 @@ Result<bool> AnswerKept(const BatchContext& context, const conf::JoinPart& part,
 // The keys of the left side in as many passes as memory asks for: each reads the right side anew
 // and keeps the rows of its own keys.
 Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPart& part,
-                                 std::span<const LeftRows> left, Date through) {
+                                 std::span<const LeftRows> left, Date through, LeftKeyIds* ids) {
   const conf::GroupBy& group_by = *part.group_by;
   CATENA_RETURN_IF_ERROR(RequireSupported(group_by));
   CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
@@ -277,10 +317,12 @@ Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPa
   }
   KeyShare share;
   do {
-    PartQueries queries = ReadQueries(part, left, by_day, share, threads);
-    GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day, share};
+    PartQueries queries = ReadQueries(part, left, by_day, share, threads, ids);
+    GroupByRead read{table::PartitionRange{through, through - 1}, true, by_day};
+    read.dated = queries.dated ? &*queries.dated : nullptr;
+    read.share = share;
     table::PartitionRange to_keep = read.range;
-    if (queries.keys.size() > 0) {
+    if (queries.earliest <= queries.latest) {
       read.range = RangeOf(group_by, queries, through);
       NarrowTimes(group_by, queries, &read);
       // Of later days only rows that landed late are kept.
@@ -293,7 +335,7 @@ Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPa
         continue;  // From the beginning, with fewer keys.
       }
     }
-    CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, &queries.keys));
+    CATENA_TRY(GroupByRows events, ReadGroupByRows(context, group_by, read, queries.keys.get()));
     if (windowed) {
       CATENA_RETURN_IF_ERROR(
           Aggregate(context, group_by, *windowed, std::move(events), queries, through, &columns));
@@ -307,6 +349,22 @@ Result<ScatteredColumns> Answers(const BatchContext& context, const conf::JoinPa
 }
 
 }  // namespace
+
+const LeftKeyIds::Ids& LeftKeyIds::Of(const std::vector<std::string>& columns, int threads) {
+  const auto [at, is_new] = ids_.try_emplace(columns);
+  Ids& ids = at->second;
+  if (!is_new) return ids;
+  ids.keys = std::make_shared<KeyIndex>();
+  ids.of_row.assign(CountRows(left_), 0);
+  std::vector<KeyedRows> pieces;
+  size_t first = 0;
+  for (const LeftRows& day : left_) {
+    pieces.push_back({&day.source.rows, {}, std::span(ids.of_row).subspan(first, day.size())});
+    first += day.size();
+  }
+  KeyReader(left_.front().source.rows.schema(), columns).AddAll(pieces, threads, ids.keys.get());
+  return ids;
+}
 
 Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::Join& join,
                                        const table::PartitionRange& range) {
@@ -324,10 +382,11 @@ Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::
     SourceRows& source = day.source;
     if (source.days.empty()) source.rows = types::BatchBuilder(schema).Build();
     if (!conf::IsOfEntities(join.left)) {
-      day.query_times = source.times;
+      day.query_times = std::move(source.times);
     } else if (!source.days.empty()) {
       day.query_times.assign(source.days.size(), ToMillis(source.days.front().End()));
     }
+    source.times = {};
     rows += day.size();
   }
   if (rows >= UINT32_MAX) {
@@ -353,8 +412,8 @@ Error OfPart(const conf::JoinPart& part, const Error& error) {
 }  // namespace
 
 Result<ScatteredColumns> AnswerPart(const BatchContext& context, const conf::JoinPart& part,
-                                    std::span<const LeftRows> left, Date through) {
-  auto answers = Answers(context, part, left, through);
+                                    std::span<const LeftRows> left, Date through, LeftKeyIds* ids) {
+  auto answers = Answers(context, part, left, through, ids);
   if (!answers.ok()) return OfPart(part, answers.error());
   return answers;
 }

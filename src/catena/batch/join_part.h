@@ -18,8 +18,11 @@
 
 #pragma once
 
+#include <map>
+#include <memory>
 #include <span>
 
+#include "catena/batch/rows/key_index.h"
 #include "catena/batch/rows/scattered_columns.h"
 #include "catena/batch/source_rows.h"
 #include "catena/conf/join.h"
@@ -28,10 +31,25 @@ namespace catena::batch {
 
 // Of one day.
 struct LeftRows {
-  SourceRows source;
+  SourceRows source;                 // Without times.
   std::vector<int64_t> query_times;  // kNoTime: none.
 
   size_t size() const { return query_times.size(); }
+};
+
+// The keys of left rows, numbered once for all parts that have the same key columns.
+class LeftKeyIds {
+ public:
+  struct Ids {
+    std::shared_ptr<KeyIndex> keys;
+    std::vector<uint32_t> of_row;  // kNoGroup: a part of the key is null.
+  };
+  explicit LeftKeyIds(std::span<const LeftRows> left) : left_(left) {}
+  const Ids& Of(const std::vector<std::string>& columns, int threads);
+
+ private:
+  std::span<const LeftRows> left_;
+  std::map<std::vector<std::string>, Ids> ids_;  // By columns.
 };
 
 // Every day of the range, whether it has rows or not.
@@ -42,9 +60,9 @@ Result<std::vector<LeftRows>> ReadLeft(const BatchContext& context, const conf::
 Result<types::Schema> SchemaOfPart(const BatchContext& context, const conf::JoinPart& part);
 
 // What the part's GroupBy gives before its derivations, without prefix, a row a left row; closed.
-// `through`: the last day of right sides that may be seen.
+// `through`: the last day of right sides that may be seen; `ids`: of the same left rows.
 Result<ScatteredColumns> AnswerPart(const BatchContext& context, const conf::JoinPart& part,
-                                    std::span<const LeftRows> left, Date through);
+                                    std::span<const LeftRows> left, Date through, LeftKeyIds* ids);
 // The columns that are added to one day, whose rows begin at row `first` of the answers.
 Result<types::Batch> JoinPartColumns(const BatchContext& context, const conf::JoinPart& part,
                                      const ScatteredColumns& answers, const LeftRows& left,

@@ -14,6 +14,8 @@ namespace {
 
 // Marks are one file, so that writing all of them for every day would be quadratic.
 constexpr size_t kFlushShare = 64;
+// With so much memory a day more is written than there are threads: one waits for its disk.
+constexpr uint64_t kPlentyOfMemory = uint64_t{1} << 30;
 
 uint64_t BytesOf(const std::string& directory) {
   uint64_t bytes = 0;
@@ -96,16 +98,17 @@ Status PartitionOutput::WriteDays(const BatchContext& context, const std::vector
   uint64_t done = 0;
   uint64_t all = 0;
   for (const DayRows& day : days) all += day.end - day.begin;
-  CATENA_RETURN_IF_ERROR(
-      ParallelFor(days.size(), context.database->options().threads, [&](size_t i) -> Status {
-        const DayRows& of_day = days[i];
-        CATENA_TRY(const types::Batch rows, make(of_day));
-        CATENA_RETURN_IF_ERROR(WriteOne(of_day.day, rows, of_day.left));
-        const std::lock_guard lock(*mutex_);
-        done += of_day.end - of_day.begin;
-        if (context.progress != nullptr) context.progress->OnRows(done, all);
-        return Status();
-      }));
+  const bool one_waits = context.memory_bytes >= kPlentyOfMemory;
+  const int threads = context.database->options().threads + (one_waits ? 1 : 0);
+  CATENA_RETURN_IF_ERROR(ParallelFor(days.size(), threads, [&](size_t i) -> Status {
+    const DayRows& of_day = days[i];
+    CATENA_TRY(const types::Batch rows, make(of_day));
+    CATENA_RETURN_IF_ERROR(WriteOne(of_day.day, rows, of_day.left));
+    const std::lock_guard lock(*mutex_);
+    done += of_day.end - of_day.begin;
+    if (context.progress != nullptr) context.progress->OnRows(done, all);
+    return Status();
+  }));
   std::sort(report_->computed.begin(), report_->computed.end());
   return Flush();
 }

@@ -91,14 +91,15 @@ class JobLocks {
   std::map<std::string, FileLock> locks_;
 };
 
-// The materialised Joins that a step reads.
-std::vector<const conf::JoinSource*> ChainsOf(const plan::Step& step) {
-  std::vector<const conf::JoinSource*> chains;
+// What a step reads that an earlier one may have kept: materialised Joins, and what is left of a
+// Join.
+std::vector<const conf::Source*> KeptSourcesOf(const plan::Step& step) {
+  std::vector<const conf::Source*> sources;
   const auto add = [&](const conf::Source& source) {
-    if (const auto* chain = std::get_if<conf::JoinSource>(&source)) chains.push_back(chain);
+    if (std::holds_alternative<conf::JoinSource>(source)) sources.push_back(&source);
   };
   if (step.join != nullptr) {
-    add(step.join->left);
+    if (!step.compute.empty()) sources.push_back(&step.join->left);
     for (const conf::JoinPart& part : step.join->join_parts) {
       for (const conf::Source& source : part.group_by->sources) add(source);
     }
@@ -106,18 +107,7 @@ std::vector<const conf::JoinSource*> ChainsOf(const plan::Step& step) {
   if (step.group_by != nullptr) {
     for (const conf::Source& source : step.group_by->sources) add(source);
   }
-  return chains;
-}
-
-// By steps from `first` on.
-std::set<std::string> TablesReadFrom(const plan::BackfillPlan& plan, size_t first) {
-  std::set<std::string> tables;
-  for (size_t i = first; i < plan.steps.size(); ++i) {
-    for (const conf::JoinSource* chain : ChainsOf(plan.steps[i])) {
-      tables.insert(conf::TableOf(*chain));
-    }
-  }
-  return tables;
+  return sources;
 }
 
 // What the GroupBys mean whose events the step may find sorted, or keep so.
@@ -152,9 +142,8 @@ void ReportFailure(const plan::BackfillPlan& plan, size_t failed, const Error& e
 struct Held {
   JobLocks locks = {};
   KeptRows kept;
-  std::set<std::string> read_later = {};  // Tables, by plans that are still to come,
-  std::vector<plan::Step> later = {};     // whose steps these are;
-  std::set<std::string> made = {};        // of tables that no later plan makes again.
+  std::vector<plan::Step> later = {};  // Of plans that are still to come.
+  std::set<std::string> made = {};     // Tables that none of these makes again.
 };
 
 // Of the step behind step `i` that computes something.
@@ -168,12 +157,31 @@ std::set<std::string> EventsBehind(const plan::BackfillPlan& plan, size_t i, con
   return {};
 }
 
-void Want(const plan::BackfillPlan& plan, KeptRows* kept) {
-  for (const plan::Step& step : plan.steps) {
-    for (const conf::JoinSource* chain : ChainsOf(step)) {
-      if (const auto columns = PlainColumns(*chain)) kept->Want(conf::TableOf(*chain), *columns);
+// What the steps behind step `i` read.
+KeptRows::Columns ReadBehind(const plan::BackfillPlan& plan, size_t i, const Held& held) {
+  KeptRows::Columns read;
+  const auto add = [&](const plan::Step& step) {
+    for (const conf::Source* source : KeptSourcesOf(step)) {
+      if (const auto columns = PlainColumns(*source)) {
+        read[conf::TableOf(*source)].insert(columns->begin(), columns->end());
+      }
     }
+  };
+  for (size_t next = i + 1; next < plan.steps.size(); ++next) add(plan.steps[next]);
+  for (const plan::Step& step : held.later) {
+    if (!held.made.contains(step.table)) add(step);
   }
+  return read;
+}
+
+// Rows and events that step `i` may find, and what it is to keep for those behind it.
+void BeginStep(const plan::BackfillPlan& plan, size_t i, Held* held) {
+  const plan::Step& step = plan.steps[i];
+  held->made.insert(step.table);
+  std::set<std::string> tables;
+  for (const conf::Source* source : KeptSourcesOf(step)) tables.insert(conf::TableOf(*source));
+  held->kept.BeginStep(ReadBehind(plan, i, *held), tables);
+  held->kept.events()->BeginStep(EventsOf(step), EventsBehind(plan, i, *held));
 }
 
 Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::KVStore* store,
@@ -181,16 +189,11 @@ Status RunSteps(const BatchContext& given, const plan::BackfillPlan& plan, kv::K
   CATENA_RETURN_IF_ERROR(Adopt(given, plan.adopted));
   BatchContext context = given;
   context.kept = &held->kept;
-  Want(plan, &held->kept);
   if (context.progress != nullptr) context.progress->OnPlan(plan);
   std::set<std::string> warned;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const plan::Step& step = plan.steps[i];
-    std::set<std::string> needed = TablesReadFrom(plan, i);
-    needed.insert(held->read_later.begin(), held->read_later.end());
-    held->kept.ForgetOthers(needed);
-    held->made.insert(step.table);
-    held->kept.events()->BeginStep(EventsOf(step), EventsBehind(plan, i, *held));
+    BeginStep(plan, i, held);
     if (context.progress != nullptr) context.progress->OnStep(step, i, plan.steps.size());
     SourceTimes times;
     context.times = &times;
@@ -258,15 +261,12 @@ Status RunBackfills(const BatchContext& context, std::span<const conf::Conf> con
   std::vector<plan::BackfillPlan> plans;
   for (size_t i = 1; i < confs.size(); ++i) {
     CATENA_TRY(plan::BackfillPlan plan, PlanBackfill(context, confs[i], asked));
-    Want(plan, &held.kept);
     plans.push_back(std::move(plan));
   }
   plan::DaysAsked now = asked;
   for (size_t i = 0; i < confs.size(); ++i) {
-    held.read_later.clear();
     held.later.clear();
     for (size_t later = i; later < plans.size(); ++later) {
-      held.read_later.merge(TablesReadFrom(plans[later], 0));
       held.later.insert(held.later.end(), plans[later].steps.begin(), plans[later].steps.end());
     }
     const size_t done = report->steps.size();

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "catena/base/parallel.h"
+#include "catena/batch/partition_facts.h"
 #include "catena/batch/rows/batch_pieces.h"
 #include "catena/batch/sources/source_times.h"
 
@@ -51,8 +52,8 @@ class NarrowSource {
     }
     narrow.carries_order_ = columns.Find(kTopicPartitionColumn) && columns.Find(kOffsetColumn);
     CATENA_RETURN_IF_ERROR(narrow.Choose(columns, request.columns));
-    narrow.picks_ = std::holds_alternative<conf::JoinSource>(source) &&
-                    PlainColumns(std::get<conf::JoinSource>(source)).has_value();
+    narrow.is_chain_ = std::holds_alternative<conf::JoinSource>(source);
+    narrow.picks_ = PlainColumns(source).has_value();
     narrow.options_.range = request.range;
     narrow.by_day_ = request.by_day;
     narrow.options_.with_ds = true;
@@ -67,8 +68,9 @@ class NarrowSource {
   bool has_time() const { return !query_.time_column.spark.empty(); }
   bool carries_order() const { return carries_order_; }
   bool by_day() const { return by_day_; }
-  // Of a JoinSource: nothing is computed or left out.
-  bool picks() const { return picks_; }
+  bool is_chain() const { return is_chain_; }  // A JoinSource.
+  // Nothing is computed or left out, and nothing comes beside the columns.
+  bool picks() const { return picks_ && !carries_order_ && !Keeps("ds"); }
   bool Keeps(const std::string& name) const {
     return std::find(kept_.begin(), kept_.end(), name) != kept_.end();
   }
@@ -131,6 +133,7 @@ class NarrowSource {
   std::vector<std::string> kept_;
   bool carries_order_ = false;
   bool by_day_ = false;
+  bool is_chain_ = false;
   bool picks_ = false;
 };
 
@@ -168,14 +171,33 @@ Status ReadDays(const types::Batch& batch, std::vector<Date>* days) {
   return Status();
 }
 
+// Whether days of the source may be kept, or have been.
+bool MayBeKept(const BatchContext& context, const NarrowSource& source) {
+  if (context.kept == nullptr || !source.picks()) return false;
+  const std::string& table = source.table().name();
+  return context.kept->Has(table) || (!source.is_chain() && context.kept->Wants(table));
+}
+
+// By day, what its rows are kept and found by; a day that is not here is read. Of tables that
+// others may write, which files there are.
+Result<std::map<Date, std::string>> PrintsOf(const BatchContext& context,
+                                             const NarrowSource& source,
+                                             std::span<const Date> days) {
+  std::map<Date, std::string> prints;
+  if (days.empty() || !MayBeKept(context, source)) return prints;
+  if (source.is_chain()) {
+    for (const Date day : days) prints[day] = "";
+    return prints;
+  }
+  CATENA_TRY(const auto facts, FactsOf(source.table(), {days.front(), days.back()}));
+  for (const auto& [day, found] : facts) prints[day] = found.print;
+  return prints;
+}
+
 // A day that an earlier step kept, as the Query would give it; absent: it must be read.
 std::optional<types::Batch> FindKept(const BatchContext& context, const NarrowSource& source,
-                                     const table::PartitionRange& range) {
-  if (context.kept == nullptr || range.first != range.last || !source.picks() ||
-      source.carries_order() || source.Keeps("ds")) {
-    return std::nullopt;
-  }
-  const auto kept = context.kept->Find(source.table().name(), range.first);
+                                     Date day, const std::string& print) {
+  const auto kept = context.kept->Find(source.table().name(), day, print);
   if (!kept) return std::nullopt;
   types::Batch rows;
   const auto add = [&](const std::string& name, const conf::Expression& expression) {
@@ -196,6 +218,19 @@ std::optional<types::Batch> FindKept(const BatchContext& context, const NarrowSo
   return rows;
 }
 
+// The columns of the table that the Query picked.
+void KeepRead(const BatchContext& context, const NarrowSource& source, Date day,
+              const types::Batch& read, const std::string& print) {
+  types::Batch rows;
+  const auto add = [&](const std::string& name, const conf::Expression& expression) {
+    const std::string column = ColumnNameOf(expression);
+    if (!rows.schema().Find(column)) rows.AddColumn(column, read.shared(*read.schema().Find(name)));
+  };
+  for (const auto& [name, expression] : source.query().selects) add(name, expression);
+  if (source.has_time()) add("ts", source.query().time_column);
+  context.kept->Keep(source.table().name(), day, rows, print);
+}
+
 Result<std::vector<Date>> DaysInside(const NarrowSource& source) {
   CATENA_TRY(std::vector<Date> days, source.table().Partitions());
   std::erase_if(days, [&](Date day) { return !source.options().range.Contains(day); });
@@ -204,12 +239,10 @@ Result<std::vector<Date>> DaysInside(const NarrowSource& source) {
 
 // The days of a source as ranges that are read side by side. Rows that carry their source order are
 // one piece: a row among them without one stands where it stands in the whole.
-Result<std::vector<table::PartitionRange>> PiecesOf(const BatchContext& context,
-                                                    const NarrowSource& source, int threads) {
-  CATENA_TRY(const std::vector<Date> days, DaysInside(source));
+std::vector<table::PartitionRange> PiecesOf(const BatchContext& context, const NarrowSource& source,
+                                            std::span<const Date> days, int threads) {
   size_t most = source.carries_order() ? 1 : size_t{16} * static_cast<size_t>(threads);
-  const bool kept = context.kept != nullptr && context.kept->Has(source.table().name());
-  if (source.by_day() || kept) most = days.size();
+  if (source.by_day() || MayBeKept(context, source)) most = days.size();
   const size_t count = std::min(days.size(), most);
   std::vector<table::PartitionRange> pieces;
   for (size_t i = 0; i < count; ++i) {
@@ -219,16 +252,22 @@ Result<std::vector<table::PartitionRange>> PiecesOf(const BatchContext& context,
 }
 
 Result<SourceRows> ReadPiece(const BatchContext& context, const NarrowSource& source,
-                             const table::PartitionRange& range) {
+                             const table::PartitionRange& range,
+                             const std::map<Date, std::string>& prints) {
   table::ReadOptions options = source.options();
   options.range = range;
   const bool one_day = range.first == range.last && !source.Keeps("ds");
   options.with_ds = !one_day;
-  auto kept = FindKept(context, source, range);
-  if (!kept) {
-    CATENA_TRY(kept, source.table().ReadQuery(source.query(), options));
+  const auto print = one_day ? prints.find(range.first) : prints.end();
+  std::optional<types::Batch> rows;
+  if (print != prints.end()) rows = FindKept(context, source, range.first, print->second);
+  if (!rows) {
+    CATENA_TRY(rows, source.table().ReadQuery(source.query(), options));
+    if (print != prints.end() && !source.is_chain()) {
+      KeepRead(context, source, range.first, *rows, print->second);
+    }
   }
-  const types::Batch& batch = *kept;
+  const types::Batch& batch = *rows;
   SourceRows placed;
   if (one_day) {
     placed.days.assign(batch.rows(), range.first);
@@ -262,8 +301,8 @@ std::vector<T> Join(std::vector<SourceRows>& pieces, std::vector<T> SourceRows::
 
 }  // namespace
 
-std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source) {
-  const conf::Query& query = source.query;
+std::optional<std::set<std::string>> PlainColumns(const conf::Source& source) {
+  const conf::Query& query = conf::QueryOf(source);
   if (!query.has_selects || !query.wheres.empty() || !query.start_partition.empty() ||
       !query.end_partition.empty()) {
     return std::nullopt;
@@ -272,8 +311,11 @@ std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source
   for (const auto& [name, expression] : query.selects) {
     columns.insert(ColumnNameOf(expression));
   }
-  const conf::Expression& time = query.time_column;
-  columns.insert(time.duckdb.empty() ? "ts" : ColumnNameOf(time));
+  if (!query.time_column.duckdb.empty()) {
+    columns.insert(ColumnNameOf(query.time_column));
+  } else if (std::holds_alternative<conf::JoinSource>(source)) {
+    columns.insert("ts");
+  }
   if (columns.contains("")) return std::nullopt;
   return columns;
 }
@@ -283,9 +325,12 @@ Result<std::optional<std::vector<Date>>> KeptDays(const BatchContext& context,
                                                   const SourceRequest& request) {
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
   CATENA_TRY(std::vector<Date> days, DaysInside(narrow));
-  const bool all = std::ranges::all_of(days, [&](Date day) {
-    return FindKept(context, narrow, table::PartitionRange::Of(day)).has_value();
-  });
+  CATENA_TRY(const auto prints, PrintsOf(context, narrow, days));
+  const bool all =
+      MayBeKept(context, narrow) && std::ranges::all_of(days, [&](Date day) {
+        const auto print = prints.find(day);
+        return print != prints.end() && FindKept(context, narrow, day, print->second).has_value();
+      });
   return all ? std::optional(std::move(days)) : std::nullopt;
 }
 
@@ -329,9 +374,11 @@ Status ScanSource(const BatchContext& context, const conf::Source& source,
                   const SourceRequest& request, const VisitPiece& visit) {
   CATENA_TRY(const NarrowSource narrow, NarrowSource::Of(context, source, request));
   const int threads = context.database->options().threads;
-  CATENA_TRY(const auto pieces, PiecesOf(context, narrow, threads));
+  CATENA_TRY(const std::vector<Date> days, DaysInside(narrow));
+  const auto pieces = PiecesOf(context, narrow, days, threads);
+  CATENA_TRY(const auto prints, PrintsOf(context, narrow, days));
   return ParallelFor(pieces.size(), threads, [&](size_t i) -> Status {
-    CATENA_TRY(SourceRows rows, ReadPiece(context, narrow, pieces[i]));
+    CATENA_TRY(SourceRows rows, ReadPiece(context, narrow, pieces[i], prints));
     const auto* events = std::get_if<conf::EventSource>(&source);
     if (context.times != nullptr && events != nullptr && !events->is_cumulative) {
       context.times->Add(*events, rows.times, rows.days);

@@ -46,9 +46,9 @@ struct SourceRequest {
   bool by_day = false;               // Each piece is one day, and source orders are not asked for.
 };
 
-// The columns of its Join's table that the source's Query picks without computing anything; absent
-// when it computes. Such rows may come from BatchContext::kept.
-std::optional<std::set<std::string>> PlainColumns(const conf::JoinSource& source);
+// The columns of its table that the source's Query picks without computing anything; absent when it
+// computes. Such rows may come from BatchContext::kept.
+std::optional<std::set<std::string>> PlainColumns(const conf::Source& source);
 
 // The days of the range that the source has, where all of them come from BatchContext::kept.
 Result<std::optional<std::vector<Date>>> KeptDays(const BatchContext& context,

@@ -48,7 +48,6 @@ uint64_t DropSkewedRows(const conf::Join& join, LeftRows* left) {
   }
   if (kept.size() == rows) return 0;
   source.rows = source.rows.Take(kept);
-  Keep(kept, &source.times);
   Keep(kept, &source.days);
   if (!source.orders.empty()) Keep(kept, &source.orders);
   Keep(kept, &left->query_times);

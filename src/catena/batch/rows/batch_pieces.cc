@@ -28,13 +28,6 @@ uint64_t WidthOf(Kind kind) {
   }
 }
 
-uint64_t BytesOf(const Column& column) {
-  uint64_t bytes = column.size() * (1 + WidthOf(column.type().kind));
-  if (column.type().IsText()) bytes += column.offset(column.size());
-  for (size_t i = 0; i < column.child_count(); ++i) bytes += BytesOf(column.child(i));
-  return bytes;
-}
-
 }  // namespace
 
 types::Batch ConcatPieces(std::vector<types::Batch> pieces, int threads) {
@@ -68,6 +61,13 @@ types::Batch CutOut(const types::Batch& rows, size_t begin, size_t end) {
   std::vector<uint32_t> chosen(end - begin);
   std::iota(chosen.begin(), chosen.end(), static_cast<uint32_t>(begin));
   return rows.Take(chosen);
+}
+
+uint64_t BytesOf(const Column& column) {
+  uint64_t bytes = column.size() * (1 + WidthOf(column.type().kind));
+  if (column.type().IsText()) bytes += column.offset(column.size());
+  for (size_t i = 0; i < column.child_count(); ++i) bytes += BytesOf(column.child(i));
+  return bytes;
 }
 
 uint64_t BytesOf(const types::Batch& rows) {

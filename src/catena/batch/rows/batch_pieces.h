@@ -17,5 +17,6 @@ types::Batch ConcatPieces(std::vector<types::Batch> pieces, int threads);
 types::Batch CutOut(const types::Batch& rows, size_t begin, size_t end);
 // What the columns hold, without what they reserved.
 uint64_t BytesOf(const types::Batch& rows);
+uint64_t BytesOf(const types::Column& column);
 
 }  // namespace catena::batch

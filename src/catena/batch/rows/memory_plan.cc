@@ -18,9 +18,9 @@ constexpr uint64_t kEventShare = 4;
 constexpr uint64_t kTextBytes = 32;
 // Lists and maps of a few values.
 constexpr uint64_t kNestedBytes = 64;
-// What goes along. Of a left row: times twice, day, group, and time and group again when they are
-// parted into chunks. Of an event: time, group, order.
-constexpr uint64_t kAlongLeft = 56;
+// What goes along. Of a left row: time, day, key; of the part that is answered time and group, and
+// both again and a chunk when they are parted. Of an event: time, group, order.
+constexpr uint64_t kAlongLeft = 48;
 constexpr uint64_t kAlongEvent = 32;
 // Of an answer: time, day, group. The answers of several shares are put into order together.
 constexpr uint64_t kAlongAnswer = 16;
