@@ -23,6 +23,8 @@ constexpr std::chrono::seconds kSyncInterval{1};
 constexpr size_t kFileShare = 8;
 // What a put takes beside its key and value, stored: tag, id, end of the key, instant.
 constexpr size_t kPutOverhead = kValueKeyBytesMin;
+// Puts whose bytes are asked for before they are written.
+constexpr size_t kAhead = 16;
 
 class RocksDBStore : public KVStore {
  public:
@@ -230,6 +232,10 @@ Status RocksDBStore::WriteFile(std::span<const PutView> puts, BatchWriter* write
       size_t prefix = 0;  // Of the key, which is that of the put before or not.
       for (size_t i = 0; i < run.puts.size(); ++i) {
         const PutView& put = run.puts[i];
+        if (i + kAhead < run.puts.size()) {  // By key they lie anywhere in memory.
+          __builtin_prefetch(run.puts[i + kAhead].key.data());
+          __builtin_prefetch(run.puts[i + kAhead].value.data());
+        }
         key.resize(i != 0 && put.key == run.puts[i - 1].key ? prefix : 0);
         if (key.empty()) AppendValuePrefix(&key, run.id, put.key);
         prefix = key.size();

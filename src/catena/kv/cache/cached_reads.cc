@@ -84,16 +84,11 @@ std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber da
   return values;
 }
 
-// Where requests stand in memory: of those of one key, which come together, the key is looked up
-// once.
-class CachedStore::Finder {
+// Where requests stand in memory: of neighbours the key and the dataset are looked up once.
+class CachedStore::RequestFinder {
  public:
-  Finder(const CachedStore& store, std::span<const GetRequest> requests) : store_(store) {
-    for (const GetRequest& request : requests) {
-      if (keys_.empty() || request.key != keys_.back()) keys_.push_back(request.key);
-    }
-    store_.entries_.FindMany(keys_, &entries_);
-  }
+  RequestFinder(const CachedStore& store, std::span<const GetRequest> requests)
+      : store_(store), found_(store.entries_, requests) {}
 
   // Each of the requests, one after the other.
   void Find(const GetRequest& request) {
@@ -102,23 +97,19 @@ class CachedStore::Finder {
       number = at == store_.numbers_.end() ? std::nullopt : std::optional(at->second);
       dataset_ = request.dataset;
     }
-    if (next_ == 0 || request.key != keys_[next_ - 1]) {
-      entry = entries_[next_++];
-      if (entry != nullptr) entry->Use();
-    }
-    is_covered = entry != nullptr && number && entry->coverage.From(*number) <= request.after;
+    entry = found_.Next(request.key);
+    if (entry != nullptr) entry->Use();
+    is_known = number && store_.Knows(entry, request.key, *number, request.after);
   }
 
   // Of the last request.
   std::optional<DatasetNumber> number;
   const Entry* entry = nullptr;
-  bool is_covered = false;  // All that it asks for is there.
+  bool is_known = false;  // All that it asks for is there; without an entry: nothing is.
 
  private:
   const CachedStore& store_;
-  std::vector<std::string_view> keys_;
-  std::vector<Entry*> entries_;
-  size_t next_ = 0;                          // Of keys_.
+  FoundTogether<Entry> found_;
   std::optional<std::string_view> dataset_;  // Of the request before.
 };
 
@@ -128,22 +119,22 @@ bool CachedStore::Answer(Reading* reading) const {
   reading->missing.clear();
   reading->answers.clear();
   reading->answers.reserve(count);
-  Finder found(*this, reading->requests);
+  RequestFinder found(*this, reading->requests);
   for (size_t i = 0; i < count; ++i) {
     const GetRequest& request = reading->requests[i];
     auto& answer = reading->answers.emplace_back(std::vector<TimedValue>());
     found.Find(request);
     if (request.after >= request.before) continue;
-    if (!found.is_covered && !reading->behind[i]) {
+    if (!found.is_known && !reading->behind[i]) {
       reading->missing.push_back({i, found.number});
       continue;
     }
-    if (!found.is_covered) answer = *reading->behind[i];
+    if (!found.is_known) answer = *reading->behind[i];
     if (found.entry == nullptr || !found.number || !answer.ok()) continue;
-    std::vector<TimedValue> both = found.is_covered
+    std::vector<TimedValue> both = found.is_known
                                        ? ValuesIn(found.entry->values, *found.number, request)
                                        : HeldIn(*found.entry, *found.number, request);
-    if (found.is_covered || answer->empty()) {
+    if (found.is_known || answer->empty()) {
       *answer = std::move(both);
     } else if (!both.empty()) {
       // Of one instant, the first: what is held.
@@ -238,14 +229,14 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
                                    std::vector<GetRequest>* missing) const {
   answers->Clear();
   missing->clear();
-  Finder found(*this, requests);
+  RequestFinder found(*this, requests);
   for (const GetRequest& request : requests) {
     found.Find(request);
     if (request.after < request.before) {
       if (!found.number) return false;
-      if (!found.is_covered) {
+      if (!found.is_known) {
         missing->push_back(request);
-      } else if (missing->empty()) {
+      } else if (missing->empty() && found.entry != nullptr) {
         const KeptValues& kept = found.entry->values;
         for (const KeptValue& value : RangeIn(kept, *found.number, request)) {
           answers->Add(value.time, value.sequence, kept.BytesOf(value));
@@ -272,26 +263,22 @@ void CachedStore::MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers
 }
 
 Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) {
-  std::vector<size_t> absent;  // Places that memory does not know.
+  std::vector<size_t> unknown;  // Places that memory cannot answer.
   {
     const std::shared_lock lock(mutex_);
-    std::vector<std::string_view> keys;
-    std::vector<Entry*> entries;
-    for (const Place& place : places) {
-      if (keys.empty() || place.key != keys.back()) keys.push_back(place.key);
-    }
-    entries_.FindMany(keys, &entries);
-    const Entry* entry = nullptr;
-    for (size_t i = 0, next = 0; i < places.size(); ++i) {
+    FoundTogether<Entry> found(entries_, places);
+    for (size_t i = 0; i < places.size(); ++i) {
       const Place& place = places[i];
-      if (next == 0 || place.key != keys[next - 1]) {
-        entry = entries[next++];
-        if (entry != nullptr) entry->Use();
-      }
-      if (entry == nullptr || entry->coverage.From(place.dataset) > place.time) {
-        absent.push_back(i);
+      const Entry* entry = found.Next(place.key);
+      if (!Knows(entry, place.key, place.dataset, place.time)) {
+        unknown.push_back(i);
         continue;
       }
+      if (entry == nullptr) {
+        CATENA_RETURN_IF_ERROR(visit(i, nullptr, /*is_newest=*/true));
+        continue;
+      }
+      entry->Use();
       // Mostly the newest.
       const std::span<const KeptValue> values = entry->values.Of(place.dataset);
       size_t at = values.size();
@@ -303,20 +290,20 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
       CATENA_RETURN_IF_ERROR(visit(i, is_there ? &bytes : nullptr, is_newest));
     }
   }
-  if (absent.empty()) return Status();
+  if (unknown.empty()) return Status();
   std::vector<GetRequest> requests;
-  requests.reserve(absent.size());
-  for (const size_t i : absent) {
+  requests.reserve(unknown.size());
+  for (const size_t i : unknown) {
     requests.push_back({NameOf(places[i].dataset), places[i].key, places[i].time});
   }
   const Answers answers = MultiGet(requests);
-  for (size_t i = 0; i < absent.size(); ++i) {
+  for (size_t i = 0; i < unknown.size(); ++i) {
     if (!answers[i].ok()) return answers[i].error();
     const std::vector<TimedValue>& values = *answers[i];
-    const bool is_there = !values.empty() && values[0].time == places[absent[i]].time;
+    const bool is_there = !values.empty() && values[0].time == places[unknown[i]].time;
     const std::string_view bytes = is_there ? values[0].value : std::string_view();
     CATENA_RETURN_IF_ERROR(
-        visit(absent[i], is_there ? &bytes : nullptr, values.size() == (is_there ? 1 : 0)));
+        visit(unknown[i], is_there ? &bytes : nullptr, values.size() == (is_there ? 1 : 0)));
   }
   return Status();
 }

@@ -16,12 +16,13 @@ namespace {
 
 constexpr size_t kOverhead = 200;  // Of an entry, about.
 // What is held is committed from this share of the memory on, and waited for from half of it on.
-constexpr size_t kCommitShare = 8;
+constexpr size_t kCommitShare = 4;
 constexpr size_t kHoldShare = 2;
 // Of one key and dataset; so many bytes of the memory to one value.
 constexpr size_t kValuesMin = 512;
 constexpr size_t kValuesMost = 16384;
 constexpr size_t kBytesPerValue = 8192;
+constexpr size_t kForgottenShare = 64;  // For the keys that were let go of.
 constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
 
@@ -31,7 +32,10 @@ CachedStore::CachedStore(KVStore* store, size_t bytes_max)
     : store_(store),
       fronted_(store),
       bytes_max_(bytes_max),
-      values_max_(std::clamp(bytes_max / kBytesPerValue, kValuesMin, kValuesMost)) {
+      values_max_(std::clamp(bytes_max / kBytesPerValue, kValuesMin, kValuesMost)),
+      forgotten_(bytes_max / kForgottenShare),
+      log_(bytes_max / kCommitShare),
+      committing_log_(bytes_max / kCommitShare) {
   KVStore* behind = bytes_max == 0 ? nullptr : store->AnswerThrough(&for_others_);
   if (behind == nullptr) return;
   store_ = behind;
@@ -53,7 +57,7 @@ void CachedStore::Close() {
   Forget();
 }
 
-CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
+CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset, ReadBack read_back) {
   const std::unique_lock lock(mutex_);
   const auto at = numbers_.find(dataset);
   if (at != numbers_.end()) return at->second;
@@ -61,7 +65,21 @@ CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset) {
   CATENA_CHECK(number >> KeptValue::kDatasetBits == 0, "a million datasets in one process");
   names_.emplace_back(dataset);
   numbers_.emplace(dataset, number);
+  if (holds_back_ && number < Coverage::kBits && IsEmptyBehind(dataset)) {
+    begun_empty_ |= uint64_t{1} << number;
+    if (read_back == ReadBack::kYes) read_back_ |= uint64_t{1} << number;
+  }
   return number;
+}
+
+// Of its values; one that does not answer may hold some.
+bool CachedStore::IsEmptyBehind(std::string_view dataset) const {
+  bool is_empty = true;
+  const Status scanned = store_->Scan(dataset, [&](std::string_view, const TimedValue&) {
+    is_empty = false;
+    return false;
+  });
+  return scanned.ok() && is_empty;
 }
 
 size_t CachedStore::MemoryOf(const Entry& entry) {
@@ -70,6 +88,7 @@ size_t CachedStore::MemoryOf(const Entry& entry) {
 
 CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
   Entry* entry = entries_.Add(key);
+  if (read_back_ != 0 && !forgotten_.MayHave(key)) entry->coverage.SetWhole(read_back_);
   bytes_ += MemoryOf(*entry);
   return entry;
 }
@@ -113,16 +132,30 @@ void CachedStore::TakeOne(Entry* entry, const HeldPut& put, Epoch epoch) {
   if (is_known) Trim(entry, put.dataset);
 }
 
-void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
-  std::vector<std::string_view> keys;
-  std::vector<Entry*> found;
-  for (const HeldPut& put : puts) {
-    if (keys.empty() || put.key != keys.back()) keys.push_back(put.key);
+// What is held of the entries, and will be replaced, comes into the cache for several at once.
+void CachedStore::PrefetchHeld(std::span<Entry* const> entries) const {
+  constexpr size_t kAhead = 8;
+  const auto each_held = [&](size_t i, const auto& prefetch) {
+    if (i >= entries.size() || entries[i] == nullptr) return;
+    for (const KeptValue& value : entries[i]->values.all()) {
+      if (value.held >= log_begin_) prefetch(static_cast<uint32_t>(value.held - log_begin_));
+    }
+  };
+  for (size_t i = 0; i < entries.size() + kAhead; ++i) {
+    each_held(i, [this](uint32_t record) { log_.PrefetchRecord(record); });
+    if (i >= kAhead) {
+      each_held(i - kAhead, [this](uint32_t record) { log_.PrefetchBytes(record); });
+    }
   }
-  entries_.FindMany(keys, &found);
-  for (size_t begin = 0, end = 0, k = 0; begin < puts.size(); begin = end, ++k) {
-    while (end < puts.size() && puts[end].key == keys[k]) ++end;
-    Entry* entry = EntryToTake(keys[k], found[k], epoch);
+}
+
+void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
+  FoundTogether<Entry> found(entries_, puts);
+  PrefetchHeld(found.entries());
+  for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
+    const std::string_view key = puts[begin].key;
+    while (end < puts.size() && puts[end].key == key) ++end;
+    Entry* entry = EntryToTake(key, found.Next(key), epoch);
     if (entry == nullptr) continue;
     const size_t before = MemoryOf(*entry);
     for (const HeldPut& put : puts.subspan(begin, end - begin)) TakeOne(entry, put, epoch);
@@ -257,6 +290,7 @@ void CachedStore::MakeRoom() {
          entry != nullptr && !entry->used.exchange(false) && IsStored(entry->newest.epoch);
          entry = entries_.At(swept_)) {
       bytes_ -= MemoryOf(*entry);
+      if (begun_empty_ != 0) forgotten_.Add(entry->key);
       entries_.Erase(swept_);
     }
   }
@@ -264,6 +298,8 @@ void CachedStore::MakeRoom() {
 
 void CachedStore::Forget() {
   entries_.Clear();
+  begun_empty_ = read_back_ = 0;
+  forgotten_.Clear();
   marks_.clear();
   log_begin_ += log_.size();
   log_.Clear();

@@ -35,6 +35,7 @@
 #include <utility>
 
 #include "catena/kv/cache/coverage.h"
+#include "catena/kv/cache/forgotten_keys.h"
 #include "catena/kv/cache/held_log.h"
 #include "catena/kv/cache/kept_values.h"
 #include "catena/kv/cache/key_table.h"
@@ -61,8 +62,10 @@ class CachedStore : public KVStore {
   CachedStore(const CachedStore&) = delete;
   CachedStore& operator=(const CachedStore&) = delete;
 
-  // Cached from then on.
-  DatasetNumber NumberOf(std::string_view dataset);
+  // Cached from then on. Of those that its writer reads back (ReadEach) what is written is kept
+  // from a key's first value on; that a key has none is known where there was nothing behind.
+  enum class ReadBack : bool { kNo, kYes };
+  DatasetNumber NumberOf(std::string_view dataset, ReadBack read_back = ReadBack::kNo);
   // As Apply, of datasets by number: readable when it returns, stored by the next Commit.
   Status Hold(std::span<const HeldPut> puts, std::vector<Mark> marks);
   // One value of a key, asked for by its time.
@@ -128,6 +131,7 @@ class CachedStore : public KVStore {
     Epoch epoch = 0;
   };
   struct Reading;  // One call of Read.
+  class RequestFinder;
   struct ForOthers : Front {
     explicit ForOthers(CachedStore* cached) : cached(cached) {}
     Answers MultiGet(std::span<const GetRequest> requests) override {
@@ -157,6 +161,15 @@ class CachedStore : public KVStore {
                         std::vector<GetRequest>* missing) const;
   void AskBehind(Reading* reading) const;
   void Keep(Reading* reading);
+  bool IsEmptyBehind(std::string_view dataset) const;
+  // Whether all is known of a key's values of a dataset from a time on; without an entry: that
+  // there are none.
+  bool Knows(const Entry* entry, std::string_view key, DatasetNumber dataset,
+             Timestamp from) const {
+    if (entry != nullptr) return entry->coverage.From(dataset) <= from;
+    return dataset < Coverage::kBits && (begun_empty_ >> dataset & 1) != 0 &&
+           !forgotten_.MayHave(key);
+  }
   Entry* AddEntry(std::string_view key);
   void Insert(DatasetNumber dataset, std::string_view key, std::span<const TimedValue> values);
 
@@ -173,6 +186,7 @@ class CachedStore : public KVStore {
   std::vector<TimedValue> HeldIn(const Entry& entry, DatasetNumber dataset,
                                  const GetRequest& request) const;
   Status PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable);
+  void PrefetchHeld(std::span<Entry* const> entries) const;
   void Take(std::span<const HeldPut> puts, Epoch epoch);
   Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
@@ -201,6 +215,11 @@ class CachedStore : public KVStore {
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
   std::deque<std::string> names_;                              // By number.
+  // Datasets, a bit each by number, that had nothing behind when they were named: of a key that
+  // has no entry, and never had one that was let go of, they hold nothing.
+  uint64_t begun_empty_ = 0;
+  uint64_t read_back_ = 0;  // Those of them of which new keys are kept.
+  ForgottenKeys forgotten_;
   KeyTable<Entry> entries_;
   size_t bytes_ = 0;
   size_t swept_ = 0;      // The cell where the next sweep goes on.

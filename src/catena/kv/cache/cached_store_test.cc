@@ -219,19 +219,101 @@ TEST_F(HeldBackTest, AfterAFailedCommitNothingIsTakenUntilResume) {
   EXPECT_EQ(Newest(behind_, "k"), "b");
 }
 
+// What of a dataset was never written is known, where there was nothing when it was named.
+class NeverWrittenTest : public testing::Test {
+ protected:
+  std::string Value(CachedStore::DatasetNumber dataset, const std::string& key) {
+    std::string found = "none";
+    const CachedStore::Place place{dataset, key, FromMillis(10)};
+    const auto visit = [&found](size_t, const std::string_view* value, bool) {
+      if (value != nullptr) found = *value;
+      return Status();
+    };
+    EXPECT_TRUE(cached_.ReadEach({&place, 1}, visit).ok());
+    return found;
+  }
+  static WriteBatch PutsOf(const std::string& dataset, int keys) {
+    WriteBatch batch;
+    for (int i = 0; i < keys; ++i) {
+      batch.puts.push_back({dataset, std::to_string(i), {FromMillis(10), 0, std::to_string(i)}});
+    }
+    return batch;
+  }
+
+  FrontedStore store_{std::make_unique<StoreBehind>()};
+  StoreBehind* behind_ = static_cast<StoreBehind*>(store_.AnswerThrough(nullptr));
+  CachedStore cached_{&store_, 20'000};
+};
+
+TEST_F(NeverWrittenTest, OfANewDatasetNothingIsAskedFor) {
+  const auto tiles = cached_.NumberOf("tiles", CachedStore::ReadBack::kYes);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Value(tiles, std::to_string(i)), "none");
+  ASSERT_TRUE(cached_.Apply(PutsOf("tiles", 10), false).ok());
+  ASSERT_TRUE(cached_.Commit().ok());
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Value(tiles, std::to_string(i)), std::to_string(i));
+  const GetRequest absent{"tiles", "absent"};
+  EXPECT_TRUE(cached_.MultiGet({&absent, 1})[0].value().empty());
+  FlatAnswers flat;
+  cached_.MultiGetFlat({&absent, 1}, &flat);
+  EXPECT_TRUE(flat[0].empty());
+  EXPECT_EQ(behind_->asked, 0u);
+}
+
+TEST_F(NeverWrittenTest, WhatWasLetGoOfIsAskedFor) {
+  const auto tiles = cached_.NumberOf("tiles", CachedStore::ReadBack::kYes);
+  WriteBatch batch = PutsOf("tiles", 1000);
+  for (const Put& put : batch.puts) {
+    ASSERT_TRUE(cached_.Apply({{put}, {}}, false).ok());
+    if (put.key.ends_with('0')) {
+      ASSERT_TRUE(cached_.Commit().ok());
+    }
+  }
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(Value(tiles, std::to_string(i)), std::to_string(i));
+  EXPECT_GT(behind_->asked, 500u);
+}
+
+TEST_F(NeverWrittenTest, WhatWasThereBeforeIsAskedFor) {
+  ASSERT_TRUE(behind_->Apply(PutsOf("tiles", 1)).ok());
+  const auto tiles = cached_.NumberOf("tiles", CachedStore::ReadBack::kYes);
+  EXPECT_EQ(Value(tiles, "0"), "0");
+  EXPECT_EQ(Value(tiles, "1"), "none");
+  EXPECT_EQ(behind_->asked, 2u);
+}
+
+TEST_F(NeverWrittenTest, AfterResumeNothingIsKnown) {
+  const auto tiles = cached_.NumberOf("tiles", CachedStore::ReadBack::kYes);
+  ASSERT_TRUE(cached_.Apply(PutsOf("tiles", 1), false).ok());
+  ASSERT_TRUE(cached_.Commit().ok());
+  ASSERT_TRUE(cached_.Resume().ok());
+  EXPECT_EQ(Value(tiles, "0"), "0");
+}
+
 // What ReadEach visits is what MultiGet answers of the twin, from memory, held or behind.
 TEST(ReadEachTest, VisitsWhatTheTwinHolds) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   FrontedStore store(std::make_unique<MemoryKVStore>());
-  CachedStore cached(&store, 20'000);
+  std::optional<CachedStore> opened;
   MemoryKVStore twin;
-  const CachedStore::DatasetNumber datasets[] = {cached.NumberOf("D0"), cached.NumberOf("D1")};
-  for (int round = 0; round < 2000; ++round) {
+  CachedStore::DatasetNumber datasets[2] = {};
+  for (int round = 0; round < 3000; ++round) {
+    if (round % 1000 == 0) {  // First over an empty store.
+      ASSERT_TRUE(!opened || opened->Sync().ok());
+      opened.emplace(&store, 20'000);
+      datasets[0] = opened->NumberOf("D0", CachedStore::ReadBack::kYes);
+      datasets[1] = opened->NumberOf("D1");
+    }
+    CachedStore& cached = *opened;
+    if (random.OneIn(500)) {
+      ASSERT_TRUE(twin.DropDataset("D0").ok());
+      ASSERT_TRUE(cached.DropDataset("D0").ok());
+    }
     WriteBatch batch;
     std::vector<std::string> keys;
-    for (int i = 0; i < 8; ++i) keys.push_back(std::to_string(random.Below(60)));
+    for (int i = 0; i < 8; ++i) {  // More than there is room for, some of them often.
+      keys.push_back(std::to_string(random.Below(random.OneIn(2) ? 20 : 300)));
+    }
     for (const std::string& key : keys) {
       batch.puts.push_back({"D" + std::to_string(random.Below(2)),
                             key,

@@ -16,6 +16,8 @@ namespace catena::kv {
 
 class Coverage {
  public:
+  static constexpr uint32_t kBits = 64;  // Datasets that are told apart by one.
+
   // Timestamp::max() where nothing is known.
   Timestamp From(uint32_t dataset) const {
     if (dataset < kBits && (whole_ >> dataset & 1) != 0) return Timestamp::min();
@@ -33,10 +35,11 @@ class Coverage {
       parts_.push_back({dataset, from});
     }
   }
+  // All that there ever was, of datasets by number.
+  void SetWhole(uint64_t datasets) { whole_ |= datasets; }
   size_t memory() const { return parts_.size() * sizeof(Part); }
 
  private:
-  static constexpr uint32_t kBits = 64;
   struct Part {
     uint32_t dataset = 0;
     Timestamp from;

@@ -8,10 +8,11 @@
 namespace catena::kv {
 namespace {
 
-constexpr size_t kAhead = 8;  // Owners whose records are asked for before they are looked at.
+constexpr size_t kAhead = 16;  // Owners whose records are asked for before they are looked at.
 
-// The first bytes of a key, as a number that sorts as they do.
-uint64_t HeadOf(std::string_view key) {
+// The first bytes of a key from `at` on, as a number that sorts as they do.
+uint64_t HeadOf(std::string_view key, size_t at) {
+  key.remove_prefix(at);
   uint64_t head = 0;
   for (size_t i = 0; i < sizeof(head); ++i) {
     head = head << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
@@ -26,6 +27,11 @@ auto PlaceOf(const HeldLog::Record& record) {
 }  // namespace
 
 HeldLog::Owner HeldLog::AddOwner(std::string_view key) {
+  if (owners_.capacity() == 0) {  // Whatever the sizes of values are.
+    owners_.reserve(memory_expected_ / (sizeof(OwnerPlace) + sizeof(Record)));
+    records_.reserve(memory_expected_ / sizeof(Record));
+    bytes_.reserve(memory_expected_);
+  }
   owners_.push_back({bytes_.size(), static_cast<uint32_t>(key.size()), kNone});
   bytes_.append(key);
   return static_cast<Owner>(owners_.size() - 1);
@@ -75,8 +81,18 @@ std::vector<HeldLog::Owner> HeldLog::OwnersByKey() const {
     uint64_t head = 0;
     Owner owner = 0;
   };
+  // Keys that are numbers begin alike, with zeros.
+  const std::string_view first = owners_.empty() ? std::string_view() : KeyOf(0);
+  size_t alike = first.size();
+  for (Owner owner = 1; owner < owners_.size(); ++owner) {
+    const std::string_view key = KeyOf(owner).substr(0, alike);
+    alike = static_cast<size_t>(std::mismatch(key.begin(), key.end(), first.begin()).first -
+                                key.begin());
+  }
   std::vector<Head> heads(owners_.size());
-  for (Owner owner = 0; owner < heads.size(); ++owner) heads[owner] = {HeadOf(KeyOf(owner)), owner};
+  for (Owner owner = 0; owner < heads.size(); ++owner) {
+    heads[owner] = {HeadOf(KeyOf(owner), alike), owner};
+  }
   std::sort(heads.begin(), heads.end(), [this](const Head& a, const Head& b) {
     return a.head != b.head ? a.head < b.head : KeyOf(a.owner) < KeyOf(b.owner);
   });
@@ -100,6 +116,14 @@ void HeldLog::SortRecordsOf(Owner owner, std::vector<uint32_t>* records) const {
   records->erase(std::unique(records->begin(), records->end(), is_same), records->end());
 }
 
+// Those of one owner lie apart, but for some that came together.
+void HeldLog::PrefetchRecordsOf(Owner owner) const {
+  const uint32_t newest = owners_[owner].newest;
+  if (newest == kNone) return;
+  __builtin_prefetch(&records_[newest]);
+  __builtin_prefetch(&records_[newest - std::min<uint32_t>(newest, 2)]);
+}
+
 void HeldLog::ListPuts(std::span<const std::string_view> names, std::vector<PutView>* puts) const {
   std::vector<size_t> begins(names.size() + 1, 0);
   for (const Record& record : records_) ++begins[record.dataset + 1];
@@ -111,9 +135,7 @@ void HeldLog::ListPuts(std::span<const std::string_view> names, std::vector<PutV
   const std::vector<Owner> owners = OwnersByKey();
   std::vector<uint32_t> records;
   for (size_t i = 0; i < owners.size(); ++i) {
-    if (i + kAhead < owners.size()) {  // Those of one owner lie apart.
-      __builtin_prefetch(&records_[owners_[owners[i + kAhead]].newest]);
-    }
+    if (i + kAhead < owners.size()) PrefetchRecordsOf(owners[i + kAhead]);
     SortRecordsOf(owners[i], &records);
     for (const uint32_t number : records) {
       const Record& record = records_[number];

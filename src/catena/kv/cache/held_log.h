@@ -35,6 +35,10 @@ class HeldLog {
     uint32_t before = kNone;  // Of the same owner.
   };
 
+  // Memory for about so much is asked for at once, when the first comes: what is never used of it
+  // is never touched, and nothing moves as the log grows.
+  explicit HeldLog(size_t memory_expected = 0) : memory_expected_(memory_expected) {}
+
   // Of a key that has none.
   Owner AddOwner(std::string_view key);
   // The record's number: they count from 0.
@@ -42,6 +46,11 @@ class HeldLog {
                   std::string_view value);
   void Replace(uint32_t record, std::string_view value);
   void Clear();  // Keeps its memory.
+  // Ask for the memory that Replace will write to; the second once the first has come.
+  void PrefetchRecord(uint32_t record) const { __builtin_prefetch(&records_[record]); }
+  void PrefetchBytes(uint32_t record) const {
+    __builtin_prefetch(bytes_.data() + records_[record].at);
+  }
 
   size_t size() const { return records_.size(); }
   uint32_t NewestOf(Owner owner) const { return owners_[owner].newest; }
@@ -68,8 +77,10 @@ class HeldLog {
     return std::string_view(bytes_).substr(owners_[owner].key_at, owners_[owner].key_size);
   }
   std::vector<Owner> OwnersByKey() const;
+  void PrefetchRecordsOf(Owner owner) const;
   void SortRecordsOf(Owner owner, std::vector<uint32_t>* records) const;
 
+  size_t memory_expected_;
   std::vector<OwnerPlace> owners_;
   std::vector<Record> records_;
   std::string bytes_;

@@ -8,6 +8,8 @@ namespace catena::kv {
 namespace {
 
 constexpr size_t kHolesMin = 64;
+// A key's values come by a few: a tile of each layer and the like.
+constexpr size_t kFew = 4;
 
 auto PlaceOf(const KeptValue& value) {
   return std::tuple(uint64_t{value.dataset}, value.time, value.sequence);
@@ -35,6 +37,11 @@ KeptValue& KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence,
   const bool is_there =
       at != heads_.end() && PlaceOf(*at) == std::tuple(uint64_t{dataset}, time, sequence);
   if (!is_there) {
+    if (heads_.capacity() == 0) {
+      heads_.reserve(kFew);
+      at = heads_.begin();
+      bytes_.reserve(kFew * bytes.size());
+    }
     KeptValue value;
     value.time = time;
     value.sequence = sequence;

@@ -64,13 +64,21 @@ class KeptValues {
   }
   // Asks for the memory that the next call will look at.
   void Prefetch() const {
-    __builtin_prefetch(heads_.data());
-    __builtin_prefetch(bytes_.data());
+    PrefetchUpTo(heads_.data(), heads_.size() * sizeof(KeptValue));
+    PrefetchUpTo(bytes_.data(), bytes_.size());
   }
   // That it takes, but for what a vector or string keeps beyond its size.
   size_t memory() const { return heads_.size() * sizeof(KeptValue) + bytes_.size(); }
 
  private:
+  // All of the usual few values; of more the first.
+  static void PrefetchUpTo(const void* memory, size_t size) {
+    constexpr size_t kCacheLine = 64, kLinesMax = 4;
+    const char* const begin = static_cast<const char*>(memory);
+    for (size_t at = 0; at < std::min(size, kLinesMax * kCacheLine); at += kCacheLine) {
+      __builtin_prefetch(begin + at);
+    }
+  }
   std::vector<KeptValue>::const_iterator BeginOf(uint32_t dataset) const {
     return std::lower_bound(heads_.begin(), heads_.end(), dataset,
                             [](const KeptValue& v, uint32_t of) { return v.dataset < of; });

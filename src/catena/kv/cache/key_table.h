@@ -27,8 +27,8 @@ class KeyTable {
  public:
   // Null when there is none.
   Entry* Find(std::string_view key) const { return Find(key, HashBytes(key)); }
-  // The same of many keys. Memory that is far away is asked for a few keys ahead, so that it comes
-  // for several at once.
+  // The same of many keys, best by FoundTogether. Memory that is far away is asked for a few keys
+  // ahead, so that it comes for several at once.
   void FindMany(std::span<const std::string_view> keys, std::vector<Entry*>* found) const {
     constexpr size_t kAhead = 8;  // Keys from cell to entry, and from entry to what is asked.
     found->resize(keys.size());
@@ -113,6 +113,31 @@ class KeyTable {
 
   std::vector<Cell> cells_ = std::vector<Cell>(kCellsMin);  // A power of two.
   size_t size_ = 0;
+};
+
+// The entries of things that have a key each: those of neighbours with one key are found once.
+template <typename Entry>
+class FoundTogether {
+ public:
+  template <typename Keyed>
+  FoundTogether(const KeyTable<Entry>& table, std::span<const Keyed> all) {
+    for (const Keyed& each : all) {
+      if (keys_.empty() || each.key != keys_.back()) keys_.push_back(each.key);
+    }
+    table.FindMany(keys_, &entries_);
+  }
+  // By key, as they come.
+  std::span<Entry* const> entries() const { return entries_; }
+  // Of each of them, one after the other; null when there is none.
+  Entry* Next(std::string_view key) {
+    if (next_ == 0 || key != keys_[next_ - 1]) ++next_;
+    return entries_[next_ - 1];
+  }
+
+ private:
+  std::vector<std::string_view> keys_;
+  std::vector<Entry*> entries_;
+  size_t next_ = 0;  // Of the keys.
 };
 
 }  // namespace catena::kv

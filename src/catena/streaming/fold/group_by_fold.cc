@@ -45,7 +45,8 @@ GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
       row_codec_(windowed_.rows().input_schema()),
       raw_dataset_(store->NumberOf(fetch::RawDataset(name()))),
       late_dataset_(store->NumberOf(fetch::LateDataset(name()))),
-      prefix_dataset_(store->NumberOf(fetch::PrefixDataset(name()))),
+      prefix_dataset_(
+          store->NumberOf(fetch::PrefixDataset(name()), kv::CachedStore::ReadBack::kYes)),
       mutation_dataset_(store->NumberOf(fetch::MutationDataset(name()))),
       reach_(0),
       pool_(windowed_.rows()) {
@@ -54,7 +55,8 @@ GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
     const auto& layer_reach = reach[static_cast<size_t>(layer)];
     if (!layer_reach || conf::IsEntity(*group_by_)) continue;
     layers_.push_back(layer);
-    tile_datasets_.push_back(store->NumberOf(fetch::TileDataset(name(), layer)));
+    tile_datasets_.push_back(
+        store->NumberOf(fetch::TileDataset(name(), layer), kv::CachedStore::ReadBack::kYes));
     work_.sets.emplace_back().layer = layer;
     reach_ = std::max(reach_, *layer_reach);
   }
@@ -185,42 +187,43 @@ bool GroupByFold::KeepsPrefixes() const {
 
 // Each key is looked up once for all that is known of it.
 Status GroupByFold::LoadTiles(Work* work) {
-  std::vector<kv::CachedStore::Place> places;
-  std::vector<TileSet::Tile*> tile_of_place;  // Null: of a prefix.
-  std::vector<uint32_t> key_of_place;
+  work->places.clear();
+  work->tile_of_place.clear();
+  work->key_of_place.clear();
+  const auto ask = [work](kv::CachedStore::DatasetNumber dataset, uint32_t key, int64_t start,
+                          TileSet::Tile* tile) {
+    work->places.push_back({dataset, work->rows.Key(key), FromMillis(start)});
+    work->tile_of_place.push_back(tile);
+    work->key_of_place.push_back(key);
+  };
   std::vector<size_t> next(work->sets.size(), 0);
   const bool with_prefixes = KeepsPrefixes();
   work->needs_prefix.assign(work->rows.keys(), 0);
   for (uint32_t key = 0; key < work->rows.keys(); ++key) {
-    const std::string_view bytes = work->rows.Key(key);
     for (size_t s = 0; s < work->sets.size(); ++s) {
       std::vector<TileSet::Tile>& tiles = work->sets[s].tiles;
       const size_t first = next[s];
       for (; next[s] < tiles.size() && tiles[next[s]].key == key; ++next[s]) {
-        places.push_back({tile_datasets_[s], bytes, FromMillis(tiles[next[s]].start)});
-        tile_of_place.push_back(&tiles[next[s]]);
-        key_of_place.push_back(key);
+        ask(tile_datasets_[s], key, tiles[next[s]].start, &tiles[next[s]]);
       }
       if (s != 0 || !with_prefixes) continue;
       if (next[s] - first != 1) {
         work->needs_prefix[key] = 1;
         continue;
       }
-      places.push_back({prefix_dataset_, bytes, FromMillis(tiles[first].start)});
-      tile_of_place.push_back(nullptr);
-      key_of_place.push_back(key);
+      ask(prefix_dataset_, key, tiles[first].start, nullptr);
     }
   }
   pool_.Clear();
-  for (TileSet::Tile* tile : tile_of_place) {
+  for (TileSet::Tile* tile : work->tile_of_place) {
     if (tile != nullptr) tile->ir = pool_.New();
   }
   return store_->ReadEach(
-      places, [&](size_t i, const std::string_view* value, bool is_newest) -> Status {
-        TileSet::Tile* tile = tile_of_place[i];
+      work->places, [&](size_t i, const std::string_view* value, bool is_newest) -> Status {
+        TileSet::Tile* tile = work->tile_of_place[i];
         if (tile == nullptr) {
           // The usual case: the day's prefix is there, no later day has begun.
-          if (value == nullptr || !is_newest) work->needs_prefix[key_of_place[i]] = 1;
+          if (value == nullptr || !is_newest) work->needs_prefix[work->key_of_place[i]] = 1;
           return Status();
         }
         if (value == nullptr) return Status();

@@ -88,7 +88,10 @@ class GroupByFold : public RowSink {
   struct Work {
     const FoldRows* input = nullptr;
     RowsByKey rows;
-    std::vector<TileSet> sets;          // By layer, as in layers_.
+    std::vector<TileSet> sets;                   // By layer, as in layers_.
+    std::vector<kv::CachedStore::Place> places;  // To be read.
+    std::vector<TileSet::Tile*> tile_of_place;   // Null: of a prefix.
+    std::vector<uint32_t> key_of_place;
     std::vector<uint8_t> needs_prefix;  // By key: of some day that it touches, or a later one.
     std::vector<kv::CachedStore::HeldPut> puts;
     std::string row;    // One, or one tile, encoded.
