@@ -118,16 +118,24 @@ void Metrics::Set(const std::string& name, const Labels& labels, double value) {
   families_->gauges.at(name)->Add(labels).Set(value);
 }
 
-void Metrics::Observe(const std::string& name, const Labels& labels, double value, uint64_t times) {
+void Metrics::Observe(const std::string& name, const Labels& labels, double value) {
+  const std::pair<double, uint64_t> once(value, 1);
+  Observe(name, labels, {&once, 1});
+}
+
+void Metrics::Observe(const std::string& name, const Labels& labels,
+                      std::span<const std::pair<double, uint64_t>> seen) {
   DescriptionOf(name);
   const auto& bounds = SecondBuckets();
   std::vector<double> counts(bounds.size() + 1);
-  const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-  counts[static_cast<size_t>(bucket)] = static_cast<double>(times);
+  double sum = 0;
+  for (const auto& [value, times] : seen) {
+    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+    counts[static_cast<size_t>(bucket)] += static_cast<double>(times);
+    sum += value * static_cast<double>(times);
+  }
   const std::lock_guard lock(families_->mutex);
-  families_->histograms.at(name)
-      ->Add(labels, bounds)
-      .ObserveMultiple(counts, value * static_cast<double>(times));
+  families_->histograms.at(name)->Add(labels, bounds).ObserveMultiple(counts, sum);
 }
 
 std::string Metrics::Text() const {

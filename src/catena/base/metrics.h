@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 namespace catena {
 
@@ -28,8 +30,10 @@ class Metrics {
 
   void Count(const std::string& name, const Labels& labels, double by = 1);
   void Set(const std::string& name, const Labels& labels, double value);
-  // A value that was seen so many times.
-  void Observe(const std::string& name, const Labels& labels, double value, uint64_t times = 1);
+  void Observe(const std::string& name, const Labels& labels, double value);
+  // Values, and how many times each was seen.
+  void Observe(const std::string& name, const Labels& labels,
+               std::span<const std::pair<double, uint64_t>> seen);
   // Text exposition format 0.0.4.
   std::string Text() const;
   // "| name | type | help |" lines for docs/reference/metrics.md.

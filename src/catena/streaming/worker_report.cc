@@ -14,12 +14,15 @@ void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                          const std::vector<int64_t>& append_times) const {
   const std::string& name = target->sink->name();
   const Timestamp now = clock_->Now();
-  std::map<int64_t, uint64_t> rows_of;  // By milliseconds; those of one poll are few.
-  for (const int64_t appended : append_times) ++rows_of[ToMillis(now) - appended];
-  for (const auto& [latency, rows] : rows_of) {
-    target->stats->folded.Add(now, latency * 1000, rows);
-    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}},
-                              static_cast<double>(latency) / 1000.0, rows);
+  std::vector<std::pair<double, uint64_t>> latencies;  // With how many rows; neighbours are equal.
+  for (size_t begin = 0, end = 0; begin < append_times.size(); begin = end) {
+    while (end < append_times.size() && append_times[end] == append_times[begin]) ++end;
+    const int64_t latency = ToMillis(now) - append_times[begin];
+    target->stats->folded.Add(now, latency * 1000, end - begin);
+    latencies.emplace_back(static_cast<double>(latency) / 1000.0, end - begin);
+  }
+  if (!latencies.empty()) {
+    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}}, latencies);
   }
   const auto count = [&](const char* result, int64_t rows) {
     if (rows == 0) return;
