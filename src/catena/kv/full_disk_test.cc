@@ -81,22 +81,21 @@ int FillTheDiskWithOneFile(const std::string& folder) {
 const bool kRegistered = RegisterChildRole("fill the disk", FillTheDisk) &&
                          RegisterChildRole("with one file", FillTheDiskWithOneFile);
 
-TEST(FullDiskTest, ReadsGoOnWritesAreRefusedAndTheNextOwnerGoesOn) {
+void ExpectAChildEndsWell(const std::string& role) {
   ASSERT_TRUE(kRegistered);
   ScratchFolder folder;
-  ChildProcess child("fill the disk", folder.path);
+  ChildProcess child(role, folder.path);
   const int status = child.Wait();
   ASSERT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
+TEST(FullDiskTest, ReadsGoOnWritesAreRefusedAndTheNextOwnerGoesOn) {
+  ExpectAChildEndsWell("fill the disk");
+}
+
 TEST(FullDiskTest, AFileThatDoesNotFitIsRefusedUntilItDoes) {
-  ASSERT_TRUE(kRegistered);
-  ScratchFolder folder;
-  ChildProcess child("with one file", folder.path);
-  const int status = child.Wait();
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  ExpectAChildEndsWell("with one file");
 }
 
 }  // namespace
