@@ -2,8 +2,7 @@
 // News: wakes one who waits for what others do.
 //
 //   threads  any may tell; one waits
-//   order    told after what it tells of, so who reads Told, then looks, then awaits news misses
-//   none
+//   order    told after what it tells of: who reads Told, then looks, then awaits, misses none
 
 #pragma once
 
