@@ -27,19 +27,26 @@ struct TailFlags {
   std::optional<int64_t> limit;
 };
 
+struct Part {  // Of a topic, to be shown.
+  topic::TopicPartition partition = 0;
+  topic::Offset until = INT64_MAX;  // On a busy topic the end moves on as fast as it is shown.
+};
+
 // Records of all partitions by append time, as far as what was polled tells.
 class Merged {
  public:
-  Merged(topic::TopicReader* reader, std::vector<topic::TopicPartition> partitions)
-      : reader_(reader), partitions_(std::move(partitions)), waiting_(partitions_.size()) {}
+  Merged(topic::TopicReader* reader, std::vector<Part> parts)
+      : reader_(reader), parts_(std::move(parts)), waiting_(parts_.size()) {}
 
-  // False at the ends of all partitions.
+  // False at the ends of all parts.
   Result<bool> Next(topic::Record* record) {
     std::vector<topic::Record>* oldest = nullptr;
-    for (size_t i = 0; i < partitions_.size(); ++i) {
+    for (size_t i = 0; i < parts_.size(); ++i) {
       auto& waiting = waiting_[i];
-      if (waiting.empty()) {
-        CATENA_RETURN_IF_ERROR(reader_->Poll(partitions_[i], kPollRecords, &waiting));
+      const auto& [partition, until] = parts_[i];
+      if (waiting.empty() && reader_->Position(partition) < until) {
+        CATENA_RETURN_IF_ERROR(reader_->Poll(partition, kPollRecords, &waiting));
+        std::erase_if(waiting, [until](const auto& polled) { return polled.offset >= until; });
         std::reverse(waiting.begin(), waiting.end());
       }
       if (waiting.empty()) continue;
@@ -55,13 +62,12 @@ class Merged {
 
  private:
   topic::TopicReader* reader_;
-  std::vector<topic::TopicPartition> partitions_;
+  std::vector<Part> parts_;
   std::vector<std::vector<topic::Record>> waiting_;  // Newest first.
 };
 
-Result<std::vector<topic::TopicPartition>> SeekAll(const TailFlags& given,
-                                                   topic::TopicReader* reader) {
-  std::vector<topic::TopicPartition> partitions;
+Result<std::vector<Part>> SeekAll(const TailFlags& given, topic::TopicReader* reader) {
+  std::vector<Part> parts;
   if (given.partition && (*given.partition < 0 || *given.partition >= reader->partitions())) {
     return InvalidConf("--partition is between 0 and " + std::to_string(reader->partitions() - 1) +
                        ": " + std::to_string(*given.partition));
@@ -81,9 +87,9 @@ Result<std::vector<topic::TopicPartition>> SeekAll(const TailFlags& given,
       from = std::clamp<topic::Offset>(*given.offset, begin, end);
     }
     CATENA_RETURN_IF_ERROR(reader->Seek(p, from));
-    partitions.push_back(p);
+    parts.push_back({p, given.follow ? INT64_MAX : end});
   }
-  return partitions;
+  return parts;
 }
 
 Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
@@ -95,8 +101,8 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
   StopSignals signals;
   CATENA_TRY(const auto text, topic::RecordText::Open(address));
   CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
-  CATENA_TRY(auto partitions, SeekAll(given, reader.get()));
-  Merged merged(reader.get(), std::move(partitions));
+  CATENA_TRY(auto parts, SeekAll(given, reader.get()));
+  Merged merged(reader.get(), std::move(parts));
   const int64_t limit = given.limit.value_or(INT64_MAX);
   topic::Record record;
   for (int64_t printed = 0; printed < limit && !signals.asked();) {
