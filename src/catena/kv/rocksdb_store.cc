@@ -62,6 +62,10 @@ class RocksDBStore : public KVStore {
   Status Sync() override;
   Status Resume() override;
   Status Compact() override {
+    // What is under way knows older horizons, and files that it makes meanwhile would stay as they
+    // are: it ends first.
+    static_cast<void>(db_->PauseBackgroundWork());
+    static_cast<void>(db_->ContinueBackgroundWork());
     const rocksdb::Status compacted = db_->CompactRange({}, nullptr, nullptr);
     return compacted.ok() ? Status() : RocksDBError(compacted, "cannot compact the store");
   }
