@@ -126,13 +126,18 @@ Status Publisher::ReadTail(topic::TopicReader* reader, OriginDecoder* decoder) {
                       parts_.topic->name, p, end, known);
       known = begin;
     }
-    CATENA_RETURN_IF_ERROR(reader->Seek(p, std::max(known, begin)));
+    known = std::max(known, begin);
+    tail_begins_.push_back(known);
+    CATENA_RETURN_IF_ERROR(reader->Seek(p, known));
     while (reader->Position(p) < end) {
       records.clear();
       CATENA_RETURN_IF_ERROR(reader->Poll(p, kPublishedAtOnce, &records));
       if (records.empty()) break;
       CATENA_TRY(const std::vector<Origin> origins, decoder->Decode(records));
-      for (const Origin& origin : origins) published_.Add(origin.partition, origin.offset);
+      for (const Origin& origin : origins) {
+        published_.Add(origin.partition, origin.offset);
+        NoteFound(origin.partition, origin.offset);
+      }
       found += static_cast<int64_t>(origins.size());
     }
     known = std::max(end, reader->Position(p));
@@ -140,6 +145,22 @@ Status Publisher::ReadTail(topic::TopicReader* reader, OriginDecoder* decoder) {
   CATENA_LOG_INFO("publish", "join={} topic={} already_there={}", parts_.join, parts_.topic->name,
                   found);
   return Status();
+}
+
+void Publisher::NoteFound(int32_t partition, topic::Offset offset) {
+  const auto at = checkpoints_.find(partition);
+  if (at != checkpoints_.end() && offset < at->second.next_offset) return;
+  topic::Offset& up_to = found_up_to_[partition];
+  up_to = std::max(up_to, offset + 1);
+}
+
+// What the tail holds of one partition is still looked for when another's checkpoint is committed:
+// until all of it is stepped over, the tail begins where it began.
+const std::vector<topic::Offset>& Publisher::EndsBehind(int32_t partition,
+                                                        topic::Offset next_offset) {
+  const auto found = found_up_to_.find(partition);
+  if (found != found_up_to_.end() && next_offset >= found->second) found_up_to_.erase(found);
+  return found_up_to_.empty() ? ends_ : tail_begins_;
 }
 
 std::string Publisher::Explain() const {
@@ -280,11 +301,13 @@ Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partiti
     held.push_back({store_->NumberOf(put.dataset), put.key, put.value.time, put.value.sequence,
                     put.value.value});
   }
-  // All that was published of any partition is in a checkpoint that is held by now, so that after a
-  // kill only what lies behind these ends is looked through.
+  // All that was published of any partition before these ends is in a checkpoint that is held by
+  // now, so that after a kill only what lies behind them is looked through.
   std::vector<kv::Mark> marks;
   if (!parts_.shared) marks.push_back(fetch::CheckpointMark(name(), partition, next));
-  if (!parts_.shared && writer_) marks.push_back(EndsMark(name(), ends_));
+  if (!parts_.shared && writer_) {
+    marks.push_back(EndsMark(name(), EndsBehind(partition, next.next_offset)));
+  }
   CATENA_RETURN_IF_ERROR(store_->Hold(held, std::move(marks)));
   checkpoints_[partition] = next;
   rows_published_ += static_cast<int64_t>(rows.rows->rows());

@@ -89,6 +89,9 @@ class Publisher : public RowSink {
   Publisher(PublisherParts parts, kv::CachedStore* store);
   Status OpenTopic(const Clock& clock);
   Status ReadTail(topic::TopicReader* reader, OriginDecoder* decoder);
+  void NoteFound(int32_t partition, topic::Offset offset);
+  // The ends that are committed with this checkpoint.
+  const std::vector<topic::Offset>& EndsBehind(int32_t partition, topic::Offset next_offset);
   Status Append(const FoldRows& rows);
   Status Append(const std::vector<topic::OutRecord>& records);
   Result<std::vector<kv::Put>> NewestRows(const FoldRows& rows) const;
@@ -107,7 +110,8 @@ class Publisher : public RowSink {
   mutable std::mutex mutex_;                          // Guards all below, and the writer.
   std::map<int32_t, fetch::Checkpoint> checkpoints_;  // Of the partitions that are worked on.
   std::vector<topic::Offset> ends_;               // By partition of the topic: all ours lie below.
-  std::map<int32_t, topic::Offset> found_up_to_;  // Of what was taken over: where its rows end.
+  std::vector<topic::Offset> tail_begins_;        // What was read at the start lies behind these.
+  std::map<int32_t, topic::Offset> found_up_to_;  // Of what was found there: where its rows end.
   PublishedRows published_;
 };
 

@@ -114,6 +114,51 @@ TEST_F(PublisherTest, WhatACrashLeftBehindTheCommittedEndsIsNotPublishedAgain) {
   EXPECT_GT(Records().size(), once);
 }
 
+// Killed twice: by the second time one partition went on, and the rows of the other are still what
+// the first left behind.
+TEST_F(PublisherTest, WhatTwoCrashesLeftIsNotPublishedAgain) {
+  store_ = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+  kv::CachedStore cached(store_.get(), 0);
+  const types::Schema schema{{{"user", types::Kind::kLong}}};
+  types::BatchBuilder builder(schema);
+  for (int64_t user = 0; user < 3; ++user) {
+    ASSERT_TRUE(builder.AppendRow(std::vector<types::Value>{user}).ok());
+  }
+  const types::Batch rows = builder.Build();
+  const auto open = [&](kv::CachedStore* store) {
+    PublisherParts parts{.join = "parent", .rows = schema, .key = {"user"}};
+    parts.topic = topic::TopicAddress{"memory", "", enriched_};
+    return *Publisher::Open(std::move(parts), store, &SystemClock());
+  };
+  const auto apply = [&](Publisher* publisher, int32_t partition) {
+    const std::vector<int64_t> times(3, kStart);
+    const std::vector<uint8_t> incomplete(3, 0);
+    std::vector<uint64_t> orders;
+    for (uint64_t offset = 0; offset < 3; ++offset) {
+      orders.push_back(static_cast<uint64_t>(partition) << 48 | offset);
+    }
+    fetch::Checkpoint next;
+    next.next_offset = 3;
+    ASSERT_TRUE(
+        publisher->Apply({&rows, times, times, orders, incomplete}, partition, next, {}).ok());
+  };
+  {
+    const auto lost = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
+    kv::CachedStore never_committed(lost.get(), 0);
+    const auto first = open(&never_committed);
+    apply(first.get(), 0);
+    apply(first.get(), 1);
+  }
+  apply(open(&cached).get(), 0);
+  const auto third = open(&cached);
+  apply(third.get(), 1);
+  EXPECT_EQ(Records().size(), 6u);
+  std::string ends;  // Of the topic, once all is stepped over.
+  const auto reader = *topic::OpenTopicReader({"memory", "", enriched_});
+  for (const topic::Offset end : *reader->EndOffsets()) AppendZigzag(&ends, end);
+  EXPECT_EQ(**store_->GetMark("parent_STREAMING", "published"), ends);
+}
+
 TEST_F(PublisherTest, TheStoreHasTheNewestRowOfEachKey) {
   SCOPED_TRACE(kSeed);
   Random random(kSeed + 2);
