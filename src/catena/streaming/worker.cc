@@ -166,7 +166,8 @@ Result<bool> Worker::Read(Lane* lane) {
   }
   batch.absent = batch.next_offset - lane->position - static_cast<int64_t>(batch.records.size());
   lane->position = batch.next_offset;
-  CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, &batch));
+  const bool is_full = static_cast<int64_t>(batch.records.size()) == wanted;
+  CATENA_RETURN_IF_ERROR(LookForEnd(lane, began, is_full, &batch));
   batch.ticket.read_at = began;
   for (const topic::Record& record : batch.records) {
     batch.bytes += record.key.size() + record.value.size();
@@ -207,9 +208,11 @@ Result<bool> Worker::ReadTogether() {
 }
 
 // Where records never stop coming there are more of them each time that the end has been looked up,
-// so the end of a moment ago is as good.
-Status Worker::LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch) {
+// so the end of a moment ago is as good. A micro-batch that is full most likely does not reach it.
+Status Worker::LookForEnd(Lane* lane, Timestamp began, bool is_full, MicroBatch* batch) {
   if (lane->reached_end || lane->position < lane->known_end) return Status();
+  if (lane->first_read_at == Timestamp()) lane->first_read_at = began;
+  if (is_full && began - lane->first_read_at <= kEndIsFresh) return Status();
   if (began - lane->end_known_at > kEndIsFresh) {
     lane->end_known_at = began;
     CATENA_TRY(lane->known_end, parts_.reader->EndOffset(lane->partition));

@@ -129,6 +129,7 @@ class Worker {
     bool has_read = false;                          // In this round.
     std::chrono::steady_clock::time_point read_at;  // The last time that it did.
     int64_t known_end = 0;                          // Of the partition, at `end_known_at` or later.
+    Timestamp first_read_at;
     Timestamp end_known_at;
     bool reached_end = false;  // Once is for ever.
     OriginWatermarks origins;  // Of a topic of enriched rows.
@@ -149,7 +150,7 @@ class Worker {
   Status Decode(Lane* lane, const GateLooks& looks);
   // Both, of all lanes.
   Result<bool> ReadTogether();
-  Status LookForEnd(Lane* lane, Timestamp began, MicroBatch* batch);
+  Status LookForEnd(Lane* lane, Timestamp began, bool is_full, MicroBatch* batch);
   Status DecodeRows(MicroBatch* batch);
   Status DecodeEnriched(MicroBatch* batch);
   Status KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch rows,

@@ -29,6 +29,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kVersion = 1;
 constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
 constexpr size_t kPollBufferBytes = size_t{256} << 10;
+constexpr size_t kReservedMax = 4096;  // Records of one poll.
 constexpr size_t kTailBufferBytes = size_t{64} << 10;
 
 std::string TopicFolder(const std::string& root, const std::string& name) {
@@ -95,6 +96,7 @@ class FilePartition {
     is_read_ = true;
     CATENA_RETURN_IF_ERROR(Start());
     size_t bytes = 0;
+    if (into->empty()) into->reserve(std::min(records_max, kReservedMax));
     for (size_t i = 0; i < records_max && bytes < kPollBytesMax; ++i) {
       CATENA_TRY(const Frame* frame, poll_.Peek());
       if (frame == nullptr) break;
@@ -133,7 +135,10 @@ class FilePartition {
   Status Seek(Offset offset) {
     is_read_ = true;
     CATENA_TRY(const Offset begin, Begin());
-    CATENA_TRY(const Offset end, End());
+    Offset end = begin;  // Looked for where it matters: that reads a whole segment.
+    if (offset != begin) {
+      CATENA_TRY(end, End());
+    }
     if (offset < begin || offset > end) {
       return NotFound(fmt::format(
           "topic partition does not hold this offset; seek within [{}, {}]: topic {} partition {} "
