@@ -44,7 +44,7 @@ class Merged {
     for (size_t i = 0; i < parts_.size(); ++i) {
       auto& waiting = waiting_[i];
       const auto& [partition, until] = parts_[i];
-      if (waiting.empty()) {
+      if (waiting.empty() && reader_->Position(partition) < until) {
         CATENA_RETURN_IF_ERROR(reader_->Poll(partition, kPollRecords, &waiting));
         std::erase_if(waiting, [until](const auto& polled) { return polled.offset >= until; });
         std::reverse(waiting.begin(), waiting.end());
@@ -66,8 +66,7 @@ class Merged {
   std::vector<std::vector<topic::Record>> waiting_;  // Newest first.
 };
 
-Result<std::vector<Part>> SeekAll(const TailFlags& given, bool moves_on,
-                                  topic::TopicReader* reader) {
+Result<std::vector<Part>> SeekAll(const TailFlags& given, topic::TopicReader* reader) {
   std::vector<Part> parts;
   if (given.partition && (*given.partition < 0 || *given.partition >= reader->partitions())) {
     return InvalidConf("--partition is between 0 and " + std::to_string(reader->partitions() - 1) +
@@ -88,7 +87,7 @@ Result<std::vector<Part>> SeekAll(const TailFlags& given, bool moves_on,
       from = std::clamp<topic::Offset>(*given.offset, begin, end);
     }
     CATENA_RETURN_IF_ERROR(reader->Seek(p, from));
-    parts.push_back({p, given.follow || !moves_on ? INT64_MAX : end});
+    parts.push_back({p, given.follow ? INT64_MAX : end});
   }
   return parts;
 }
@@ -102,7 +101,7 @@ Result<int> Tail(const TailFlags& given, const CommonFlags& common) {
   StopSignals signals;
   CATENA_TRY(const auto text, topic::RecordText::Open(address));
   CATENA_TRY(const auto reader, topic::OpenTopicReader(address));
-  CATENA_TRY(auto parts, SeekAll(given, address.scheme == "kafka", reader.get()));
+  CATENA_TRY(auto parts, SeekAll(given, reader.get()));
   Merged merged(reader.get(), std::move(parts));
   const int64_t limit = given.limit.value_or(INT64_MAX);
   topic::Record record;
