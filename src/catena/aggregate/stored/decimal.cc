@@ -29,6 +29,10 @@ std::optional<Decimal> NearestDecimal(double magnitude) noexcept {
   while (magnitude * kPowers[decimal.places] >= kEnd) --decimal.places;
   decimal.digits = static_cast<uint64_t>(magnitude * kPowers[decimal.places] + 0.5);
   if (!decimal.IsNear(magnitude)) return std::nullopt;
+  if (decimal.places >= 4 && decimal.digits % 10'000 == 0) {  // Amounts of two places.
+    decimal.digits /= 10'000;
+    decimal.places -= 4;
+  }
   while (decimal.places > 0 && decimal.digits % 10 == 0) {
     decimal.digits /= 10;
     --decimal.places;

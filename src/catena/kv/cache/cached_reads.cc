@@ -262,7 +262,7 @@ void CachedStore::MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers
   KVStore::MultiGetFlat(requests, answers);
 }
 
-Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) {
+Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit, Found* told) {
   std::vector<size_t> unknown;  // Places that memory cannot answer.
   {
     const std::shared_lock lock(mutex_);
@@ -279,15 +279,15 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit) 
         continue;
       }
       entry->Use();
-      // Mostly the newest.
-      const std::span<const KeptValue> values = entry->values.Of(place.dataset);
-      size_t at = values.size();
-      while (at != 0 && values[at - 1].time >= place.time) --at;
-      const bool is_there = at != values.size() && values[at].time == place.time;
-      const std::string_view bytes =
-          is_there ? entry->values.BytesOf(values[at]) : std::string_view();
-      const bool is_newest = at + (is_there ? 1 : 0) == values.size();
+      const KeptValue* const value = entry->values.FirstFrom(place.dataset, place.time);
+      const bool is_there = value != nullptr && value->time == place.time;
+      const std::string_view bytes = is_there ? entry->values.BytesOf(*value) : std::string_view();
+      const bool is_newest = is_there ? entry->values.IsLast(*value) : value == nullptr;
       CATENA_RETURN_IF_ERROR(visit(i, is_there ? &bytes : nullptr, is_newest));
+    }
+    if (told != nullptr) {
+      told->entries_ = std::move(found);
+      told->removals_ = removals_;
     }
   }
   if (unknown.empty()) return Status();

@@ -95,6 +95,7 @@ CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
 
 // Of very many the newer half stays; where those are of one instant, none does.
 void CachedStore::Trim(Entry* entry, DatasetNumber dataset) const {
+  if (entry->values.all().size() <= values_max_) return;
   const std::span<const KeptValue> values = entry->values.Of(dataset);
   if (values.size() <= values_max_) return;
   Timestamp from = values[values.size() - values_max_ / 2].time;
@@ -149,8 +150,10 @@ void CachedStore::PrefetchHeld(std::span<Entry* const> entries) const {
   }
 }
 
-void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch) {
-  FoundTogether<Entry> found(entries_, puts);
+void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch, const Found* before) {
+  const bool are_there = before != nullptr && before->removals_ == removals_;
+  FoundTogether<Entry> found = are_there ? FoundTogether<Entry>(entries_, puts, before->entries_)
+                                         : FoundTogether<Entry>(entries_, puts);
   PrefetchHeld(found.entries());
   for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
     const std::string_view key = puts[begin].key;
@@ -177,12 +180,13 @@ Status CachedStore::PassOn(std::span<const HeldPut> puts, std::vector<Mark> mark
     return applied;
   }
   ++version_;
-  Take(puts, 0);
+  Take(puts, 0, nullptr);
   MakeRoom();
   return Status();
 }
 
-Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks) {
+Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks,
+                         const Found* found) {
   std::unique_lock lock(mutex_);
   if (!holds_back_) return PassOn(puts, std::move(marks), /*durable=*/false);
   changed_.wait(lock, [this] { return !failure_.ok() || HeldBytes() < bytes_max_ / kHoldShare; });
@@ -190,7 +194,7 @@ Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks)
   for (Mark& mark : marks) {
     marks_[{std::move(mark.dataset), std::move(mark.name)}] = {std::move(mark.value), epoch_};
   }
-  Take(puts, epoch_);
+  Take(puts, epoch_, found);
   MakeRoom();
   if (log_.memory() >= bytes_max_ / kCommitShare) changed_.notify_all();
   return Status();
@@ -292,12 +296,14 @@ void CachedStore::MakeRoom() {
       bytes_ -= MemoryOf(*entry);
       if (begun_empty_ != 0) forgotten_.Add(entry->key);
       entries_.Erase(swept_);
+      ++removals_;
     }
   }
 }
 
 void CachedStore::Forget() {
   entries_.Clear();
+  ++removals_;
   begun_empty_ = read_back_ = 0;
   forgotten_.Clear();
   marks_.clear();

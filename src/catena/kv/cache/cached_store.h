@@ -66,8 +66,11 @@ class CachedStore : public KVStore {
   // from a key's first value on; that a key has none is known where there was nothing behind.
   enum class ReadBack : bool { kNo, kYes };
   DatasetNumber NumberOf(std::string_view dataset, ReadBack read_back = ReadBack::kNo);
+  // Where the keys of a ReadEach stand, for the Hold that follows it: those that both begin with,
+  // in the same memory, are then not looked for again.
+  class Found;
   // As Apply, of datasets by number: readable when it returns, stored by the next Commit.
-  Status Hold(std::span<const HeldPut> puts, std::vector<Mark> marks);
+  Status Hold(std::span<const HeldPut> puts, std::vector<Mark> marks, const Found* found = nullptr);
   // One value of a key, asked for by its time.
   struct Place {
     DatasetNumber dataset = 0;
@@ -78,7 +81,7 @@ class CachedStore : public KVStore {
   // no later value of the key and dataset exists. For the writer of these datasets alone: the
   // places are not read as of one moment. Places of one key should stand together.
   using Visit = std::function<Status(size_t place, const std::string_view* value, bool is_newest)>;
-  Status ReadEach(std::span<const Place> places, const Visit& visit);
+  Status ReadEach(std::span<const Place> places, const Visit& visit, Found* found = nullptr);
   // Stores what is held now. Waits for a commit that is under way.
   Status Commit();
   // Drops what is held, and holds nothing back any more; others read the store behind again.
@@ -187,7 +190,7 @@ class CachedStore : public KVStore {
                                  const GetRequest& request) const;
   Status PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable);
   void PrefetchHeld(std::span<Entry* const> entries) const;
-  void Take(std::span<const HeldPut> puts, Epoch epoch);
+  void Take(std::span<const HeldPut> puts, Epoch epoch, const Found* found);
   Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
   void Trim(Entry* entry, DatasetNumber dataset) const;
@@ -221,6 +224,7 @@ class CachedStore : public KVStore {
   uint64_t read_back_ = 0;  // Those of them of which new keys are kept.
   ForgottenKeys forgotten_;
   KeyTable<Entry> entries_;
+  uint64_t removals_ = 0;  // From entries_.
   size_t bytes_ = 0;
   size_t swept_ = 0;      // The cell where the next sweep goes on.
   Epoch epoch_ = 1;       // Of what is written now.
@@ -233,6 +237,13 @@ class CachedStore : public KVStore {
   HeldLog committing_log_;
   Status failure_;
   std::jthread committer_;
+};
+
+class CachedStore::Found {
+ private:
+  friend CachedStore;
+  FoundTogether<Entry> entries_;
+  uint64_t removals_ = 0;  // As of then.
 };
 
 }  // namespace catena::kv

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
 
 #include "catena/base/random.h"
@@ -356,6 +357,65 @@ TEST(HeldBackProcessTest, ReadersThroughTheOwnerSeeWhatItHolds) {
   for (KVStore* store : {owner.get(), reader.get()}) {
     EXPECT_EQ(store->MultiGet({&request, 1})[0].value().at(0).value, "a");
   }
+}
+
+// As a fold does: reads its keys and writes them, through a cache too small for all of them, while
+// others write in between.
+TEST(FoundTest, WhatWasFoundIsWhereItIsHeld) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  FrontedStore behind(std::make_unique<MemoryKVStore>());
+  CachedStore store(&behind, 20'000);
+  const auto dataset = store.NumberOf("D", CachedStore::ReadBack::kYes);
+  std::map<std::pair<std::string, int64_t>, std::string> twin;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::string> keys(1 + random.Below(8));
+    for (std::string& key : keys) key = std::to_string(random.Below(300));
+    std::sort(keys.begin(), keys.end());
+    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    std::vector<CachedStore::Place> places;
+    for (const std::string& key : keys) {
+      places.push_back({dataset, key, FromMillis(random.Between(0, 3))});
+    }
+    CachedStore::Found found;
+    const auto check = [&](size_t i, const std::string_view* value, bool) -> Status {
+      const auto at = twin.find({keys[i], ToMillis(places[i].time)});
+      EXPECT_EQ(value == nullptr, at == twin.end());
+      if (value != nullptr && at != twin.end()) {
+        EXPECT_EQ(*value, at->second);
+      }
+      return Status();
+    };
+    ASSERT_TRUE(store.ReadEach(places, check, &found).ok());
+    if (random.OneIn(3)) {
+      const std::string other = "other " + std::to_string(random.Below(300));
+      ASSERT_TRUE(store.Apply(PutOf("E", other, 0, "value"), false).ok());
+    }
+    if (random.OneIn(10)) {
+      ASSERT_TRUE(store.Commit().ok());
+    }
+    std::vector<std::string> values;
+    for (size_t i = 0; i < keys.size(); ++i) values.push_back(std::to_string(round));
+    std::vector<CachedStore::HeldPut> puts;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      if (random.OneIn(5)) continue;
+      puts.push_back({dataset, keys[i], places[i].time, 0, values[i]});
+      twin[{keys[i], ToMillis(places[i].time)}] = values[i];
+    }
+    ASSERT_TRUE(store.Hold(puts, {}, &found).ok());
+  }
+  ASSERT_TRUE(store.Commit().ok());
+  size_t stored = 0;
+  ASSERT_TRUE(behind
+                  .Scan("D",
+                        [&](std::string_view key, const TimedValue& value) {
+                          ++stored;
+                          EXPECT_EQ(twin.at({std::string(key), ToMillis(value.time)}), value.value);
+                          return true;
+                        })
+                  .ok());
+  EXPECT_EQ(stored, twin.size());
 }
 
 }  // namespace

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <tuple>
 
 namespace catena::kv {
 namespace {
 
-constexpr size_t kAhead = 16;  // Owners whose records are asked for before they are looked at.
+constexpr size_t kAhead = 32;  // Records that are asked for before they are looked at.
 
 // The first bytes of a key from `at` on, as a number that sorts as they do.
 uint64_t HeadOf(std::string_view key, size_t at) {
@@ -20,8 +19,9 @@ uint64_t HeadOf(std::string_view key, size_t at) {
   return head;
 }
 
-auto PlaceOf(const HeldLog::Record& record) {
-  return std::tuple(record.dataset, record.time, record.sequence);
+bool IsBefore(const HeldLog::Record& a, const HeldLog::Record& b) {
+  if (a.dataset != b.dataset) return a.dataset < b.dataset;
+  return a.time != b.time ? a.time < b.time : a.sequence < b.sequence;
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ uint32_t HeldLog::Append(Owner owner, uint32_t dataset, Timestamp time, uint64_t
                          std::string_view value) {
   const auto number = static_cast<uint32_t>(records_.size());
   records_.push_back({time, sequence, bytes_.size(), static_cast<uint32_t>(value.size()), dataset,
-                      owners_[owner].newest});
+                      owners_[owner].newest, owner});
   owners_[owner].newest = number;
   bytes_.append(value);
   if (memory_of_.size() <= dataset) memory_of_.resize(dataset + 1);
@@ -101,27 +101,25 @@ std::vector<HeldLog::Owner> HeldLog::OwnersByKey() const {
   return owners;
 }
 
-void HeldLog::SortRecordsOf(Owner owner, std::vector<uint32_t>* records) const {
-  records->clear();
-  for (uint32_t record = owners_[owner].newest; record != kNone; record = records_[record].before) {
-    records->push_back(record);
+std::vector<uint32_t> HeldLog::RecordsOf(std::span<const Owner> owners,
+                                         std::vector<size_t>* ends) const {
+  std::vector<uint32_t> rank_of(owners.size());
+  for (size_t rank = 0; rank < owners.size(); ++rank) {
+    rank_of[owners[rank]] = static_cast<uint32_t>(rank);
   }
-  std::sort(records->begin(), records->end(), [this](uint32_t a, uint32_t b) {
-    const auto place_of_a = PlaceOf(records_[a]), place_of_b = PlaceOf(records_[b]);
-    return place_of_a != place_of_b ? place_of_a < place_of_b : a > b;
-  });
-  const auto is_same = [this](uint32_t a, uint32_t b) {
-    return PlaceOf(records_[a]) == PlaceOf(records_[b]);
-  };
-  records->erase(std::unique(records->begin(), records->end(), is_same), records->end());
-}
-
-// Those of one owner lie apart, but for some that came together.
-void HeldLog::PrefetchRecordsOf(Owner owner) const {
-  const uint32_t newest = owners_[owner].newest;
-  if (newest == kNone) return;
-  __builtin_prefetch(&records_[newest]);
-  __builtin_prefetch(&records_[newest - std::min<uint32_t>(newest, 2)]);
+  std::vector<size_t> counts(owners.size(), 0);
+  for (const Record& record : records_) ++counts[rank_of[record.owner]];
+  ends->assign(owners.size(), 0);
+  size_t begin = 0;
+  for (size_t rank = 0; rank < owners.size(); ++rank) {
+    (*ends)[rank] = begin;  // Moves to the end below.
+    begin += counts[rank];
+  }
+  std::vector<uint32_t> numbers(records_.size());
+  for (uint32_t number = 0; number < numbers.size(); ++number) {
+    numbers[(*ends)[rank_of[records_[number].owner]]++] = number;
+  }
+  return numbers;
 }
 
 void HeldLog::ListPuts(std::span<const std::string_view> names, std::vector<PutView>* puts) const {
@@ -133,14 +131,30 @@ void HeldLog::ListPuts(std::span<const std::string_view> names, std::vector<PutV
   std::vector<size_t> ends(begins.begin(), begins.end() - 1);
   puts->resize(records_.size());
   const std::vector<Owner> owners = OwnersByKey();
-  std::vector<uint32_t> records;
+  std::vector<size_t> ends_of_owners;
+  const std::vector<uint32_t> numbers = RecordsOf(owners, &ends_of_owners);
+  struct Numbered {
+    Record record;
+    uint32_t number = 0;
+  };
+  std::vector<Numbered> records;  // Of one owner.
+  size_t next = 0;
   for (size_t i = 0; i < owners.size(); ++i) {
-    if (i + kAhead < owners.size()) PrefetchRecordsOf(owners[i + kAhead]);
-    SortRecordsOf(owners[i], &records);
-    for (const uint32_t number : records) {
-      const Record& record = records_[number];
-      (*puts)[ends[record.dataset]++] = {names[record.dataset], KeyOf(owners[i]), record.time,
-                                         record.sequence, BytesOf(record)};
+    const std::string_view key = KeyOf(owners[i]);
+    records.clear();
+    for (; next < ends_of_owners[i]; ++next) {
+      if (next + kAhead < numbers.size()) __builtin_prefetch(&records_[numbers[next + kAhead]]);
+      records.push_back({records_[numbers[next]], numbers[next]});
+    }
+    std::sort(records.begin(), records.end(), [](const Numbered& a, const Numbered& b) {
+      if (IsBefore(a.record, b.record)) return true;
+      return !IsBefore(b.record, a.record) && a.number > b.number;
+    });
+    for (size_t r = 0; r < records.size(); ++r) {
+      const Record& record = records[r].record;
+      if (r != 0 && !IsBefore(records[r - 1].record, record)) continue;  // An older one.
+      (*puts)[ends[record.dataset]++] = {names[record.dataset], key, record.time, record.sequence,
+                                         BytesOf(record)};
     }
   }
   size_t end = 0;  // Closes the gaps of what was replaced.

@@ -33,6 +33,7 @@ class HeldLog {
     uint32_t size = 0;
     uint32_t dataset = 0;
     uint32_t before = kNone;  // Of the same owner.
+    Owner owner = 0;
   };
 
   // Memory for about so much is asked for at once, when the first comes: what is never used of it
@@ -77,8 +78,8 @@ class HeldLog {
     return std::string_view(bytes_).substr(owners_[owner].key_at, owners_[owner].key_size);
   }
   std::vector<Owner> OwnersByKey() const;
-  void PrefetchRecordsOf(Owner owner) const;
-  void SortRecordsOf(Owner owner, std::vector<uint32_t>* records) const;
+  // Numbers of all records, those of one owner together and as they came; ends by owner, as given.
+  std::vector<uint32_t> RecordsOf(std::span<const Owner> owners, std::vector<size_t>* ends) const;
 
   size_t memory_expected_;
   std::vector<OwnerPlace> owners_;

@@ -2,7 +2,6 @@
 #include "catena/kv/cache/kept_values.h"
 
 #include <cstring>
-#include <tuple>
 
 namespace catena::kv {
 namespace {
@@ -11,31 +10,30 @@ constexpr size_t kHolesMin = 64;
 // A key's values come by a few: a tile of each layer and the like.
 constexpr size_t kFew = 4;
 
-auto PlaceOf(const KeptValue& value) {
-  return std::tuple(uint64_t{value.dataset}, value.time, value.sequence);
+bool IsAt(const KeptValue& value, uint32_t dataset, Timestamp time, uint64_t sequence) {
+  return value.dataset == dataset && value.time == time && value.sequence == sequence;
 }
 
 }  // namespace
 
 std::vector<KeptValue>::const_iterator KeptValues::Find(uint32_t dataset, Timestamp time,
                                                         uint64_t sequence) const {
-  const auto place = std::tuple(uint64_t{dataset}, time, sequence);
-  return std::lower_bound(
-      heads_.begin(), heads_.end(), place,
-      [](const KeptValue& value, const auto& at) { return PlaceOf(value) < at; });
+  return std::partition_point(heads_.begin(), heads_.end(), [&](const KeptValue& value) {
+    if (value.dataset != dataset) return value.dataset < dataset;
+    return value.time != time ? value.time < time : value.sequence < sequence;
+  });
 }
 
 bool KeptValues::Has(uint32_t dataset, Timestamp time, uint64_t sequence) const {
   const auto found = Find(dataset, time, sequence);
-  return found != heads_.end() && PlaceOf(*found) == std::tuple(uint64_t{dataset}, time, sequence);
+  return found != heads_.end() && IsAt(*found, dataset, time, sequence);
 }
 
 KeptValue& KeptValues::Put(uint32_t dataset, Timestamp time, uint64_t sequence,
                            std::string_view bytes) {
   const auto found = Find(dataset, time, sequence);
   auto at = heads_.begin() + (found - heads_.cbegin());
-  const bool is_there =
-      at != heads_.end() && PlaceOf(*at) == std::tuple(uint64_t{dataset}, time, sequence);
+  const bool is_there = at != heads_.end() && IsAt(*at, dataset, time, sequence);
   if (!is_there) {
     if (heads_.capacity() == 0) {
       heads_.reserve(kFew);

@@ -47,6 +47,15 @@ class KeptValues {
   // Replaces what has this place, which keeps its `held`. The answer stands until the next call.
   KeptValue& Put(uint32_t dataset, Timestamp time, uint64_t sequence, std::string_view bytes);
   bool Has(uint32_t dataset, Timestamp time, uint64_t sequence) const;
+  // Of the dataset's values the first at `time` or later; null when there is none.
+  const KeptValue* FirstFrom(uint32_t dataset, Timestamp time) const {
+    const auto found = Find(dataset, time, 0);
+    return found != heads_.end() && found->dataset == dataset ? &*found : nullptr;
+  }
+  // One of ours, after which its dataset has none.
+  bool IsLast(const KeptValue& value) const {
+    return &value == &heads_.back() || (&value)[1].dataset != value.dataset;
+  }
   // Those of the dataset for which `is_gone` says so.
   template <typename IsGone>
   void Erase(uint32_t dataset, const IsGone& is_gone) {

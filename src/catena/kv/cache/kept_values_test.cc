@@ -63,6 +63,15 @@ TEST(KeptValuesTest, AreThoseOfAMap) {
         return std::get<0>(each.first) == of;
       });
       EXPECT_EQ(values.Of(of).size(), static_cast<size_t>(count));
+      const Timestamp time = FromMillis(random.Between(-5, 5));
+      const KeptValue* const first = values.FirstFrom(of, time);
+      const auto expected = twin.lower_bound({of, time, 0});
+      const bool is_there = expected != twin.end() && std::get<0>(expected->first) == of;
+      ASSERT_EQ(first != nullptr, is_there);
+      if (!is_there) continue;
+      ASSERT_EQ(std::tuple(of, first->time, first->sequence), expected->first);
+      const auto next = std::next(expected);
+      ASSERT_EQ(values.IsLast(*first), next == twin.end() || std::get<0>(next->first) != of);
     }
   }
 }

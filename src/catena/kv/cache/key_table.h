@@ -12,6 +12,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <string>
@@ -126,6 +127,25 @@ class FoundTogether {
     }
     table.FindMany(keys_, &entries_);
   }
+  // The same, where some of the entries have been found before: those of the keys that both begin
+  // with, in the same memory. They must be there still.
+  template <typename Keyed>
+  FoundTogether(const KeyTable<Entry>& table, std::span<const Keyed> all,
+                const FoundTogether& before) {
+    for (const Keyed& each : all) {
+      if (keys_.empty() || each.key != keys_.back()) keys_.push_back(each.key);
+    }
+    const size_t both = std::min(keys_.size(), before.keys_.size());
+    size_t known = 0;
+    while (known < both && keys_[known].data() == before.keys_[known].data() &&
+           keys_[known].size() == before.keys_[known].size()) {
+      ++known;
+    }
+    table.FindMany(std::span(keys_).subspan(known), &entries_);
+    entries_.insert(entries_.begin(), before.entries_.begin(),
+                    before.entries_.begin() + static_cast<ptrdiff_t>(known));
+  }
+  FoundTogether() = default;
   // By key, as they come.
   std::span<Entry* const> entries() const { return entries_; }
   // Of each of them, one after the other; null when there is none.

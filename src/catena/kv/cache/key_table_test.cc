@@ -17,6 +17,21 @@ struct Numbered {
   void Prefetch() const {}
 };
 
+struct Keyed {
+  std::string_view key;
+};
+
+// After those of the first `before` texts had been found, with one that is no longer asked for.
+void ExpectFoundTogether(const KeyTable<Numbered>& table, const std::vector<std::string>& texts,
+                         size_t before) {
+  std::vector<Keyed> all(texts.begin(), texts.end());
+  std::vector<Keyed> some(all.begin(), all.begin() + static_cast<ptrdiff_t>(before));
+  some.push_back({"another"});
+  const FoundTogether<Numbered> first(table, std::span<const Keyed>(some));
+  FoundTogether<Numbered> found(table, std::span<const Keyed>(all), first);
+  for (const Keyed& each : all) ASSERT_EQ(found.Next(each.key), table.Find(each.key));
+}
+
 TEST(KeyTableTest, HoldsWhatAMapHolds) {
   const uint64_t seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -47,6 +62,7 @@ TEST(KeyTableTest, HoldsWhatAMapHolds) {
     table.FindMany(std::vector<std::string_view>(texts.begin(), texts.end()), &all);
     ASSERT_EQ(all.size(), texts.size());
     for (size_t i = 0; i < texts.size(); ++i) ASSERT_EQ(all[i], table.Find(texts[i]));
+    ExpectFoundTogether(table, texts, random.Below(texts.size() + 1));
   }
   size_t seen = 0;
   for (size_t cell = 0; cell < table.cells(); ++cell) {

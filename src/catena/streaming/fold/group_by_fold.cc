@@ -219,7 +219,8 @@ Status GroupByFold::LoadTiles(Work* work) {
     if (tile != nullptr) tile->ir = pool_.New();
   }
   return store_->ReadEach(
-      work->places, [&](size_t i, const std::string_view* value, bool is_newest) -> Status {
+      work->places,
+      [&](size_t i, const std::string_view* value, bool is_newest) -> Status {
         TileSet::Tile* tile = work->tile_of_place[i];
         if (tile == nullptr) {
           // The usual case: the day's prefix is there, no later day has begun.
@@ -230,7 +231,8 @@ Status GroupByFold::LoadTiles(Work* work) {
         std::string_view ir;
         CATENA_RETURN_IF_ERROR(fetch::DecodeTile(*value, &tile->incomplete, &ir));
         return aggregate::DecodeIr(windowed_.rows(), ir, FromMillis(tile->start), tile->ir);
-      });
+      },
+      &work->found);
 }
 
 void GroupByFold::UpdateTiles(const Work& work, TileSet* set) const {
@@ -247,36 +249,29 @@ void GroupByFold::UpdateTiles(const Work& work, TileSet* set) const {
 
 // Of keys that begin a day, or change one before their newest.
 Status GroupByFold::FoldPrefixes(Work* work) {
-  const FoldRows& input = *work->input;
   const std::span<const uint32_t> rows = work->rows.rows();
   const TileSet& days = work->sets.front();
-  PrefixFold fold(windowed_.rows(), fetch::PrefixDataset(name()),
-                  fetch::TileDataset(name(), Layer::kDay), store_);
+  std::vector<TouchedKey> keys;
   size_t next = 0;
   for (uint32_t key = 0; key < work->rows.keys(); ++key) {
     const size_t first = next;
     while (next < days.tiles.size() && days.tiles[next].key == key) ++next;
     if (work->needs_prefix[key] == 0) continue;
-    std::vector<TouchedDay> touched;
+    std::vector<TouchedDay>& touched = keys.emplace_back(work->rows.Key(key)).days;
     for (size_t tile = first; tile < next; ++tile) {
-      TouchedDay day{days.tiles[tile].start, days.tiles[tile].ir, days.tiles[tile].incomplete,
-                     aggregate::IR(windowed_.rows()), 0};
-      std::vector<uint32_t> of_day;
-      for (uint32_t i = work->rows.begin(key); i < work->rows.begin(key + 1); ++i) {
-        if (days.tile_of_row[i] != tile) continue;
-        of_day.push_back(rows[i]);
-        day.delta_incomplete += input.incomplete[rows[i]] != 0 ? 1 : 0;
-      }
-      windowed_.rows().UpdateOne(*input.rows, input.event_times, input.source_orders, of_day,
-                                 day.delta.data());
-      touched.push_back(std::move(day));
+      touched.push_back(
+          {days.tiles[tile].start, days.tiles[tile].ir, days.tiles[tile].incomplete, {}});
+    }
+    for (uint32_t i = work->rows.begin(key); i < work->rows.begin(key + 1); ++i) {
+      touched[days.tile_of_row[i] - first].rows.push_back(rows[i]);
     }
     std::sort(touched.begin(), touched.end(),
               [](const TouchedDay& a, const TouchedDay& b) { return a.day < b.day; });
-    CATENA_RETURN_IF_ERROR(
-        fold.FoldKey(std::string(work->rows.Key(key)), &touched, &work->prefixes));
   }
-  return Status();
+  if (keys.empty()) return Status();
+  PrefixFold fold(windowed_.rows(), fetch::PrefixDataset(name()),
+                  fetch::TileDataset(name(), Layer::kDay), store_);
+  return fold.Fold(keys, *work->input, &work->prefixes);
 }
 
 // What has been appended to the bytes is the value of a put.
@@ -290,9 +285,8 @@ void GroupByFold::PutTiles(const TileSet& set, size_t key, size_t* next, Work* w
   const auto dataset = tile_datasets_[static_cast<size_t>(&set - work->sets.data())];
   for (; *next < set.tiles.size() && set.tiles[*next].key == key; ++*next) {
     const TileSet::Tile& tile = set.tiles[*next];
-    work->row.clear();
-    aggregate::EncodeIr(windowed_.rows(), tile.ir, FromMillis(tile.start), &work->row);
-    fetch::EncodeTile(tile.incomplete, work->row, &work->bytes);
+    fetch::EncodeTile(tile.incomplete, /*ir=*/{}, &work->bytes);  // It follows without a copy.
+    aggregate::EncodeIr(windowed_.rows(), tile.ir, FromMillis(tile.start), &work->bytes);
     Put(dataset, key, FromMillis(tile.start), 0, work);
   }
 }
@@ -356,7 +350,7 @@ Status GroupByFold::Store(int32_t partition, const Checkpoint& next,
   for (const kv::Put& prefix : work->prefixes.puts) put(prefix_dataset_, prefix);
   for (const kv::Put& letter : dead_letters) put(store_->NumberOf(letter.dataset), letter);
   for (const TileSet& set : work->sets) tile_updates_ += set.tiles.size();
-  return store_->Hold(work->puts, {fetch::CheckpointMark(name(), partition, next)});
+  return store_->Hold(work->puts, {fetch::CheckpointMark(name(), partition, next)}, &work->found);
 }
 
 Result<Checkpoint> GroupByFold::Apply(const FoldRows& rows, int32_t partition, Checkpoint next,

@@ -92,9 +92,10 @@ class GroupByFold : public RowSink {
     std::vector<kv::CachedStore::Place> places;  // To be read.
     std::vector<TileSet::Tile*> tile_of_place;   // Null: of a prefix.
     std::vector<uint32_t> key_of_place;
+    kv::CachedStore::Found found;
     std::vector<uint8_t> needs_prefix;  // By key: of some day that it touches, or a later one.
     std::vector<kv::CachedStore::HeldPut> puts;
-    std::string row;    // One, or one tile, encoded.
+    std::string row;    // One, encoded.
     std::string bytes;  // Of the puts' values; those of puts[i] end at ends[i].
     std::vector<size_t> ends;
     kv::WriteBatch prefixes;

@@ -17,15 +17,14 @@ Result<PrefixFold::Prefix> PrefixFold::Decode(const kv::TimedValue& value) const
 }
 
 // Adds the tile of an earlier day: this call's when it touched the day, else the stored one.
-Status PrefixFold::MergeTile(const std::string& key, int64_t day,
-                             const std::vector<TouchedDay>& days, Prefix* into) const {
-  for (const TouchedDay& touched : days) {
-    if (touched.day != day) continue;
-    rows_.Merge(into->ir.data(), touched.tile);
-    into->incomplete += touched.tile_incomplete;
+Status PrefixFold::MergeTile(const TouchedKey& touched, int64_t day, Prefix* into) const {
+  for (const TouchedDay& each : touched.days) {
+    if (each.day != day) continue;
+    rows_.Merge(into->ir.data(), each.tile);
+    into->incomplete += each.tile_incomplete;
     return Status();
   }
-  const kv::GetRequest request{day_dataset_, key, FromMillis(day), FromMillis(day + 1)};
+  const kv::GetRequest request{day_dataset_, touched.key, FromMillis(day), FromMillis(day + 1)};
   auto answers = store_->MultiGet({&request, 1});
   CATENA_TRY(auto tiles, std::move(answers[0]));
   if (tiles.empty()) return Status();
@@ -35,47 +34,65 @@ Status PrefixFold::MergeTile(const std::string& key, int64_t day,
   return Status();
 }
 
-Status PrefixFold::FoldKey(const std::string& key, std::vector<TouchedDay>* days,
-                           kv::WriteBatch* batch) {
-  const Timestamp first = FromMillis(days->front().day);
-  const kv::GetRequest requests[] = {{prefix_dataset_, key, first},
-                                     {prefix_dataset_, key, Timestamp::min(), first, 1}};
-  auto answers = store_->MultiGet(requests);
-  CATENA_TRY(auto later, std::move(answers[0]));
-  CATENA_TRY(auto before, std::move(answers[1]));
-  // The usual case: one day, its prefix is there, no later day has begun.
-  if (days->size() == 1 && later.size() == 1 && later[0].time == first) return Status();
+Status PrefixFold::Fold(std::span<const TouchedKey> keys, const FoldRows& input,
+                        kv::WriteBatch* batch) {
+  std::vector<kv::GetRequest> requests;
+  for (const TouchedKey& touched : keys) {
+    const Timestamp first = FromMillis(touched.days.front().day);
+    requests.push_back({prefix_dataset_, touched.key, Timestamp::min(), first, 1});
+    requests.push_back({prefix_dataset_, touched.key, first});
+  }
+  const auto answers = store_->MultiGet(requests);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const auto& before = answers[2 * i];
+    const auto& later = answers[2 * i + 1];
+    if (!before.ok()) return before.error();
+    if (!later.ok()) return later.error();
+    CATENA_RETURN_IF_ERROR(FoldKey(keys[i], *before, *later, input, batch));
+  }
+  return Status();
+}
 
+Status PrefixFold::FoldKey(const TouchedKey& touched, Values before, Values later,
+                           const FoldRows& input, kv::WriteBatch* batch) {
   std::map<int64_t, Prefix> prefixes;
-  for (const auto* values : {&before, &later}) {
-    for (const kv::TimedValue& value : *values) {
+  for (const Values values : {before, later}) {
+    for (const kv::TimedValue& value : values) {
       CATENA_TRY(Prefix prefix, Decode(value));
       prefixes.emplace(ToMillis(value.time), std::move(prefix));
     }
   }
-  for (TouchedDay& touched : *days) {
-    for (auto at = prefixes.upper_bound(touched.day); at != prefixes.end(); ++at) {
-      rows_.Merge(at->second.ir.data(), touched.delta.data());
-      at->second.incomplete += touched.delta_incomplete;
-      at->second.changed = true;
+  for (const TouchedDay& day : touched.days) {
+    auto at = prefixes.upper_bound(day.day);
+    if (at != prefixes.end()) {
+      aggregate::IR delta(rows_);
+      rows_.UpdateOne(*input.rows, input.event_times, input.source_orders, day.rows, delta.data());
+      uint64_t incomplete = 0;
+      for (const uint32_t row : day.rows) incomplete += input.incomplete[row] != 0 ? 1 : 0;
+      for (; at != prefixes.end(); ++at) {
+        rows_.Merge(at->second.ir.data(), delta.data());
+        at->second.incomplete += incomplete;
+        at->second.changed = true;
+      }
     }
-    if (prefixes.contains(touched.day)) continue;
+    if (prefixes.contains(day.day)) continue;
     Prefix made{aggregate::IR(rows_), 0, true};
-    const auto above = prefixes.lower_bound(touched.day);
+    const auto above = prefixes.lower_bound(day.day);
     if (above != prefixes.begin()) {
       const auto newest = std::prev(above);
       rows_.Merge(made.ir.data(), newest->second.ir.data());
       made.incomplete = newest->second.incomplete;
-      CATENA_RETURN_IF_ERROR(MergeTile(key, newest->first, *days, &made));
+      CATENA_RETURN_IF_ERROR(MergeTile(touched, newest->first, &made));
     }
-    prefixes.emplace(touched.day, std::move(made));
+    prefixes.emplace(day.day, std::move(made));
   }
   for (const auto& [day, prefix] : prefixes) {
     if (!prefix.changed) continue;
     std::string ir, value;
     aggregate::EncodeIr(rows_, prefix.ir.data(), FromMillis(day), &ir);
     fetch::EncodeTile(prefix.incomplete, ir, &value);
-    batch->puts.push_back({prefix_dataset_, key, {FromMillis(day), 0, std::move(value)}});
+    batch->puts.push_back(
+        {prefix_dataset_, std::string(touched.key), {FromMillis(day), 0, std::move(value)}});
   }
   return Status();
 }

@@ -5,8 +5,8 @@
 // late event is merged into every later prefix. So the newest prefix at or before a query's day,
 // and that day's tiles, are the whole past.
 //
-//   input    per key, the days that a call touched, each with its events alone (delta) and the
-//            day's tile after the call
+//   input    keys, each once, with the days that a call touched: each with its events alone (rows)
+//            and the day's tile after the call
 //   output   puts into the prefix dataset
 //   errors   kCorruption, kUnavailable from the store
 //   threads  one thread at a time (inside GroupByFold)
@@ -18,6 +18,7 @@
 
 #include "catena/aggregate/ir.h"
 #include "catena/kv/kv_store.h"
+#include "catena/streaming/fold/row_sink.h"
 
 namespace catena::streaming {
 
@@ -25,8 +26,12 @@ struct TouchedDay {
   int64_t day = 0;                  // Start, milliseconds.
   const std::byte* tile = nullptr;  // The day's tile, this call included.
   uint64_t tile_incomplete = 0;
-  aggregate::IR delta;  // This call's events of the day alone.
-  uint64_t delta_incomplete = 0;
+  std::vector<uint32_t> rows;  // This call's events of the day.
+};
+
+struct TouchedKey {
+  std::string_view key;
+  std::vector<TouchedDay> days;  // Ascending.
 };
 
 class PrefixFold {
@@ -38,8 +43,8 @@ class PrefixFold {
         day_dataset_(std::move(day_dataset)),
         store_(store) {}
 
-  // `days` ascend.
-  Status FoldKey(const std::string& key, std::vector<TouchedDay>* days, kv::WriteBatch* batch);
+  // What is stored of the keys is asked for at once.
+  Status Fold(std::span<const TouchedKey> keys, const FoldRows& input, kv::WriteBatch* batch);
 
  private:
   struct Prefix {
@@ -47,9 +52,11 @@ class PrefixFold {
     uint64_t incomplete = 0;
     bool changed = false;
   };
+  using Values = std::span<const kv::TimedValue>;
+  Status FoldKey(const TouchedKey& touched, Values before, Values later, const FoldRows& input,
+                 kv::WriteBatch* batch);
   Result<Prefix> Decode(const kv::TimedValue& value) const;
-  Status MergeTile(const std::string& key, int64_t day, const std::vector<TouchedDay>& days,
-                   Prefix* into) const;
+  Status MergeTile(const TouchedKey& touched, int64_t day, Prefix* into) const;
 
   aggregate::RowAggregator rows_;
   std::string prefix_dataset_;
