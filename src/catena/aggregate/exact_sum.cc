@@ -147,7 +147,7 @@ void ExactSum::Merge(const ExactSum& other) noexcept {
   wide.negative_infinities += from.negative_infinities;
 }
 
-void ExactSum::Subtract(const ExactSum& other) noexcept {
+void ExactSum::SubtractRare(const ExactSum& other) noexcept {
   // -x is ~x + 1.
   AddLimbs(~other.low_, ~other.middle_, ~static_cast<uint64_t>(other.high_), 1);
   Count(-other.count());

@@ -103,7 +103,25 @@ class ExactSum {
     }
   }
   void Merge(const ExactSum& other) noexcept;
-  void Subtract(const ExactSum& other) noexcept;
+  void Subtract(const ExactSum& other) noexcept {
+    const uint64_t low = low_ - other.low_;
+    const uint64_t from_low = low_ < other.low_ ? 1 : 0;
+    const uint64_t difference = middle_ - other.middle_;
+    const uint64_t middle = difference - from_low;
+    const uint64_t from_middle =
+        (middle_ < other.middle_ ? 1 : 0) | (difference < from_low ? 1 : 0);
+    int64_t high = 0;
+    const bool overflows = __builtin_sub_overflow(high_, other.high_, &high) ||
+                           __builtin_sub_overflow(high, static_cast<int64_t>(from_middle), &high);
+    if (((tail_ | other.tail_) & 1) != 0 || overflows) [[unlikely]] {
+      SubtractRare(other);
+      return;
+    }
+    low_ = low;
+    middle_ = middle;
+    high_ = high;
+    tail_ -= other.tail_;
+  }
 
   double Round() const noexcept { return is_inline() ? RoundInline() : RoundWide(); }
 
@@ -169,6 +187,8 @@ class ExactSum {
   bool DecodeDecimal(uint8_t flags, ByteReader* reader);
   // The same sum inline, where it fits.
   bool Narrow(ExactSum* into) const;
+  // Where one of both is wide, or the difference is.
+  void SubtractRare(const ExactSum& other) noexcept;
   // Zero, the very small, the very large and what is not finite; `count` is 1 or -1.
   void AddRare(double value, int count) noexcept;
   double RoundWide() const noexcept;

@@ -19,6 +19,7 @@
 //   Encode(const IR&, string*) or, when it keeps times, Encode(const IR&, Timestamp since, string*)
 //   Decode(IrReader*, IR&) -> bool
 //   Remove(IR&, Input) and Remove(IR&, const IR&)   only when both are exact
+//   kSubtractsAtOnce = true   only when the latter takes a few instructions
 //   kOrderShows = true   only when answers depend on how inputs were folded and merged
 //
 // and its arguments (k, percentiles) as members. The loops below inline all of it.

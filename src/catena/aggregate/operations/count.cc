@@ -18,6 +18,7 @@ struct Count {
   struct IR {
     int64_t count = 0;
   };
+  static constexpr bool kSubtractsAtOnce = true;
 
   void Update(IR& ir, Input) const noexcept { ++ir.count; }
   void UpdateMany(IR& ir, size_t inputs) const noexcept {

@@ -23,6 +23,7 @@ struct CountedSum {
     Sum sum = 0;
     int64_t count = 0;
   };
+  static constexpr bool kSubtractsAtOnce = true;
 
   void Update(IR& ir, Input input) const noexcept {
     ir.sum += static_cast<Sum>(input);

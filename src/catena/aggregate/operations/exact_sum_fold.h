@@ -17,6 +17,7 @@ struct ExactSumFold {
   using Input = double;
   using Output = double;
   using IR = ExactSum;
+  static constexpr bool kSubtractsAtOnce = true;
 
   void Update(IR& ir, Input input) const noexcept {
     ir.Add(input);

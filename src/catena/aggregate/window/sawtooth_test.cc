@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "catena/aggregate/window/prefix_sweep.h"
 #include "catena/testing/naive_aggregator.h"
 #include "catena/testing/property.h"
 #include "catena/testing/random_group_by.h"
@@ -114,6 +115,28 @@ TEST(Sawtooth, HotKeysEqualTheNaiveTwin) {
     options.values = testing::RandomKindOfValues(random);
     const auto events = testing::RandomEvents(random, options);
     const auto queries = RandomQueries(random, options, false, queried ? 4500 : 20);
+    CheckAgainstNaive(group_by, events, queries, options.keys);
+  });
+}
+
+// More events than there are folds kept of.
+TEST(Sawtooth, VeryHotKeysEqualTheNaiveTwin) {
+  testing::ForSeeds(3, [](Random& random) {
+    conf::GroupBy group_by;
+    group_by.exact_windows = random.OneIn(2);
+    for (const auto operation :
+         {conf::Operation::kSum, conf::Operation::kAverage, conf::Operation::kCount}) {
+      group_by.aggregations.push_back(testing::AggregationOf(
+          "double", operation, {{1, conf::TimeUnit::kHours}, {1, conf::TimeUnit::kDays}}));
+    }
+    testing::GeneratorOptions options;
+    options.columns = testing::ColumnsOf(group_by);
+    options.rows = kPrefixEventsMost + random.Below(2000);
+    options.keys = 1;
+    options.span = 2 * 86'400'000LL;
+    options.values = testing::RandomKindOfValues(random);
+    const auto events = testing::RandomEvents(random, options);
+    const auto queries = RandomQueries(random, options, false, 10);
     CheckAgainstNaive(group_by, events, queries, options.keys);
   });
 }

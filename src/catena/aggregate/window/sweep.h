@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // ColumnSweep: one operation over one column, all its windows, all groups, in one pass.
 //
-// Where windows begin and end is known (sweep_walk.h); here they are folded. An operation that can
-// remove keeps one IR a window: events that enter are added, events that the tail passes are taken
-// out again (SlidingSweep). The others fold each hop once, for all windows of its class, and keep
-// two stacks of hops a window (StackSweep):
+// Where windows begin and end is known (sweep_walk.h); here they are folded. An operation whose IRs
+// are subtracted in a few instructions keeps the folds of all events up to each, and a window is
+// the difference of two (PrefixSweep). Another one that can remove keeps one IR a window: events
+// that enter are added, events that the tail passes are taken out again (SlidingSweep); of many
+// events, whose folds would be more than the cache holds, the first does so, too. The others fold
+// each hop once, for all windows of its class, and keep two stacks of hops a window (StackSweep):
 //
 //     hops of the class   |==|====|==|=|===|==|  head
 //     window                 ^begin           ^end
@@ -14,124 +16,25 @@
 // The tail is a hop boundary, so no hop is ever cut, and the head is in when its hop is.
 //
 //   input / output  SweepInput, SweepChunk and Kernel::NewSweep of operation.h
-//   cost            SlidingSweep: an update and a removal per event and window, many at once where
-//                   the operation can. StackSweep: per event one update a hop class; per hop two
-//                   merges a window at most; per query and window two merges. Memory is the hops
-//                   of one group that its longest window reaches
+//   cost            PrefixSweep: an update per event, a subtraction per query and window, without a
+//                   branch that events decide. SlidingSweep: an update and a removal per event and
+//                   window, many at once where the operation can. StackSweep: per event one update
+//                   a hop class; per hop two merges a window at most; per query and window two
+//                   merges. Memory is the hops of one group that its longest window reaches
 //   source          TwoStacks Lite: Tangwongsan, Hirzel, Schneider, "In-order sliding-window
 //                   aggregation in worst-case constant time" (2021)
 
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "catena/aggregate/operation.h"
-#include "catena/aggregate/row_fold.h"
+#include "catena/aggregate/window/prefix_sweep.h"
 
 namespace catena::aggregate {
-
-// The value of `ir`, or nothing when the result is null.
-template <typename Op>
-inline auto ResultOf(const Op& op, const typename Op::IR& ir) {
-  auto result = op.Finalize(ir);
-  if constexpr (std::is_floating_point_v<typename Op::Output>) {
-    if (result && !std::isfinite(*result)) result.reset();
-  }
-  return result;
-}
-
-template <typename Op>
-inline void AppendResult(const Op& op, const typename Op::IR& ir, types::Column* into) {
-  if constexpr (requires { op.AppendTo(ir, into); }) {
-    if (op.IsEmpty(ir)) {
-      into->AppendNull();
-    } else {
-      op.AppendTo(ir, into);
-    }
-  } else if (const auto result = ResultOf(op, ir); !result) {
-    into->AppendNull();
-  } else if constexpr (std::is_same_v<typename Op::Output, std::string_view>) {
-    into->AppendText(*result);
-  } else {
-    into->Append<typename Op::Output>(*result);
-  }
-}
-
-// The same inside of a map, where numbers need not be finite.
-template <typename Op>
-inline void AppendRawResult(const Op& op, const typename Op::IR& ir, types::Column* into) {
-  if constexpr (requires { op.AppendRawTo(ir, into); }) {
-    if (op.IsEmpty(ir)) return into->AppendNull();
-    op.AppendRawTo(ir, into);
-  } else if constexpr (std::is_floating_point_v<typename Op::Output>) {
-    if (op.IsEmpty(ir)) return into->AppendNull();
-    into->Append<typename Op::Output>(*op.Finalize(ir));
-  } else {
-    AppendResult(op, ir, into);
-  }
-}
-
-// A column of `rows` results that are written in any order of rows.
-template <typename Op>
-class ResultScatter {
- public:
-  ResultScatter(const Op& op, const types::DataType& type, size_t rows)
-      : op_(op), column_(std::make_shared<types::Column>(type)) {
-    if constexpr (kFixedWidth) {
-      column_->ResizeNulls(rows);
-      values_ = column_->template MutableValues<typename Op::Output>().data();
-      validity_ = column_->MutableValidity().data();
-    } else {
-      place_.assign(rows, kNowhere);
-    }
-  }
-  void Put(uint32_t row, const typename Op::IR& ir) {
-    if constexpr (kFixedWidth) {
-      if (const auto result = ResultOf(op_, ir)) {
-        values_[row] = *result;
-        validity_[row] = 1;
-      }
-    } else if (!op_.IsEmpty(ir)) {
-      place_[row] = static_cast<uint32_t>(column_->size());
-      AppendResult(op_, ir, column_.get());
-    }
-  }
-  // Fetches what Put(row, ...) will write.
-  void Fetch(uint32_t row) const {
-    if constexpr (kFixedWidth) {
-      __builtin_prefetch(values_ + row, 1);
-      __builtin_prefetch(validity_ + row, 1);
-    }
-  }
-  std::shared_ptr<types::Column> Take() {
-    if constexpr (!kFixedWidth) {
-      const auto null_row = static_cast<uint32_t>(column_->size());
-      column_->AppendNull();
-      for (uint32_t& place : place_) place = place == kNowhere ? null_row : place;
-      return std::make_shared<types::Column>(column_->Take(place_));
-    }
-    column_->CountNulls();
-    return std::move(column_);
-  }
-
- private:
-  static constexpr bool kFixedWidth = requires {
-    requires std::is_arithmetic_v<typename Op::Output>;
-  };
-  static constexpr uint32_t kNowhere = std::numeric_limits<uint32_t>::max();
-
-  const Op& op_;
-  std::shared_ptr<types::Column> column_;
-  typename std::conditional_t<kFixedWidth, typename Op::Output*, void*> values_ = nullptr;
-  uint8_t* validity_ = nullptr;
-  std::vector<uint32_t> place_;
-};
 
 // For an operation that can remove: one IR a window, that of the events [begin, end).
 template <typename Op, typename P>
@@ -404,6 +307,11 @@ template <typename Op, typename P>
 std::unique_ptr<KernelSweep> MakeSweep(const Op& op, const types::DataType& output,
                                        const SweepInput& input,
                                        std::span<const SweepWindow> windows) {
+  if constexpr (kRemovable<Op> && kSubtractsAtOnce<Op>) {
+    if (input.event_rows.size() <= kPrefixEventsMost) {
+      return std::make_unique<PrefixSweep<Op, P>>(op, output, input, windows);
+    }
+  }
   if constexpr (kRemovable<Op>) {
     return std::make_unique<SlidingSweep<Op, P>>(op, output, input, windows);
   } else {

@@ -42,10 +42,9 @@ class SweepWalk {
  private:
   struct Tail {
     Window window;
-    int64_t next = 0;  // The tail jumps when the query reaches it...
-    int64_t at = 0;    // ...and stands here until then.
+    int64_t next = 0;  // The tail jumps when the query reaches it.
     uint32_t begin = 0;
-    std::vector<uint32_t> begins;
+    std::vector<uint32_t> begins;  // As rows_.
   };
   struct HopClass {
     int64_t hop = 0;
@@ -55,7 +54,9 @@ class SweepWalk {
   // True when group_ has queries and events.
   bool FindGroup();
   void BeginGroup();
-  void Advance(int64_t query);
+  // Of queries [first, count_) of the chunk.
+  void FindEnds(size_t first);
+  void FindBegins(size_t first, Tail* tail) const;
   int64_t TimeAt(uint32_t event) const { return input_.event_times[input_.event_rows[event]]; }
 
   const SawtoothInput& input_;
@@ -65,6 +66,9 @@ class SweepWalk {
   bool inside_ = false;  // Of group_: query_ and end_ are its.
   uint32_t query_ = 0;
   uint32_t end_ = 0;
+  // By query of the chunk; the first count_ are filled.
+  size_t count_ = 0;
+  std::vector<int64_t> times_;
   std::vector<uint32_t> rows_;
   std::vector<uint32_t> ends_;
   std::vector<SweepPiece> pieces_;

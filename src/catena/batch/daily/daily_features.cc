@@ -60,22 +60,24 @@ std::vector<int64_t> TailsOf(const conf::GroupBy& group_by, const table::Partiti
   return tails;
 }
 
-// How many of ascending times are not after one that is asked. Rows mostly come in order, so that
-// the last answer often is the next.
+// How many of ascending times are not after one that is asked. Of a group it mostly is the count
+// before, or the next.
 class CountUpTo {
  public:
   explicit CountUpTo(std::vector<int64_t> times) : times_(std::move(times)) {}
   size_t operator()(int64_t time) {
-    const bool same = (count_ == 0 || times_[count_ - 1] <= time) &&
-                      (count_ == times_.size() || time < times_[count_]);
-    if (!same) {
-      const auto at = std::upper_bound(times_.begin(), times_.end(), time);
-      count_ = static_cast<size_t>(at - times_.begin());
-    }
+    if (count_ > 0 && time < times_[count_ - 1]) count_ = 0;
+    if (IsBefore(time)) return count_;
+    ++count_;
+    if (IsBefore(time)) return count_;
+    const auto from = times_.begin() + static_cast<ptrdiff_t>(count_);
+    count_ = static_cast<size_t>(std::upper_bound(from, times_.end(), time) - times_.begin());
     return count_;
   }
 
  private:
+  bool IsBefore(int64_t time) const { return count_ == times_.size() || time < times_[count_]; }
+
   std::vector<int64_t> times_;
   size_t count_ = 0;
 };
@@ -117,11 +119,19 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
   ParallelEach(sorted.events.chunks().size(), threads, [&](size_t chunk) {
     CountUpTo over(heads);
     CountUpTo begun(tails);
+    uint32_t marked_group = kNoGroup;
+    size_t marked_begin = 0;
+    size_t marked_end = 0;
     sorted.events.VisitTimes(chunk, [&](uint32_t group, int64_t time) {
       // Of the windows that have begun those that are not over yet.
       const size_t begin = over(time);
       const size_t end = begun(time);
-      if (begin < end) days.Mark(group, begin, end);
+      const bool again = group == marked_group && begin >= marked_begin && end <= marked_end;
+      if (begin >= end || again) return;
+      days.Mark(group, begin, end);
+      marked_group = group;
+      marked_begin = begin;
+      marked_end = end;
     });
   });
   const std::vector<uint32_t> ids = sorted.keys.SortedIds(threads);

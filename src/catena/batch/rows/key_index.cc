@@ -57,12 +57,6 @@ class GroupRange {
   }
   void Sort(std::span<const int64_t> times, std::span<const uint64_t> orders,
             Groups* grouped) const {
-    struct Timed {
-      int64_t time;
-      uint64_t order;
-      uint32_t row;
-      auto operator<=>(const Timed&) const = default;
-    };
     std::vector<Timed> timed;
     for (uint32_t group = first_; group < last_; ++group) {
       const std::span<uint32_t> rows(grouped->rows.data() + grouped->begin[group],
@@ -74,12 +68,32 @@ class GroupRange {
         sorted = sorted && (timed.size() < 2 || timed[timed.size() - 2] < timed.back());
       }
       if (sorted) continue;  // Tables are often in time order already.
-      std::sort(timed.begin(), timed.end());
+      if (!MoveIntoOrder(timed)) std::sort(timed.begin(), timed.end());
       for (size_t i = 0; i < rows.size(); ++i) rows[i] = timed[i].row;
     }
   }
 
  private:
+  struct Timed {
+    int64_t time;
+    uint64_t order;
+    uint32_t row;
+    auto operator<=>(const Timed&) const = default;
+  };
+  // For rows that are a few places off, as events are that arrive late. False: most are further,
+  // and the rows stand in some order.
+  static bool MoveIntoOrder(std::span<Timed> timed) {
+    constexpr size_t kMovesPerRow = 4;
+    size_t moves = kMovesPerRow * timed.size();
+    for (size_t i = 1; i < timed.size(); ++i) {
+      const Timed late = timed[i];
+      size_t at = i;
+      for (; at > 0 && late < timed[at - 1] && moves > 0; --at, --moves) timed[at] = timed[at - 1];
+      timed[at] = late;
+      if (moves == 0) return false;
+    }
+    return true;
+  }
   bool Contains(uint32_t group) const { return group >= first_ && group < last_; }
 
   std::span<const uint32_t> group_of_row_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "catena/base/random.h"
 #include "catena/batch/rows/key_reader.h"
@@ -205,6 +207,33 @@ TEST(GroupRowsTest, SortsWithinGroupsByTimeThenOrder) {
   EXPECT_EQ(grouped.begin, (std::vector<uint32_t>{0, 1, 5, 5}));
   EXPECT_EQ(grouped.rows, (std::vector<uint32_t>{1, 5, 4, 2, 0}));
   EXPECT_EQ(GroupRows(groups, 3, times, {}).rows, (std::vector<uint32_t>{1, 5, 2, 4, 0}));
+}
+
+// Few groups of many rows, a little or far out of order.
+TEST(GroupRowsTest, LateRowsSortAsTheNaiveTwin) {
+  constexpr uint64_t kSeed = 21'000'000;
+  for (uint64_t seed = kSeed; seed < kSeed + 50; ++seed) {
+    Random random(seed);
+    const int64_t late = random.OneIn(2) ? 20 : 2000;
+    std::vector<uint32_t> groups;
+    std::vector<int64_t> times;
+    std::vector<uint64_t> orders;
+    std::vector<std::vector<uint32_t>> naive(3);
+    for (uint32_t row = 0; row < 1000; ++row) {
+      groups.push_back(static_cast<uint32_t>(random.Below(3)));
+      times.push_back(int64_t{row} - random.Between(0, late));
+      orders.push_back(random.Below(3));
+      naive[groups.back()].push_back(row);
+    }
+    std::vector<uint32_t> expected;
+    for (std::vector<uint32_t>& rows : naive) {
+      std::ranges::stable_sort(rows, [&](uint32_t a, uint32_t b) {
+        return std::pair(times[a], orders[a]) < std::pair(times[b], orders[b]);
+      });
+      expected.insert(expected.end(), rows.begin(), rows.end());
+    }
+    EXPECT_EQ(GroupRows(groups, 3, times, orders).rows, expected) << "seed " << seed;
+  }
 }
 
 TEST(GroupRowsTest, ThreadsGroupAlike) {
