@@ -38,7 +38,7 @@ USERS, MERCHANTS = 25, 12
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 # Milliseconds between the clock's reading and the append that a busy machine may take.
-OUT_OF_ORDERNESS = 1000
+OUT_OF_ORDERNESS = 3000
 STREAM = ("group-by-streaming", "--conf-path", conf_path(FINAL), "--gate", "watermark",
           "--lag-millis", "120000", "-Z", f"out_of_orderness_ms={OUT_OF_ORDERNESS}")
 OTHER_STORE = ("-Z", "kv.url=rocksdb:undisturbed")
