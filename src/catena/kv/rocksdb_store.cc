@@ -6,7 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <shared_mutex>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 
 #include "catena/base/log.h"
@@ -26,6 +28,36 @@ constexpr size_t kPutOverhead = kValueKeyBytesMin;
 // Puts whose bytes are asked for before they are written.
 constexpr size_t kAhead = 16;
 
+// Marks as of the newest write: a stream asks for the same few before each micro-batch, and writes
+// once a second.
+class KnownMarks {
+ public:
+  using Value = std::optional<std::string>;
+  // `as_of` is asked for before `read` reads: what is written meanwhile makes it another number.
+  template <typename Read>
+  Result<Value> Get(std::string_view dataset, std::string_view name, rocksdb::SequenceNumber as_of,
+                    const Read& read) {
+    std::string place(dataset);
+    place.append(1, '\0').append(name);
+    {
+      const std::shared_lock lock(mutex_);
+      const auto known = marks_.find(place);
+      if (as_of_ == as_of && known != marks_.end()) return known->second;
+    }
+    CATENA_TRY(Value value, read());
+    const std::unique_lock lock(mutex_);
+    if (as_of_ < as_of) marks_.clear();
+    as_of_ = std::max(as_of_, as_of);
+    if (as_of_ == as_of) marks_.insert_or_assign(std::move(place), value);
+    return value;
+  }
+
+ private:
+  std::shared_mutex mutex_;  // Guards what follows.
+  rocksdb::SequenceNumber as_of_ = 0;
+  std::unordered_map<std::string, Value> marks_;  // By dataset and name.
+};
+
 class RocksDBStore : public KVStore {
  public:
   RocksDBStore(std::unique_ptr<rocksdb::DB> db, const RocksDBPlace& place,
@@ -42,7 +74,8 @@ class RocksDBStore : public KVStore {
   }
   Result<std::optional<std::string>> GetMark(std::string_view dataset,
                                              std::string_view name) override {
-    return reads_.GetMark(dataset, name);
+    return known_marks_.Get(dataset, name, db_->GetLatestSequenceNumber(),
+                            [&] { return reads_.GetMark(dataset, name); });
   }
   Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override {
     return reads_.ListMarks(dataset, prefix);
@@ -82,6 +115,7 @@ class RocksDBStore : public KVStore {
   std::unique_ptr<rocksdb::DB> db_;
   RocksDBPlace place_;
   RocksDBReads reads_;
+  KnownMarks known_marks_;
   std::shared_ptr<Horizons> horizons_;
   std::mutex file_mutex_;    // Held while a file is written and taken in.
   std::mutex naming_mutex_;  // Held from giving out an id until its name key is written.
