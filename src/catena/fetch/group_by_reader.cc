@@ -316,14 +316,16 @@ Status GroupByReader::AddLate(Values values, const Generation& generation,
 
 // A key's newest prefix stands at its newest day with events, so that day's tile completes it when
 // the query's own day has none yet.
-Status GroupByReader::AddPrefix(Values prefix, Values newest_day, OnlineWindows* windows) const {
+Status GroupByReader::AddPrefix(Values prefix, Values newest_day, aggregate::IR* scratch,
+                                OnlineWindows* windows) const {
   if (prefix.empty()) return Status();
   const auto add = [&](const kv::FlatAnswers::Value& value) -> Status {
     uint64_t incomplete = 0;
     std::string_view bytes;
     CATENA_RETURN_IF_ERROR(DecodeTile(value.bytes, &incomplete, &bytes));
-    CATENA_TRY(aggregate::IR ir, aggregate::DecodeIr(windowed_->rows(), bytes, value.time));
-    windows->AddPrefix(ir.data(), incomplete);
+    CATENA_RETURN_IF_ERROR(
+        aggregate::DecodeIr(windowed_->rows(), bytes, value.time, scratch->data()));
+    windows->AddPrefix(scratch->data(), incomplete);
     return Status();
   };
   CATENA_RETURN_IF_ERROR(add(prefix.back()));
@@ -388,7 +390,7 @@ Status GroupByReader::AddStored(const RowPlan& plan, const kv::FlatAnswers& answ
     CATENA_RETURN_IF_ERROR(answers.StatusOf(at));
     CATENA_RETURN_IF_ERROR(answers.StatusOf(at + 1));
     if (plan.with_prefix) {
-      CATENA_RETURN_IF_ERROR(AddPrefix(answers[at], answers[at + 1], windows));
+      CATENA_RETURN_IF_ERROR(AddPrefix(answers[at], answers[at + 1], scratch, windows));
     } else {
       CATENA_RETURN_IF_ERROR(AddUpload(answers[at], windows));
       CATENA_RETURN_IF_ERROR(AddLate(answers[at + 1], *plan.generation, windows));
@@ -429,7 +431,11 @@ Status GroupByReader::Finish(std::span<RowPlan> plans, const kv::FlatAnswers& an
       CATENA_RETURN_IF_ERROR(FinishEntities(plan, answers, columns));
     } else {
       if (!plan.shares) {
-        windows.emplace(*windowed_, plan.as_of, plan.cover);
+        if (windows) {
+          windows->Begin(plan.as_of, plan.cover);
+        } else {
+          windows.emplace(*windowed_, plan.as_of, plan.cover);
+        }
         CATENA_RETURN_IF_ERROR(AddStored(plan, answers, &*scratch, &*windows));
       }
       const RawRows::Range& range = raw.of_plan[i];

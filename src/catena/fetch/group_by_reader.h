@@ -135,7 +135,8 @@ class GroupByReader {
   Status AddUpload(Values values, aggregate::OnlineWindows* windows) const;
   Status AddLate(Values values, const Generation& generation,
                  aggregate::OnlineWindows* windows) const;
-  Status AddPrefix(Values prefix, Values newest_day, aggregate::OnlineWindows* windows) const;
+  Status AddPrefix(Values prefix, Values newest_day, aggregate::IR* scratch,
+                   aggregate::OnlineWindows* windows) const;
 
   std::shared_ptr<const conf::GroupBy> group_by_;
   ServingInfo info_;

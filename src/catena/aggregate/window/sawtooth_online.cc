@@ -44,11 +44,17 @@ bool OnlineCover::Wants(size_t window, Layer layer, Timestamp start) const {
 
 OnlineWindows::OnlineWindows(const WindowedAggregator& windowed, Timestamp query,
                              std::shared_ptr<const OnlineCover> cover)
-    : windowed_(windowed),
-      query_(query),
-      cover_(std::move(cover)),
-      irs_(windowed.rows(), windowed.windows().size() + 1) {
+    : windowed_(windowed), irs_(windowed.rows(), windowed.windows().size() + 1) {
+  Begin(query, std::move(cover));
+}
+
+void OnlineWindows::Begin(Timestamp query, std::shared_ptr<const OnlineCover> cover) {
+  query_ = query;
+  cover_ = std::move(cover);
+  irs_.Clear();
   for (size_t w = 0; w < windowed_.windows().size(); ++w) irs_.New();
+  head_ = nullptr;
+  incomplete_ = 0;
 }
 
 void OnlineWindows::AddUpload(const UploadIr& upload) {

@@ -70,6 +70,9 @@ class OnlineWindows {
   OnlineWindows(const WindowedAggregator& windowed, Timestamp query,
                 std::shared_ptr<const OnlineCover> cover);
 
+  // As new, of the same aggregator, with the memory that it has.
+  void Begin(Timestamp query, std::shared_ptr<const OnlineCover> cover);
+
   Timestamp query() const { return query_; }
   const std::vector<TileRange>& needed_tiles() const { return cover_->needed_tiles(); }
   Timestamp raw_begin() const { return cover_->raw_begin(); }
