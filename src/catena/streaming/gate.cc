@@ -7,12 +7,12 @@
 
 namespace catena::streaming {
 
-GateLooks Gate::Ask() const {
+GateLooks Gate::Ask(AskedLooks* asked) const {
   GateLooks looks;
-  for (size_t i = 0; i < sides_.size(); ++i) {
-    size_t same = 0;
-    while (sides_[same].topic.watch != sides_[i].topic.watch) ++same;
-    looks.push_back(same < i ? looks[same] : sides_[i].topic.watch->Ask(news_));
+  for (const RightSide& side : sides_) {
+    const auto [at, is_new] = asked->try_emplace(side.topic.watch);
+    if (is_new) at->second = side.topic.watch->Ask(news_);
+    looks.push_back(at->second);
   }
   return looks;
 }

@@ -18,6 +18,7 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,6 +40,10 @@ struct RightSide {
 
 // Of the topics of a gate's right sides, by right side; many have the same.
 using GateLooks = std::vector<std::shared_ptr<const EndWatch::Look>>;
+
+// What was asked for since records were read the last time, by whichever gate: it will do for all
+// that were read before.
+using AskedLooks = std::map<EndWatch*, std::shared_ptr<const EndWatch::Look>>;
 
 // What a micro-batch waits for.
 struct GateTicket {
@@ -64,9 +69,9 @@ class Gate {
         snapshots_(std::move(snapshot_group_bys)),
         news_(std::move(news)) {}
 
-  // Asks for the end offsets of every right side: call after the records were read. `news` is told
-  // of the answers.
-  GateLooks Ask() const;
+  // Asks for the end offsets of every right side, unless they are in `asked`: call after the
+  // records were read. `news` is told of the answers.
+  GateLooks Ask(AskedLooks* asked) const;
   GateTicket Ticket(Timestamp read_at, std::span<const int64_t> query_times, GateLooks looks) const;
   // Waits until they are known, whatever the gate.
   Result<Release> Check(GateTicket* ticket, Timestamp now);

@@ -28,7 +28,8 @@ class GateTest : public testing::Test {
   }
   GateTicket Asked(Gate* gate, int64_t query_time) {
     const std::span<const int64_t> times(&query_time, 1);
-    GateTicket ticket = gate->Ticket(clock_.Now(), times, gate->Ask());
+    AskedLooks asked;
+    GateTicket ticket = gate->Ticket(clock_.Now(), times, gate->Ask(&asked));
     while (ends_->Answer(*ticket.looks[0]).value() == nullptr) std::this_thread::yield();
     return ticket;
   }

@@ -343,13 +343,13 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
     changed.notify_all();
   });
   if (!options.stream.debug) CATENA_RETURN_IF_ERROR(TellStarted());
-  for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin());
+  for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin(all.get_token()));
   for (auto& heart : bound->hearts) heart->Start();
   std::vector<std::jthread> threads;
-  for (auto& worker : bound->workers) {
-    threads.emplace_back([this, &all, worker = worker.get()] {
+  for (auto& [place, crew] : bound->crews) {
+    threads.emplace_back([this, &all, crew = &crew] {
       try {
-        if (const Status status = worker->Run(all.get_token()); !status.ok()) Fail(status.error());
+        if (const Status status = crew->Run(all.get_token()); !status.ok()) Fail(status.error());
       } catch (const std::exception& error) {  // Memory ran out: stop here, the state is whole.
         Fail(Unavailable(std::string("a stream worker stopped: ") + error.what()));
       }

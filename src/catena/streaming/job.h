@@ -46,6 +46,7 @@ struct StreamJobOptions {
   StreamOptions stream;
   std::string topics_default;                // "file:/dir": where bare topic names live.
   std::map<std::string, std::string> kafka;  // librdkafka's properties.
+  int cores = 0;                             // For the tasks to share; 0: the machine's.
   bool allow_gap = false;  // Go on although the topic no longer holds what comes next.
   // Of a chain: all of it, or one of two processes with the publish_topic of its Join between.
   plan::ChainStage stage = plan::ChainStage::kWhole;

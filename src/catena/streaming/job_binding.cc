@@ -22,7 +22,10 @@ class Binder {
         store_(store),
         database_(database),
         clock_(clock),
-        bound_(bound) {}
+        bound_(bound),
+        cores_(options.cores > 0 ? options.cores
+                                 : static_cast<int>(std::thread::hardware_concurrency())),
+        crews_(cores_) {}
 
   Status Bind(const plan::StagedPlan& staged);
 
@@ -52,7 +55,7 @@ class Binder {
   Status BindGate(const plan::StreamTask& task, WorkerParts* parts);
   Status BindTargets(const plan::StreamTask& task, WorkerParts* parts);
   Status BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
-                    int workers);
+                    int workers, Crew* crew);
 
   const StreamJobOptions& options_;
   fetch::SchemaResolver resolver_;
@@ -60,7 +63,9 @@ class Binder {
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
+  int cores_;
   int tasks_ = 1;
+  CrewPlan crews_;
   std::map<std::string, WatchedTopic> watched_;  // Of the tasks, by URL.
   std::set<std::string> published_;  // Joins that the stage is to publish, with heartbeats.
 };
@@ -240,6 +245,7 @@ Status Binder::OpenTopics(const std::vector<plan::StreamTask>& tasks) {
   std::map<std::string, std::vector<topic::TopicAddress>> places;
   for (const plan::StreamTask& task : tasks) {
     CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
+    crews_.Count(topic::TopicURL(topic));
     std::vector<topic::TopicAddress>& there = places[topic::PlaceOf(topic)];
     const auto [at, is_new] =
         watched_.emplace(topic::TopicURL(topic), WatchedTopic{nullptr, there.size()});
@@ -412,7 +418,7 @@ Status Binder::BindTargets(const plan::StreamTask& task, WorkerParts* parts) {
 }
 
 Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddress& topic, int index,
-                          int workers) {
+                          int workers, Crew* crew) {
   WorkerParts parts;
   parts.index = index;
   parts.topic = topic;
@@ -424,13 +430,14 @@ Status Binder::BindWorker(const plan::StreamTask& task, const topic::TopicAddres
   for (topic::TopicPartition p = index; p < parts.reader->partitions(); p += workers) {
     parts.partitions.push_back(p);
   }
-  parts.news = std::make_shared<News>();
+  parts.news = crew->news();
   parts.ends = watched_.at(topic::TopicURL(topic));
   CATENA_RETURN_IF_ERROR(BindRecords(task, &parts));
   CATENA_RETURN_IF_ERROR(BindGate(task, &parts));
   CATENA_RETURN_IF_ERROR(BindTargets(task, &parts));
   bound_->workers.push_back(
       std::make_unique<Worker>(std::move(parts), options_.stream, bound_->progress.get(), clock_));
+  crew->Add(bound_->workers.back().get());
   return Status();
 }
 
@@ -438,7 +445,7 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   // More threads than cores only wait for each other, and each is a consumer that the broker feeds.
-  const int share = static_cast<int>(std::thread::hardware_concurrency()) / tasks_;
+  const int share = cores_ / tasks_;
   const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : share;
   const int workers = std::clamp(wanted, 1, static_cast<int>(reader->partitions()));
   for (const auto& group_by : task.group_bys) {
@@ -451,8 +458,14 @@ Status Binder::BindTask(const plan::StreamTask& task) {
     const std::string& join = task.stages.back().join->metadata.name;
     if (bound_->publishers.contains(join)) dependents.push_back(join);
   }
+  const std::string url = topic::TopicURL(topic);
+  // Who waits for a topic's acknowledgements holds up nobody else.
+  const bool publishes =
+      !task.stages.empty() && bound_->publishers.contains(task.stages.back().join->metadata.name);
+  const int thread = crews_.ThreadOf(url, publishes || options_.stream.parallelism > 0);
   for (int index = 0; index < workers; ++index) {
-    CATENA_RETURN_IF_ERROR(BindWorker(task, topic, index, workers));
+    Crew* crew = &bound_->crews[{url, index, thread}];
+    CATENA_RETURN_IF_ERROR(BindWorker(task, topic, index, workers, crew));
   }
   return Status();
 }

@@ -5,7 +5,8 @@
 // first record; after it workers only meet data.
 //
 //   input    the plan (outlives the result), options, schemas of tables, the store
-//   output   one fold and one ChainStats a GroupBy, one Worker a share of a task's partitions
+//   output   one fold and one ChainStats a GroupBy, one Worker a share of a task's partitions, one
+//            Crew a thread
 //   errors   as StreamJob::Open
 //   threads  one thread; the result is then shared as its parts allow
 
@@ -15,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "catena/fetch/fetcher.h"
@@ -22,6 +24,7 @@
 #include "catena/kv/cache/cached_store.h"
 #include "catena/plan/chain_stage.h"
 #include "catena/streaming/chain_stats.h"
+#include "catena/streaming/crew.h"
 #include "catena/streaming/fold/group_by_fold.h"
 #include "catena/streaming/job.h"
 #include "catena/streaming/progress.h"
@@ -39,6 +42,9 @@ struct BoundGroupBy {
   std::vector<std::string> dependents;  // Chains that look this GroupBy up.
 };
 
+// A thread: of a topic's URL, of a share of its partitions, which of those that the topic has.
+using CrewPlace = std::tuple<std::string, int, int>;
+
 struct BoundJob {
   std::unique_ptr<kv::CachedStore> store;  // Of what follows.
   std::unique_ptr<fetch::Fetcher> fetcher;
@@ -50,6 +56,7 @@ struct BoundJob {
   std::vector<std::unique_ptr<EndWatch>> ends;                           // Of the tasks' topics.
   std::map<std::string, std::shared_ptr<topic::TopicFeed>> feeds;        // Of the tasks, by URL.
   std::vector<std::unique_ptr<Worker>> workers;
+  std::map<CrewPlace, Crew> crews;
 };
 
 Status BindJob(const plan::StagedPlan& plan, const StreamJobOptions& options,

@@ -80,5 +80,31 @@ TEST_F(ReplayTest, ArrivalsShuffledUpToTheBoundGiveWhatTheDefinitionSays) {
   ExpectEqualAt(&random, 300);
 }
 
+// A chain on the chain: its two tasks read one topic.
+conf::Conf DeeperConf(const std::string& chain_conf) {
+  Json chain = *ParseJson(chain_conf, "chain");
+  Json deeper = chain;
+  deeper["metaData"]["name"] = "deeper.v1";
+  chain.erase("catena");
+  Json& source = deeper["sources"][0]["joinSource"];
+  source["join"]["metaData"]["name"] = "grandparent";
+  source["join"]["joinParts"] = Json::array({{{"groupBy", chain}}});
+  source["query"]["selects"]["risk"] = "chain_v1_amount_sum_1h";
+  return *conf::ParseConf(deeper, "deeper");
+}
+
+TEST_F(ReplayTest, TasksThatShareAThreadGiveTheSameBytes) {
+  const uint64_t seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+  conf_ = DeeperConf(ChainConf(tx_, risk_));
+  AppendShuffled(&random, 2000, 300'000, kBound);
+  options_.cores = 64;  // A thread each.
+  const std::string apart = StateAfterReplay(0);
+  ASSERT_GT(apart.size(), 100'000u);
+  options_.cores = 1;
+  EXPECT_TRUE(StateAfterReplay(0) == apart);
+}
+
 }  // namespace
 }  // namespace catena::streaming

@@ -17,8 +17,6 @@ constexpr size_t kRecordsPerPoll = 1000;
 constexpr size_t kRecordsWaitingMax = 20000;
 constexpr size_t kBytesWaitingMax = size_t{16} << 20;
 constexpr Millis kIdleWaitMax{20};  // A stop, or a sync to be told of, waits no longer.
-// Records that arrive while others wait in the gate are read after this at the latest.
-constexpr std::chrono::microseconds kGateWait{1000};
 constexpr Millis kStallWait{20};
 constexpr Millis kEndIsFresh{2000};
 // While others wait, records are left to gather: a micro-batch of few costs as much as one of many.
@@ -35,7 +33,8 @@ double Seconds(Timestamp from, Timestamp to) {
 
 }  // namespace
 
-Status Worker::Begin() {
+Status Worker::Begin(std::stop_token stop) {
+  stop_ = std::move(stop);
   for (const topic::TopicPartition partition : parts_.partitions) {
     if (parts_.share.share != nullptr) {
       NoteElsewhere(partition);
@@ -193,20 +192,6 @@ Status Worker::Decode(Lane* lane, const GateLooks& looks) {
   return Status();
 }
 
-// A look-up that was asked for after they were read serves all lanes, and is under way while they
-// are decoded.
-Result<bool> Worker::ReadTogether() {
-  bool has_read = false;
-  for (Lane& lane : lanes_) {
-    CATENA_TRY(const bool read, Read(&lane));
-    has_read = has_read || read;
-  }
-  if (!has_read) return false;
-  const GateLooks looks = parts_.gate->Ask();
-  for (Lane& lane : lanes_) CATENA_RETURN_IF_ERROR(Decode(&lane, looks));
-  return true;
-}
-
 // Where records never stop coming there are more of them each time that the end has been looked up,
 // so the end of a moment ago is as good. A micro-batch that is full most likely does not reach it.
 Status Worker::LookForEnd(Lane* lane, Timestamp began, bool is_full, MicroBatch* batch) {
@@ -262,8 +247,8 @@ Status Worker::NoteIdleLanes() {
   return Status();
 }
 
-// Records that arrive end it.
 Millis Worker::IdleWait() const {
+  if (lanes_.empty()) return kIdleWaitMax;
   if (idle_look_ != nullptr) return Millis{1};
   const auto left = std::chrono::ceil<Millis>(idle_look_due_ - Steady::now());
   return std::clamp(left, Millis{1}, kIdleWaitMax);
@@ -397,39 +382,46 @@ Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
   return Status();
 }
 
-Status Worker::Run(std::stop_token stop) {
-  stop_ = stop;
-  while (!stop.stop_requested()) {
-    bool worked = false;
-    bool waiting = false;
-    const uint64_t told = parts_.news->Told();
-    CATENA_RETURN_IF_ERROR(MoveLanes());
-    if (parts_.gate) {
-      CATENA_TRY(worked, ReadTogether());
-    }
-    for (Lane& lane : lanes_) {
-      if (!parts_.gate) {
-        CATENA_TRY(const bool read, Read(&lane));
-        CATENA_RETURN_IF_ERROR(Decode(&lane, {}));
-        worked = worked || read;
-      }
-      CATENA_TRY(const bool released, ReleaseReady(&lane));
-      worked = worked || released;
-      waiting = waiting || !lane.waiting.empty();
-    }
-    NoteOldest();
-    CATENA_RETURN_IF_ERROR(LookForIdleLanes());
-    CATENA_RETURN_IF_ERROR(CommitSynced());
-    if (worked) continue;
-    if (waiting) {
-      parts_.news->Await(told, kGateWait);
-    } else if (lanes_.empty()) {
-      std::this_thread::sleep_for(kIdleWaitMax);
-    } else {
-      CATENA_RETURN_IF_ERROR(parts_.reader->Wait(IdleWait()));
-    }
+Result<bool> Worker::Read() {
+  CATENA_RETURN_IF_ERROR(MoveLanes());
+  bool has_read = false;
+  for (Lane& lane : lanes_) {
+    CATENA_TRY(const bool read, Read(&lane));
+    has_read = has_read || read;
   }
+  return has_read;
+}
+
+// A look-up that was asked for after they were read serves all lanes, and is under way while they
+// are decoded.
+Result<Worker::Turn> Worker::Work(AskedLooks* asked) {
+  Turn turn;
+  GateLooks looks;
+  const bool has_read =
+      std::any_of(lanes_.begin(), lanes_.end(), [](const Lane& lane) { return lane.has_read; });
+  if (parts_.gate && has_read) looks = parts_.gate->Ask(asked);
+  for (Lane& lane : lanes_) CATENA_RETURN_IF_ERROR(Decode(&lane, looks));
+  for (Lane& lane : lanes_) {
+    CATENA_TRY(const bool released, ReleaseReady(&lane));
+    turn.worked = turn.worked || released;
+    turn.waiting = turn.waiting || !lane.waiting.empty();
+  }
+  NoteOldest();
+  CATENA_RETURN_IF_ERROR(LookForIdleLanes());
+  CATENA_RETURN_IF_ERROR(CommitSynced());
+  return turn;
+}
+
+Status Worker::AwaitRecords(Millis wait) {
+  if (!lanes_.empty()) return parts_.reader->Wait(wait);
+  std::this_thread::sleep_for(wait);
   return Status();
+}
+
+int64_t Worker::Position() const {
+  int64_t sum = 0;
+  for (const Lane& lane : lanes_) sum += lane.position;
+  return sum;
 }
 
 }  // namespace catena::streaming

@@ -9,8 +9,8 @@
 // wait, the partition is no longer polled; nothing is dropped.
 //
 //   errors   any that is not one record's fault ends the worker: the state stands at its offset
-//   threads  Run belongs to one thread; everything shared (store, Progress, folds, stats) locks
-//            itself
+//   threads  a worker belongs to one thread, maybe with others (crew.h); everything shared (store,
+//            Progress, folds, stats) locks itself
 
 #pragma once
 
@@ -76,9 +76,24 @@ class Worker {
   Worker(WorkerParts parts, const StreamOptions& options, Progress* progress, const Clock* clock)
       : parts_(std::move(parts)), options_(options), progress_(progress), clock_(clock) {}
 
-  // Seeks every partition to the lowest offset that a target still needs.
-  Status Begin();
-  Status Run(std::stop_token stop);
+  // What a turn came to. `waiting`: for the gate, of which the news tell.
+  struct Turn {
+    bool worked = false;
+    bool waiting = false;
+  };
+
+  // Seeks every partition to the lowest offset that a target still needs. Once `stop` is requested
+  // no turn waits for a store that does not answer.
+  Status Begin(std::stop_token stop);
+  // A turn: reads what has arrived, true when something has; then releases what may be.
+  Result<bool> Read();
+  Result<Turn> Work(AskedLooks* asked);
+  // Until records arrive, at most `wait`: after a turn that came to nothing.
+  Status AwaitRecords(Millis wait);
+  // After how long it has something to do even without records.
+  Millis IdleWait() const;
+  // The sum of what was read, to compare workers of one topic by.
+  int64_t Position() const;
   // The lowest offset, by partition, that a restart would read from; from any thread.
   std::map<topic::TopicPartition, topic::Offset> Applied() const;
   // These are safe now: told to those who watch the lag, by the worker's own thread.
@@ -126,7 +141,7 @@ class Worker {
     std::deque<MicroBatch> waiting;
     size_t records_waiting = 0;
     size_t bytes_waiting = 0;
-    bool has_read = false;                          // In this round.
+    bool has_read = false;                          // In this turn.
     std::chrono::steady_clock::time_point read_at;  // The last time that it did.
     int64_t known_end = 0;                          // Of the partition, at `end_known_at` or later.
     Timestamp first_read_at;
@@ -146,10 +161,8 @@ class Worker {
   };
   // True when something was read: into the end of `waiting`, not decoded.
   Result<bool> Read(Lane* lane);
-  // What was read in this round.
+  // What was read in this turn.
   Status Decode(Lane* lane, const GateLooks& looks);
-  // Both, of all lanes.
-  Result<bool> ReadTogether();
   Status LookForEnd(Lane* lane, Timestamp began, bool is_full, MicroBatch* batch);
   Status DecodeRows(MicroBatch* batch);
   Status DecodeEnriched(MicroBatch* batch);
@@ -180,7 +193,6 @@ class Worker {
   bool IsIdleUrgent() const;
   Status LookForIdleLanes();
   Status NoteIdleLanes();
-  Millis IdleWait() const;
   void NoteIdle(const Lane& lane, Timestamp began);
   Status CommitSynced();
   void NoteReachedEnd(Lane* lane, Timestamp appended_before);
@@ -193,7 +205,7 @@ class Worker {
   std::vector<Lane> lanes_;
   std::optional<uint64_t> share_seen_;  // Its Changes().
   std::map<topic::TopicPartition, Taking> taking_;
-  std::stop_token stop_;                                // Of Run.
+  std::stop_token stop_;
   std::shared_ptr<const EndWatch::Look> idle_look_;     // Under way; null: none.
   std::chrono::steady_clock::time_point idle_look_at_;  // When it was asked for.
   std::chrono::steady_clock::time_point idle_look_due_;
