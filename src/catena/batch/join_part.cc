@@ -147,9 +147,11 @@ PartQueries ReadQueries(const conf::JoinPart& part, std::span<const LeftRows> le
         if (queries.groups[row] != kNoGroup) queries.groups[row] = known.of_row[row];
       }
     });
-    if (!by_day || DatedGroups::Fits(queries.groups, days, known.keys->size(), threads)) {
+    if (by_day) {
+      queries.dated = DatedGroups::Of(queries.groups, days, known.keys->size(), threads);
+    }
+    if (!by_day || queries.dated) {
       queries.keys = known.keys;
-      if (by_day) queries.dated.emplace(queries.groups, days, known.keys->size(), threads);
       FindSpan(threads, &queries);
       return queries;
     }

@@ -21,7 +21,9 @@ struct Queries {
   std::vector<uint32_t> groups;
 
   Queries(const Chunks& chunks, const TimedRows& rows, int threads)
-      : parts(chunks.OfRows(rows), chunks.size()), times(parts.size()), groups(parts.size()) {
+      : parts(chunks.OfRows(rows, threads), chunks.size(), threads),
+        times(parts.size()),
+        groups(parts.size()) {
     ParallelEach((parts.rows() + RowParts::kStride - 1) / RowParts::kStride, threads,
                  [&](size_t range) {
                    const size_t first = range * RowParts::kStride;

@@ -36,7 +36,8 @@ ChunkedEvents::ChunkedEvents(EventRows events, const TimedRows& queries, bool sp
       packed_(events.rows.schema()),
       stride_(sizeof(Head) + packed_.width()) {
   {
-    const RowParts parts(chunks_.OfRows({events.group_of_row, events.times}), chunks_.size());
+    const RowParts parts(chunks_.OfRows({events.group_of_row, events.times}, threads),
+                         chunks_.size(), threads);
     for (size_t chunk = 0; chunk <= chunks_.size(); ++chunk) {
       parts_begin_.push_back(parts.begin(chunk));
     }

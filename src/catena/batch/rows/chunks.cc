@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "catena/base/parallel.h"
 #include "catena/batch/rows/key_index.h"
 #include "catena/batch/rows/row_parts.h"
 
@@ -74,19 +75,19 @@ void Chunks::FindRanges(const Split& split) {
   }
 }
 
-std::vector<uint16_t> Chunks::OfRows(const TimedRows& rows) const {
+std::vector<uint16_t> Chunks::OfRows(const TimedRows& rows, int threads) const {
   std::vector<uint16_t> chunks(rows.groups.size());
-  for (size_t row = 0; row < chunks.size(); ++row) {
-    const uint32_t group = rows.groups[row];
-    chunks[row] = group == kNoGroup ? RowParts::kNone : of_group_[group];
-  }
-  if (begins_.empty()) return chunks;
-  for (size_t row = 0; row < chunks.size(); ++row) {
-    const auto at = begins_.find(chunks[row]);
-    if (at == begins_.end()) continue;
-    const auto next = std::ranges::upper_bound(at->second, rows.times[row]);
-    chunks[row] += static_cast<uint16_t>(next - at->second.begin());
-  }
+  ParallelRanges(chunks.size(), threads, [&](size_t begin, size_t end) {
+    for (size_t row = begin; row < end; ++row) {
+      const uint32_t group = rows.groups[row];
+      chunks[row] = group == kNoGroup ? RowParts::kNone : of_group_[group];
+      if (begins_.empty()) continue;
+      const auto at = begins_.find(chunks[row]);
+      if (at == begins_.end()) continue;
+      const auto next = std::ranges::upper_bound(at->second, rows.times[row]);
+      chunks[row] += static_cast<uint16_t>(next - at->second.begin());
+    }
+  });
   return chunks;
 }
 

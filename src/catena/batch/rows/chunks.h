@@ -47,7 +47,7 @@ class Chunks {
   size_t size() const { return chunks_.size(); }
   const Chunk& operator[](size_t chunk) const { return chunks_[chunk]; }
   // The chunk of each row, for RowParts. Of a range are the rows from its begin to the next's.
-  std::vector<uint16_t> OfRows(const TimedRows& rows) const;
+  std::vector<uint16_t> OfRows(const TimedRows& rows, int threads) const;
   // A large one begins first, so that the others fill up the time that it takes.
   std::vector<size_t> LargestFirst() const;
 

@@ -33,7 +33,7 @@ TEST(ChunksTest, HoldEachRowOnce) {
     const int threads = 1 + static_cast<int>(random.Below(5));
     const TimedRows rows{group_of_row, times};
     const Chunks chunks(counts, none, {threads, rows, {}});
-    const std::vector<uint16_t> of_rows = chunks.OfRows(rows);
+    const std::vector<uint16_t> of_rows = chunks.OfRows(rows, 2);
     uint32_t next_group = 0;
     for (size_t i = 0; i < chunks.size(); ++i) {
       ASSERT_EQ(chunks[i].first_group, chunks[i].range == 0 ? next_group : next_group - 1);
@@ -79,7 +79,7 @@ TEST(ChunksTest, SplitWhatHasMoreThanAThreadsShare) {
   EXPECT_EQ(Chunks(counts, none, {1, {groups, times}, {}})[1].ranges, 1u);
   const Chunks chunks(counts, none, {2, {groups, times}, {}});
   std::vector<size_t> rows(chunks.size());
-  for (const uint16_t chunk : chunks.OfRows({groups, times})) ++rows[chunk];
+  for (const uint16_t chunk : chunks.OfRows({groups, times}, 1)) ++rows[chunk];
   size_t ranges = 0;
   for (size_t i = 0; i < chunks.size(); ++i) {
     if (chunks[i].ranges == 1) continue;

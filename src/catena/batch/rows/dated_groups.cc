@@ -39,19 +39,19 @@ Days DaysOf(std::span<const uint32_t> ids, std::span<const Date> days, int threa
 
 }  // namespace
 
-bool DatedGroups::Fits(std::span<const uint32_t> ids, std::span<const Date> days, size_t keys,
-                       int threads) {
-  const size_t count = DaysOf(ids, days, threads).size();
-  return count == 0 || keys <= ids.size() / count;
+std::optional<DatedGroups> DatedGroups::Of(std::span<uint32_t> ids, std::span<const Date> days,
+                                           size_t keys, int threads) {
+  const Days range = DaysOf(ids, days, threads);
+  const size_t count = range.size();
+  if (count > 0 && keys > ids.size() / count) return std::nullopt;
+  DatedGroups groups(keys, range.first, range.last);
+  groups.Fill(count * keys, ids, days, threads);
+  return groups;
 }
 
-DatedGroups::DatedGroups(std::span<uint32_t> ids, std::span<const Date> days, size_t keys,
-                         int threads)
-    : keys_(keys) {
-  const Days range = DaysOf(ids, days, threads);
-  first_ = range.first;
-  last_ = range.last;
-  cells_.assign(range.size() * keys, kNoGroup);
+void DatedGroups::Fill(size_t cells, std::span<uint32_t> ids, std::span<const Date> days,
+                       int threads) {
+  cells_.assign(cells, kNoGroup);
   // From any thread: most rows say what an earlier one has said.
   ParallelRanges(ids.size(), threads, [&](size_t begin, size_t end) {
     for (size_t row = begin; row < end; ++row) {

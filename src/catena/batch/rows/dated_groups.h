@@ -9,12 +9,13 @@
 // into the cache where there are many keys; the cells of one day do.
 //
 //   input    keys are ids below `keys`, kNoGroup passes a row over
-//   limits   four bytes a cell; only where there are no more cells than rows (Fits)
+//   limits   four bytes a cell; only where there are no more cells than rows
 //   threads  const calls may run concurrently
 
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,10 +27,10 @@ namespace catena::batch {
 class DatedGroups {
  public:
   // ids[row] and days[row] are of one row; days of rows that are passed over say nothing.
-  static bool Fits(std::span<const uint32_t> ids, std::span<const Date> days, size_t keys,
-                   int threads);
-  // What Fits; each id becomes the group of its row.
-  DatedGroups(std::span<uint32_t> ids, std::span<const Date> days, size_t keys, int threads);
+  // Each id becomes the group of its row. Absent where there were more cells than rows: ids then
+  // stay as they are.
+  static std::optional<DatedGroups> Of(std::span<uint32_t> ids, std::span<const Date> days,
+                                       size_t keys, int threads);
 
   size_t size() const { return size_; }
   // kNoGroup where no row had both.
@@ -39,6 +40,8 @@ class DatedGroups {
   }
 
  private:
+  DatedGroups(size_t keys, Date first, Date last) : keys_(keys), first_(first), last_(last) {}
+  void Fill(size_t cells, std::span<uint32_t> ids, std::span<const Date> days, int threads);
   size_t CellOf(uint32_t key, Date day) const {
     return static_cast<size_t>(day.days - first_.days) * keys_ + key;
   }

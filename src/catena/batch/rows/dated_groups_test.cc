@@ -26,11 +26,14 @@ TEST(DatedGroupsTest, AreThoseOfKeysAndDays) {
       expected.push_back(id == kNoGroup ? kNoGroup : index.Add(IntegerKey{id, days.back().days}));
     }
     const int threads = 1 + static_cast<int>(random.Below(4));
-    if (!DatedGroups::Fits(ids, days, keys, threads)) {
+    const std::vector<uint32_t> given = ids;
+    const auto made = DatedGroups::Of(ids, days, keys, threads);
+    if (!made) {
       EXPECT_GT(keys * static_cast<size_t>(span), ids.size());
+      EXPECT_EQ(ids, given);
       return;
     }
-    const DatedGroups groups(ids, days, keys, threads);
+    const DatedGroups& groups = *made;
     ASSERT_EQ(groups.size(), index.size());
     std::vector<uint32_t> group_of(index.size(), kNoGroup);  // By what the index says.
     std::vector<uint32_t> of_group(index.size(), kNoGroup);
@@ -55,16 +58,19 @@ TEST(DatedGroupsTest, AreThoseOfKeysAndDays) {
 }
 
 TEST(DatedGroupsTest, FitWhereThereAreNoMoreCellsThanRows) {
-  const std::vector<uint32_t> ids(60, 0);
   std::vector<Date> days(60, Date{5});
-  EXPECT_TRUE(DatedGroups::Fits(ids, days, 60, 1));
-  EXPECT_FALSE(DatedGroups::Fits(ids, days, 61, 1));
+  const auto fits = [&](size_t keys) {
+    std::vector<uint32_t> ids(60, 0);
+    return DatedGroups::Of(ids, days, keys, 1).has_value();
+  };
+  EXPECT_TRUE(fits(60));
+  EXPECT_FALSE(fits(61));
   days.back() = Date{7};
-  EXPECT_TRUE(DatedGroups::Fits(ids, days, 20, 1));
-  EXPECT_FALSE(DatedGroups::Fits(ids, days, 21, 1));
+  EXPECT_TRUE(fits(20));
+  EXPECT_FALSE(fits(21));
   days.back() = Date{2'000'000'000};
   days.front() = Date{-2'000'000'000};
-  EXPECT_FALSE(DatedGroups::Fits(ids, days, 1, 1));
+  EXPECT_FALSE(fits(1));
 }
 
 }  // namespace

@@ -83,7 +83,7 @@ class GroupRange {
   // For rows that are a few places off, as events are that arrive late. False: most are further,
   // and the rows stand in some order.
   static bool MoveIntoOrder(std::span<Timed> timed) {
-    constexpr size_t kMovesPerRow = 4;
+    constexpr size_t kMovesPerRow = 16;
     size_t moves = kMovesPerRow * timed.size();
     for (size_t i = 1; i < timed.size(); ++i) {
       const Timed late = timed[i];

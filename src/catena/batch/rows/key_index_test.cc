@@ -214,7 +214,7 @@ TEST(GroupRowsTest, LateRowsSortAsTheNaiveTwin) {
   constexpr uint64_t kSeed = 21'000'000;
   for (uint64_t seed = kSeed; seed < kSeed + 50; ++seed) {
     Random random(seed);
-    const int64_t late = random.OneIn(2) ? 20 : 2000;
+    const int64_t late = random.OneIn(2) ? 60 : 2000;
     std::vector<uint32_t> groups;
     std::vector<int64_t> times;
     std::vector<uint64_t> orders;

@@ -28,7 +28,7 @@ class RowParts {
   static constexpr size_t kStride = size_t{1} << 17;
 
   // part_of_row[row] < parts, or kNone.
-  RowParts(std::vector<uint16_t> part_of_row, size_t parts);
+  RowParts(std::vector<uint16_t> part_of_row, size_t parts, int threads = 1);
 
   // Rows of all parts; those of `part` are parted to [begin(part), begin(part + 1)).
   size_t size() const { return begin_.back(); }
