@@ -60,7 +60,6 @@ class Binder {
   const StreamJobOptions& options_;
   fetch::SchemaResolver resolver_;
   kv::CachedStore* store_;
-  std::set<std::string> right_sides_;  // Of all tasks.
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
@@ -179,8 +178,7 @@ Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
   CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
   BoundGroupBy bound;
   CATENA_TRY(types::Schema rows, RowsOf(task, *group_by));
-  const GroupByFold::LookedUp looked_up{right_sides_.contains(group_by->metadata.name)};
-  CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_, looked_up));
+  CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_));
   bound.stats = std::make_unique<ChainStats>(workers);
   bound.topic = topic;
   bound.chained = !task.stages.empty() || task.enriched_by != nullptr;
@@ -248,7 +246,6 @@ Status Binder::OpenTopics(const std::vector<plan::StreamTask>& tasks) {
   for (const plan::StreamTask& task : tasks) {
     CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
     crews_.Count(topic::TopicURL(topic));
-    right_sides_.insert(task.right_sides.begin(), task.right_sides.end());
     std::vector<topic::TopicAddress>& there = places[topic::PlaceOf(topic)];
     const auto [at, is_new] =
         watched_.emplace(topic::TopicURL(topic), WatchedTopic{nullptr, there.size()});

@@ -22,6 +22,17 @@ std::span<const KeptValue> RangeIn(const KeptValues& kept, uint32_t dataset,
   return {begin, end};
 }
 
+std::vector<TimedValue> ValuesIn(const KeptValues& kept, uint32_t dataset,
+                                 const GetRequest& request) {
+  const std::span<const KeptValue> range = RangeIn(kept, dataset, request);
+  std::vector<TimedValue> values;
+  values.reserve(range.size());
+  for (const KeptValue& value : range) {
+    values.push_back({value.time, value.sequence, std::string(kept.BytesOf(value))});
+  }
+  return values;
+}
+
 void KeepNewest(size_t limit, std::vector<TimedValue>* values) {
   if (limit == 0 || values->size() <= limit) return;
   values->erase(values->begin(), values->end() - static_cast<ptrdiff_t>(limit));
@@ -52,18 +63,6 @@ const HeldLog* CachedStore::LogOf(Epoch epoch) const {
   return epoch != 0 && epoch == committing_ ? &committing_log_ : nullptr;
 }
 
-std::vector<TimedValue> CachedStore::KeptIn(const Entry& entry, DatasetNumber dataset,
-                                            const GetRequest& request) const {
-  const std::span<const KeptValue> range = RangeIn(entry.values, dataset, request);
-  std::vector<TimedValue> values;
-  values.reserve(range.size());
-  for (const KeptValue& value : range) {
-    values.push_back({value.time, value.sequence,
-                      datasets_[dataset].ToStored(entry.values.BytesOf(value), value.time)});
-  }
-  return values;
-}
-
 // Of one place what was written last.
 std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber dataset,
                                             const GetRequest& request) const {
@@ -77,8 +76,7 @@ std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber da
           record.time >= request.before) {
         continue;
       }
-      values.push_back({record.time, record.sequence,
-                        datasets_[dataset].ToStored(log->BytesOf(record), record.time)});
+      values.push_back({record.time, record.sequence, std::string(log->BytesOf(record))});
     }
   }
   std::stable_sort(values.begin(), values.end(), IsEarlier);
@@ -133,8 +131,9 @@ bool CachedStore::Answer(Reading* reading) const {
     }
     if (!found.is_known) answer = *reading->behind[i];
     if (found.entry == nullptr || !found.number || !answer.ok()) continue;
-    std::vector<TimedValue> both = found.is_known ? KeptIn(*found.entry, *found.number, request)
-                                                  : HeldIn(*found.entry, *found.number, request);
+    std::vector<TimedValue> both = found.is_known
+                                       ? ValuesIn(found.entry->values, *found.number, request)
+                                       : HeldIn(*found.entry, *found.number, request);
     if (found.is_known || answer->empty()) {
       *answer = std::move(both);
     } else if (!both.empty()) {
@@ -230,7 +229,6 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
                                    std::vector<GetRequest>* missing) const {
   answers->Clear();
   missing->clear();
-  std::string stored;  // One value.
   RequestFinder found(*this, requests);
   for (const GetRequest& request : requests) {
     found.Find(request);
@@ -240,15 +238,8 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
         missing->push_back(request);
       } else if (missing->empty() && found.entry != nullptr) {
         const KeptValues& kept = found.entry->values;
-        const ValueForm* const form = datasets_[*found.number].form.get();
         for (const KeptValue& value : RangeIn(kept, *found.number, request)) {
-          std::string_view bytes = kept.BytesOf(value);
-          if (form != nullptr) {
-            stored.clear();
-            form->ToStored(bytes, value.time, &stored);
-            bytes = stored;
-          }
-          answers->Add(value.time, value.sequence, bytes);
+          answers->Add(value.time, value.sequence, kept.BytesOf(value));
         }
       }
     }
@@ -303,16 +294,14 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit, 
   std::vector<GetRequest> requests;
   requests.reserve(unknown.size());
   for (const size_t i : unknown) {
-    requests.push_back({DatasetOf(places[i].dataset).name, places[i].key, places[i].time});
+    requests.push_back({NameOf(places[i].dataset), places[i].key, places[i].time});
   }
   const Answers answers = MultiGet(requests);
   for (size_t i = 0; i < unknown.size(); ++i) {
     if (!answers[i].ok()) return answers[i].error();
     const std::vector<TimedValue>& values = *answers[i];
     const bool is_there = !values.empty() && values[0].time == places[unknown[i]].time;
-    const std::string held =
-        is_there ? DatasetOf(places[unknown[i]].dataset).ToHeld(values[0].value) : std::string();
-    const std::string_view bytes = held;
+    const std::string_view bytes = is_there ? values[0].value : std::string_view();
     CATENA_RETURN_IF_ERROR(
         visit(unknown[i], is_there ? &bytes : nullptr, values.size() == (is_there ? 1 : 0)));
   }
@@ -332,9 +321,7 @@ void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
   entry->coverage.Set(dataset, from);
   const auto keep = [&](std::span<const TimedValue> some) {
     for (const TimedValue& value : some) {
-      if (value.time < from) continue;
-      entry->values.Put(dataset, value.time, value.sequence,
-                        datasets_[dataset].ToHeld(value.value));
+      if (value.time >= from) entry->values.Put(dataset, value.time, value.sequence, value.value);
     }
   };
   keep(values);

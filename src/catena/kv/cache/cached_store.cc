@@ -25,7 +25,6 @@ constexpr size_t kBytesPerValue = 8192;
 constexpr size_t kForgottenShare = 64;  // For the keys that were let go of.
 constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
-constexpr size_t kAhead = 16;  // Values that are asked for before they are encoded.
 
 }  // namespace
 
@@ -58,32 +57,13 @@ void CachedStore::Close() {
   Forget();
 }
 
-std::string CachedStore::Dataset::ToStored(std::string_view held, Timestamp time) const {
-  if (form == nullptr) return std::string(held);
-  std::string stored;
-  form->ToStored(held, time, &stored);
-  return stored;
-}
-
-std::string CachedStore::Dataset::ToHeld(std::string_view stored) const {
-  if (form == nullptr) return std::string(stored);
-  std::string held;
-  form->ToHeld(stored, &held);
-  return held;
-}
-
-CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset, ReadBack read_back,
-                                                 std::shared_ptr<const ValueForm> form) {
+CachedStore::DatasetNumber CachedStore::NumberOf(std::string_view dataset, ReadBack read_back) {
   const std::unique_lock lock(mutex_);
   const auto at = numbers_.find(dataset);
-  if (at != numbers_.end()) {
-    CATENA_CHECK(form == nullptr || datasets_[at->second].form != nullptr,
-                 "a dataset has its form from the first");
-    return at->second;
-  }
-  const auto number = static_cast<DatasetNumber>(datasets_.size());
+  if (at != numbers_.end()) return at->second;
+  const auto number = static_cast<DatasetNumber>(names_.size());
   CATENA_CHECK(number >> KeptValue::kDatasetBits == 0, "a million datasets in one process");
-  datasets_.push_back({std::string(dataset), std::move(form)});
+  names_.emplace_back(dataset);
   numbers_.emplace(dataset, number);
   if (holds_back_ && number < Coverage::kBits && IsEmptyBehind(dataset)) {
     begun_empty_ |= uint64_t{1} << number;
@@ -190,10 +170,9 @@ Status CachedStore::PassOn(std::span<const HeldPut> puts, std::vector<Mark> mark
   WriteBatch batch;
   batch.puts.reserve(puts.size());
   for (const HeldPut& put : puts) {
-    const Dataset& dataset = datasets_[put.dataset];
-    batch.puts.push_back({dataset.name,
+    batch.puts.push_back({names_[put.dataset],
                           std::string(put.key),
-                          {put.time, put.sequence, dataset.ToStored(put.value, put.time)}});
+                          {put.time, put.sequence, std::string(put.value)}});
   }
   batch.marks = std::move(marks);
   if (const Status applied = store_->Apply(batch, durable); !applied.ok()) {
@@ -224,14 +203,9 @@ Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks,
 Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
   std::vector<HeldPut> puts;
   puts.reserve(batch.puts.size());
-  std::deque<std::string> held;  // Of datasets with a form.
   for (const Put& put : batch.puts) {
-    const DatasetNumber number = NumberOf(put.dataset);
-    std::string_view value = put.value.value;
-    if (const Dataset& dataset = DatasetOf(number); dataset.form != nullptr) {
-      value = held.emplace_back(dataset.ToHeld(value));
-    }
-    puts.push_back({number, put.key, put.value.time, put.value.sequence, value});
+    puts.push_back(
+        {NumberOf(put.dataset), put.key, put.value.time, put.value.sequence, put.value.value});
   }
   if (!holds_back_) {
     const std::unique_lock lock(mutex_);
@@ -241,43 +215,21 @@ Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
   return durable ? Sync() : Status();
 }
 
-bool CachedStore::BeginCommit(Committing* committing) {
+bool CachedStore::BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names) {
   for (const auto& [place, mark] : marks_) {
-    committing->marks.push_back({place.first, place.second, mark.value});
+    marks->push_back({place.first, place.second, mark.value});
   }
-  if (log_.size() == 0 && committing->marks.empty()) return false;
-  for (const Dataset& dataset : datasets_) committing->datasets.push_back(&dataset);
+  if (log_.size() == 0 && marks->empty()) return false;
+  names->assign(names_.begin(), names_.end());
   committing_ = epoch_++;
   log_begin_ += log_.size();
   std::swap(log_, committing_log_);
   return true;
 }
 
-Status CachedStore::Store(const Committing& committing) {
-  std::vector<std::string_view> names;
-  for (const Dataset* dataset : committing.datasets) names.emplace_back(dataset->name);
+Status CachedStore::Store(std::span<const std::string_view> names, std::span<const Mark> marks) {
   committing_log_.ListPuts(names, &puts_);
-  stored_values_.clear();
-  std::vector<size_t> ends;  // Of the values there.
-  const auto each_formed = [&](const auto& visit) {
-    size_t at = 0;  // Datasets are listed by number.
-    for (const Dataset* dataset : committing.datasets) {
-      for (; at < puts_.size() && puts_[at].dataset.data() == dataset->name.data(); ++at) {
-        if (dataset->form != nullptr) visit(*dataset->form, at);
-      }
-    }
-  };
-  each_formed([&](const ValueForm& form, size_t at) {
-    if (at + kAhead < puts_.size()) __builtin_prefetch(puts_[at + kAhead].value.data());
-    form.ToStored(puts_[at].value, puts_[at].time, &stored_values_);
-    ends.push_back(stored_values_.size());
-  });
-  size_t next = 0;
-  each_formed([&](const ValueForm&, size_t at) {  // The bytes no longer move.
-    const size_t begin = next == 0 ? 0 : ends[next - 1];
-    puts_[at].value = std::string_view(stored_values_).substr(begin, ends[next++] - begin);
-  });
-  return store_->ApplyViews(puts_, committing.marks);
+  return store_->ApplyViews(puts_, marks);
 }
 
 Status CachedStore::EndCommit(const Status& stored) {
@@ -296,24 +248,26 @@ Status CachedStore::EndCommit(const Status& stored) {
 
 Status CachedStore::Commit() {
   const std::lock_guard committing(commit_mutex_);
-  Committing writes;
+  std::vector<Mark> marks;
+  std::vector<std::string_view> names;
   {
     const std::unique_lock lock(mutex_);
     if (!failure_.ok()) return failure_;
-    if (!holds_back_ || !BeginCommit(&writes)) return Status();
+    if (!holds_back_ || !BeginCommit(&marks, &names)) return Status();
   }
-  const Status stored = StoreInBackground(writes);
+  const Status stored = StoreInBackground(names, marks);
   const std::unique_lock lock(mutex_);
   return EndCommit(stored);
 }
 
 // By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
-Status CachedStore::StoreInBackground(const Committing& committing) {
+Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
+                                      std::span<const Mark> marks) {
   return std::async(std::launch::async,
                     [&]() -> Status {
                       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
                       try {
-                        return Store(committing);
+                        return Store(names, marks);
                       } catch (const std::exception& error) {  // Memory ran out.
                         return Unavailable(std::string("cannot commit: ") + error.what());
                       }

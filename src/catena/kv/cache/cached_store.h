@@ -39,7 +39,6 @@
 #include "catena/kv/cache/held_log.h"
 #include "catena/kv/cache/kept_values.h"
 #include "catena/kv/cache/key_table.h"
-#include "catena/kv/cache/value_form.h"
 #include "catena/kv/kv_store.h"
 
 namespace catena::kv {
@@ -47,7 +46,7 @@ namespace catena::kv {
 class CachedStore : public KVStore {
  public:
   using DatasetNumber = uint32_t;
-  // As PutView; the bytes live until Hold returns. Of a dataset with a form, `value` is in it.
+  // As PutView; the bytes live until Hold returns.
   struct HeldPut {
     DatasetNumber dataset = 0;
     std::string_view key;
@@ -66,10 +65,7 @@ class CachedStore : public KVStore {
   // Cached from then on. Of those that its writer reads back (ReadEach) what is written is kept
   // from a key's first value on; that a key has none is known where there was nothing behind.
   enum class ReadBack : bool { kNo, kYes };
-  // Hold and ReadEach, and they alone, take and give values in the form that it had when it was
-  // first named.
-  DatasetNumber NumberOf(std::string_view dataset, ReadBack read_back = ReadBack::kNo,
-                         std::shared_ptr<const ValueForm> form = nullptr);
+  DatasetNumber NumberOf(std::string_view dataset, ReadBack read_back = ReadBack::kNo);
   // Where the keys of a ReadEach stand, for the Hold that follows it: those that both begin with,
   // in the same memory, are then not looked for again.
   class Found;
@@ -156,19 +152,10 @@ class CachedStore : public KVStore {
     CachedStore* cached;
   };
 
-  struct Dataset {
-    std::string name;
-    std::shared_ptr<const ValueForm> form;  // Null: values are held as they are stored.
-
-    std::string ToStored(std::string_view held, Timestamp time) const;
-    std::string ToHeld(std::string_view stored) const;
-  };
-  const Dataset& DatasetOf(DatasetNumber dataset) const {
+  std::string_view NameOf(DatasetNumber dataset) const {
     const std::shared_lock lock(mutex_);
-    return datasets_[dataset];  // They stay where they are, as they are.
+    return names_[dataset];  // Names stay where they are.
   }
-  std::vector<TimedValue> KeptIn(const Entry& entry, DatasetNumber dataset,
-                                 const GetRequest& request) const;
   Answers Read(std::span<const GetRequest> requests, bool keep);
   bool Answer(Reading* reading) const;
   class Finder;
@@ -207,14 +194,10 @@ class CachedStore : public KVStore {
   Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
   void Trim(Entry* entry, DatasetNumber dataset) const;
-  struct Committing {
-    std::vector<Mark> marks;
-    std::vector<const Dataset*> datasets;
-  };
-  bool BeginCommit(Committing* committing);
+  bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
   // Of the log that is being committed, which nobody changes: without the lock.
-  Status Store(const Committing& committing);
-  Status StoreInBackground(const Committing& committing);
+  Status Store(std::span<const std::string_view> names, std::span<const Mark> marks);
+  Status StoreInBackground(std::span<const std::string_view> names, std::span<const Mark> marks);
   Status EndCommit(const Status& stored);
   void CommitWhenMany(const std::stop_token& stop);
   bool IsStored(Epoch epoch) const { return epoch <= stored_; }
@@ -229,13 +212,12 @@ class CachedStore : public KVStore {
   ForOthers for_others_{this};
   std::atomic<bool> holds_back_{false};
 
-  std::mutex commit_mutex_;  // Held for a whole commit; taken first. Guards the next two.
+  std::mutex commit_mutex_;  // Held for a whole commit; taken first. Guards puts_.
   std::vector<PutView> puts_;
-  std::string stored_values_;            // Of the puts whose datasets have a form.
   mutable std::shared_mutex mutex_;      // Guards all below.
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.
-  std::deque<Dataset> datasets_;                               // By number.
+  std::deque<std::string> names_;                              // By number.
   // Datasets, a bit each by number, that had nothing behind when they were named: of a key that
   // has no entry, and never had one that was let go of, they hold nothing.
   uint64_t begun_empty_ = 0;

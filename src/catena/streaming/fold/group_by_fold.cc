@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "catena/aggregate/ir_codec.h"
 #include "catena/fetch/retained.h"
 #include "catena/streaming/fold/prefix_fold.h"
 
@@ -13,12 +14,12 @@ using fetch::Checkpoint;
 
 Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
     std::shared_ptr<const conf::GroupBy> group_by, const types::Schema& rows,
-    const StreamOptions& options, kv::CachedStore* store, LookedUp looked_up) {
+    const StreamOptions& options, kv::CachedStore* store) {
   const std::string name = group_by->metadata.name;
   auto windowed = aggregate::WindowedAggregator::Bind(*group_by, rows);
   if (!windowed.ok()) return windowed.error().WithContext(name);
   std::unique_ptr<GroupByFold> fold(
-      new GroupByFold(std::move(group_by), std::move(*windowed), options, store, looked_up));
+      new GroupByFold(std::move(group_by), std::move(*windowed), options, store));
   for (const std::string& key : fold->group_by_->key_columns) {
     const auto at = rows.Find(key);
     if (!at) return InvalidConf(name + ": key column is not among the source's columns: " + key);
@@ -36,7 +37,7 @@ Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
 
 GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
                          aggregate::WindowedAggregator windowed, const StreamOptions& options,
-                         kv::CachedStore* store, LookedUp looked_up)
+                         kv::CachedStore* store)
     : group_by_(std::move(group_by)),
       windowed_(std::move(windowed)),
       options_(options),
@@ -47,9 +48,6 @@ GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
       prefix_dataset_(
           store->NumberOf(fetch::PrefixDataset(name()), kv::CachedStore::ReadBack::kYes)),
       mutation_dataset_(store->NumberOf(fetch::MutationDataset(name()))),
-      tile_form_(std::make_shared<HeldTile>(windowed_.rows(), looked_up == LookedUp::kYes
-                                                                  ? HeldTile::Keep::kStored
-                                                                  : HeldTile::Keep::kFlat)),
       reach_(0),
       pool_(windowed_.rows()) {
   const auto reach = aggregate::LayerReach(windowed_.windows());
@@ -57,8 +55,8 @@ GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
     const auto& layer_reach = reach[static_cast<size_t>(layer)];
     if (!layer_reach || conf::IsEntity(*group_by_)) continue;
     layers_.push_back(layer);
-    tile_datasets_.push_back(store->NumberOf(fetch::TileDataset(name(), layer),
-                                             kv::CachedStore::ReadBack::kYes, tile_form_));
+    tile_datasets_.push_back(
+        store->NumberOf(fetch::TileDataset(name(), layer), kv::CachedStore::ReadBack::kYes));
     work_.sets.emplace_back().layer = layer;
     reach_ = std::max(reach_, *layer_reach);
   }
@@ -230,7 +228,9 @@ Status GroupByFold::LoadTiles(Work* work) {
           return Status();
         }
         if (value == nullptr) return Status();
-        return tile_form_->Decode(*value, FromMillis(tile->start), tile->ir, &tile->incomplete);
+        std::string_view ir;
+        CATENA_RETURN_IF_ERROR(fetch::DecodeTile(*value, &tile->incomplete, &ir));
+        return aggregate::DecodeIr(windowed_.rows(), ir, FromMillis(tile->start), tile->ir);
       },
       &work->found);
 }
@@ -285,7 +285,8 @@ void GroupByFold::PutTiles(const TileSet& set, size_t key, size_t* next, Work* w
   const auto dataset = tile_datasets_[static_cast<size_t>(&set - work->sets.data())];
   for (; *next < set.tiles.size() && set.tiles[*next].key == key; ++*next) {
     const TileSet::Tile& tile = set.tiles[*next];
-    tile_form_->Encode(tile.ir, tile.incomplete, FromMillis(tile.start), &work->bytes);
+    fetch::EncodeTile(tile.incomplete, /*ir=*/{}, &work->bytes);  // It follows without a copy.
+    aggregate::EncodeIr(windowed_.rows(), tile.ir, FromMillis(tile.start), &work->bytes);
     Put(dataset, key, FromMillis(tile.start), 0, work);
   }
 }

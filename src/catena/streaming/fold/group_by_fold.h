@@ -33,7 +33,6 @@
 #include "catena/aggregate/window/cover.h"
 #include "catena/fetch/online_state.h"
 #include "catena/kv/cache/cached_store.h"
-#include "catena/streaming/fold/held_tile.h"
 #include "catena/streaming/fold/mutation_rows.h"
 #include "catena/streaming/fold/row_sink.h"
 #include "catena/streaming/fold/rows_by_key.h"
@@ -46,13 +45,10 @@ class GroupByFold : public RowSink {
  public:
   // `rows` is the schema that Apply will be given. Reads checkpoints and retention.
   // Of entities `rows` are mutations (fetch::MutationQuery), their event times those of mutation.
-  // Of one that a chain looks up, for every row of its own, tiles are encoded as they are written.
-  enum class LookedUp : bool { kNo, kYes };
   static Result<std::unique_ptr<GroupByFold>> Open(std::shared_ptr<const conf::GroupBy> group_by,
                                                    const types::Schema& rows,
                                                    const StreamOptions& options,
-                                                   kv::CachedStore* store,
-                                                   LookedUp looked_up = LookedUp::kNo);
+                                                   kv::CachedStore* store);
 
   const conf::GroupBy& group_by() const { return *group_by_; }
   const std::string& name() const override { return group_by_->metadata.name; }
@@ -106,7 +102,7 @@ class GroupByFold : public RowSink {
   };
 
   GroupByFold(std::shared_ptr<const conf::GroupBy> group_by, aggregate::WindowedAggregator windowed,
-              const StreamOptions& options, kv::CachedStore* store, LookedUp looked_up);
+              const StreamOptions& options, kv::CachedStore* store);
   void SelectRows(Work* work, fetch::Checkpoint* next) const;
   void FindTiles(const Work& work, TileSet* set) const;
   Status LoadTiles(Work* work);
@@ -133,7 +129,6 @@ class GroupByFold : public RowSink {
   std::vector<aggregate::Layer> layers_;
   std::vector<kv::CachedStore::DatasetNumber> tile_datasets_;  // As layers_.
   kv::CachedStore::DatasetNumber raw_dataset_, late_dataset_, prefix_dataset_, mutation_dataset_;
-  std::shared_ptr<const HeldTile> tile_form_;
   Millis reach_;  // Older than this at append: no window can want it any more.
 
   mutable std::mutex mutex_;
