@@ -30,11 +30,7 @@ int64_t LastBatch(KVStore* store) {
 
 // As one file of the store: those of a dataset stand together, keys ascend.
 Status ApplyAsFile(KVStore* store, const WriteBatch& batch) {
-  std::vector<PutView> views;
-  for (const Put& put : batch.puts) {
-    views.push_back({put.dataset, put.key, put.value.time, put.value.sequence, put.value.value});
-  }
-  return store->ApplyViews(views, batch.marks);
+  return store->ApplySorted(SortedBatch(batch), batch.marks);
 }
 
 // Batches 1, 2, 3, ... of values in two datasets and a mark, each told to the parent when applied.

@@ -67,14 +67,14 @@ int FillTheDiskWithOneFile(const std::string& folder) {
   Random random(1);
   std::string value(3 << 20, ' ');  // That no compression makes small.
   for (char& byte : value) byte = static_cast<char>(random.Next());
-  const PutView large{"D", "k", FromMillis(1), 0, value};
+  const WriteBatch large{{{"D", "k", {FromMillis(1), 0, value}}}, {}};
   for (int i = 0; i < 3; ++i) {
-    const Status refused = behind->ApplyViews({&large, 1}, {});
+    const Status refused = behind->ApplySorted(SortedBatch(large), {});
     if (refused.ok() || refused.error().code != ErrorCode::kUnavailable) return 3;
     if (Count(store.get()) != 1) return 4;
   }
   LimitFileBytes(RLIM_INFINITY);
-  if (!behind->ApplyViews({&large, 1}, {}).ok()) return 5;
+  if (!behind->ApplySorted(SortedBatch(large), {}).ok()) return 5;
   return Count(store.get()) == 2 ? 0 : 6;
 }
 

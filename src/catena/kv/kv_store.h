@@ -130,6 +130,22 @@ struct PutView {
   std::string_view value;
 };
 
+// Very many puts, those of a dataset together, in the order in which a store keeps them: as its
+// writer has them in memory, without copies.
+class SortedPuts {
+ public:
+  using Visit = std::function<Status(const PutView& put)>;
+  virtual ~SortedPuts() = default;
+  virtual size_t datasets() const = 0;  // That have any.
+  virtual std::string_view NameOf(size_t dataset) const = 0;
+  // Of all puts together about, keys and values; and how many there are, at most.
+  virtual size_t bytes() const = 0;
+  virtual size_t size() const = 0;
+  // By key, time and sequence, of each place one; ends with the first error of `visit`. The bytes
+  // of a put live as long as this object.
+  virtual Status VisitEach(size_t dataset, const Visit& visit) const = 0;
+};
+
 class KVStore {
  public:
   virtual ~KVStore() = default;
@@ -152,19 +168,8 @@ class KVStore {
   // write survives a crash of the machine; otherwise it survives a crash of the process at once
   // and of the machine within a second.
   virtual Status Apply(const WriteBatch& batch, bool durable = false) = 0;
-  // The same of very many puts, those of a dataset together and by key, time and sequence, of each
-  // place one; a store may take them without copies of its own.
-  virtual Status ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
-    WriteBatch batch;
-    batch.puts.reserve(puts.size());
-    for (const PutView& put : puts) {
-      batch.puts.push_back({std::string(put.dataset),
-                            std::string(put.key),
-                            {put.time, put.sequence, std::string(put.value)}});
-    }
-    batch.marks.assign(marks.begin(), marks.end());
-    return Apply(batch);
-  }
+  // The same of very many puts, which a store may take without copies of its own.
+  virtual Status ApplySorted(const SortedPuts& puts, std::span<const Mark> marks);
 
   // Values of the dataset older than `horizon` may be forgotten from now on, at leisure. Never
   // moves backwards. Not persisted: whoever owns the rule says it again after a restart.

@@ -25,8 +25,6 @@ constexpr std::chrono::seconds kSyncInterval{1};
 constexpr size_t kFileShare = 8;
 // What a put takes beside its key and value, stored: tag, id, end of the key, instant.
 constexpr size_t kPutOverhead = kValueKeyBytesMin;
-// Puts whose bytes are asked for before they are written.
-constexpr size_t kAhead = 16;
 
 // Marks as of the newest write: a stream asks for the same few before each micro-batch, and writes
 // once a second.
@@ -81,7 +79,7 @@ class RocksDBStore : public KVStore {
     return reads_.ListMarks(dataset, prefix);
   }
   Status Apply(const WriteBatch& batch, bool durable) override;
-  Status ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) override;
+  Status ApplySorted(const SortedPuts& puts, std::span<const Mark> marks) override;
   Status SetHorizon(std::string_view dataset, Timestamp horizon) override;
   Status Scan(std::string_view dataset,
               const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
@@ -107,7 +105,8 @@ class RocksDBStore : public KVStore {
   class BatchWriter;
 
   Status Write(rocksdb::WriteBatch* writes, bool durable);
-  Status WriteFile(std::span<const PutView> puts, BatchWriter* writer);
+  Status WriteFile(const SortedPuts& puts, BatchWriter* writer);
+  static Status AddDataset(const SortedPuts& puts, size_t dataset, DatasetId id, CommitFile* file);
   bool HoldsUpWrites() const;
   Status ResumeIfHalted();
   void SyncEverySecond(const std::stop_token& stop);
@@ -211,14 +210,16 @@ Status RocksDBStore::Apply(const WriteBatch& batch, bool durable) {
   return Write(writer.writes(), durable);
 }
 
-Status RocksDBStore::ApplyViews(std::span<const PutView> puts, std::span<const Mark> marks) {
+Status RocksDBStore::ApplySorted(const SortedPuts& puts, std::span<const Mark> marks) {
   BatchWriter writer(this);
   for (const Mark& mark : marks) CATENA_RETURN_IF_ERROR(writer.Add(mark));
-  size_t bytes = 0;
-  for (const PutView& put : puts) bytes += kPutOverhead + put.key.size() + put.value.size();
+  const size_t bytes = puts.size() * kPutOverhead + puts.bytes();
   const bool is_large = bytes >= (place_.write_buffer_mb << 20) / kFileShare;
   if (is_large && !HoldsUpWrites()) return WriteFile(puts, &writer);
-  for (const PutView& put : puts) CATENA_RETURN_IF_ERROR(writer.Add(put));
+  for (size_t dataset = 0; dataset < puts.datasets(); ++dataset) {
+    CATENA_RETURN_IF_ERROR(
+        puts.VisitEach(dataset, [&writer](const PutView& put) { return writer.Add(put); }));
+  }
   return Write(writer.writes(), /*durable=*/false);
 }
 
@@ -246,18 +247,29 @@ class SmallWrites : public rocksdb::WriteBatch::Handler {
   std::map<std::string, std::string> values_;
 };
 
-Status RocksDBStore::WriteFile(std::span<const PutView> puts, BatchWriter* writer) {
-  struct Run {  // All puts of one dataset.
-    DatasetId id = 0;
-    std::span<const PutView> puts;
-  };
-  std::vector<Run> runs;
-  for (size_t begin = 0, end = 0; begin < puts.size(); begin = end) {
-    while (end < puts.size() && puts[end].dataset == puts[begin].dataset) ++end;
-    CATENA_TRY(const DatasetId id, writer->IdOf(puts[begin].dataset));
-    runs.push_back({id, puts.subspan(begin, end - begin)});
+Status RocksDBStore::AddDataset(const SortedPuts& puts, size_t dataset, DatasetId id,
+                                CommitFile* file) {
+  std::string stored;
+  std::optional<std::string_view> key;  // Of the put before, which is this one's or not.
+  size_t prefix = 0;
+  return puts.VisitEach(dataset, [&](const PutView& put) {
+    const bool is_same = key == put.key;
+    stored.resize(is_same ? prefix : 0);
+    if (!is_same) AppendValuePrefix(&stored, id, put.key);
+    prefix = stored.size();
+    key = put.key;
+    AppendInstant(&stored, put.time, put.sequence);
+    return file->Add(stored, put.value);
+  });
+}
+
+Status RocksDBStore::WriteFile(const SortedPuts& puts, BatchWriter* writer) {
+  std::vector<std::pair<DatasetId, size_t>> order;  // And the number that the puts give it.
+  for (size_t dataset = 0; dataset < puts.datasets(); ++dataset) {
+    CATENA_TRY(const DatasetId id, writer->IdOf(puts.NameOf(dataset)));
+    order.emplace_back(id, dataset);
   }
-  std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.id < b.id; });
+  std::sort(order.begin(), order.end());
   CATENA_RETURN_IF_ERROR(ResumeIfHalted());
   const std::lock_guard lock(file_mutex_);
   CommitFile file(db_.get(), place_.path);
@@ -265,21 +277,8 @@ Status RocksDBStore::WriteFile(std::span<const PutView> puts, BatchWriter* write
     SmallWrites small;
     static_cast<void>(writer->writes()->Iterate(&small));  // Its own bytes.
     CATENA_RETURN_IF_ERROR(small.AddTo(&file));
-    std::string key;
-    for (const Run& run : runs) {
-      size_t prefix = 0;  // Of the key, which is that of the put before or not.
-      for (size_t i = 0; i < run.puts.size(); ++i) {
-        const PutView& put = run.puts[i];
-        if (i + kAhead < run.puts.size()) {  // By key they lie anywhere in memory.
-          __builtin_prefetch(run.puts[i + kAhead].key.data());
-          __builtin_prefetch(run.puts[i + kAhead].value.data());
-        }
-        key.resize(i != 0 && put.key == run.puts[i - 1].key ? prefix : 0);
-        if (key.empty()) AppendValuePrefix(&key, run.id, put.key);
-        prefix = key.size();
-        AppendInstant(&key, put.time, put.sequence);
-        CATENA_RETURN_IF_ERROR(file.Add(key, put.value));
-      }
+    for (const auto& [id, dataset] : order) {
+      CATENA_RETURN_IF_ERROR(AddDataset(puts, dataset, id, &file));
     }
     return file.Ingest();
   }();

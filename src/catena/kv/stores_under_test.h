@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <string>
 
 #include "catena/base/check.h"
@@ -35,6 +36,36 @@ struct ScratchFolder {
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
   std::string path;
+};
+
+// The puts of a batch that has them as ApplySorted wants them; the datasets in any order.
+class SortedBatch : public SortedPuts {
+ public:
+  explicit SortedBatch(const WriteBatch& batch) {
+    for (const Put& put : batch.puts) {
+      if (runs_.empty() || runs_.back().back()->dataset != put.dataset) runs_.emplace_back();
+      runs_.back().push_back(&put);
+      bytes_ += put.key.size() + put.value.value.size();
+    }
+  }
+  size_t datasets() const override { return runs_.size(); }
+  std::string_view NameOf(size_t dataset) const override { return runs_[dataset].front()->dataset; }
+  size_t bytes() const override { return bytes_; }
+  size_t size() const override {
+    return std::accumulate(runs_.begin(), runs_.end(), size_t{0},
+                           [](size_t sum, const auto& run) { return sum + run.size(); });
+  }
+  Status VisitEach(size_t dataset, const Visit& visit) const override {
+    for (const Put* put : runs_[dataset]) {
+      const auto& [time, sequence, value] = put->value;
+      CATENA_RETURN_IF_ERROR(visit({put->dataset, put->key, time, sequence, value}));
+    }
+    return Status();
+  }
+
+ private:
+  std::vector<std::vector<const Put*>> runs_;
+  size_t bytes_ = 0;
 };
 
 enum class StoreKind { kMemory, kRocksDB, kRemote, kRedis, kCached, kHeldBack };

@@ -228,8 +228,7 @@ bool CachedStore::BeginCommit(std::vector<Mark>* marks, std::vector<std::string_
 }
 
 Status CachedStore::Store(std::span<const std::string_view> names, std::span<const Mark> marks) {
-  committing_log_.ListPuts(names, &puts_);
-  return store_->ApplyViews(puts_, marks);
+  return store_->ApplySorted(HeldLog::Sorted(committing_log_, names), marks);
 }
 
 Status CachedStore::EndCommit(const Status& stored) {

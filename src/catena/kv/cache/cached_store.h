@@ -212,8 +212,7 @@ class CachedStore : public KVStore {
   ForOthers for_others_{this};
   std::atomic<bool> holds_back_{false};
 
-  std::mutex commit_mutex_;  // Held for a whole commit; taken first. Guards puts_.
-  std::vector<PutView> puts_;
+  std::mutex commit_mutex_;              // Held for a whole commit; taken first.
   mutable std::shared_mutex mutex_;      // Guards all below.
   std::condition_variable_any changed_;  // Something was committed, or is to be.
   std::map<std::string, DatasetNumber, std::less<>> numbers_;  // Of datasets that are cached.

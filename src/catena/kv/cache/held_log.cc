@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 namespace catena::kv {
 namespace {
 
-constexpr size_t kAhead = 32;  // Records that are asked for before they are looked at.
+constexpr size_t kAhead = 12;  // Records that are asked for before they are looked at.
 
 // The first bytes of a key from `at` on, as a number that sorts as they do.
 uint64_t HeadOf(std::string_view key, size_t at) {
@@ -19,8 +20,8 @@ uint64_t HeadOf(std::string_view key, size_t at) {
   return head;
 }
 
+// Of one key and dataset.
 bool IsBefore(const HeldLog::Record& a, const HeldLog::Record& b) {
-  if (a.dataset != b.dataset) return a.dataset < b.dataset;
   return a.time != b.time ? a.time < b.time : a.sequence < b.sequence;
 }
 
@@ -101,72 +102,91 @@ std::vector<HeldLog::Owner> HeldLog::OwnersByKey() const {
   return owners;
 }
 
-std::vector<uint32_t> HeldLog::RecordsOf(std::span<const Owner> owners,
-                                         std::vector<size_t>* ends) const {
+// First by owner, then, leaving each dataset's in that order, by dataset.
+std::vector<uint32_t> HeldLog::RecordsInOrder(std::vector<size_t>* ends) const {
+  const std::vector<Owner> owners = OwnersByKey();
   std::vector<uint32_t> rank_of(owners.size());
   for (size_t rank = 0; rank < owners.size(); ++rank) {
     rank_of[owners[rank]] = static_cast<uint32_t>(rank);
   }
-  std::vector<size_t> counts(owners.size(), 0);
-  for (const Record& record : records_) ++counts[rank_of[record.owner]];
-  ends->assign(owners.size(), 0);
-  size_t begin = 0;
-  for (size_t rank = 0; rank < owners.size(); ++rank) {
-    (*ends)[rank] = begin;  // Moves to the end below.
-    begin += counts[rank];
+  std::vector<uint32_t> next_of_rank(owners.size() + 1, 0);
+  std::vector<size_t> next_of_dataset(memory_of_.size() + 1, 0);
+  for (const Record& record : records_) {
+    ++next_of_rank[rank_of[record.owner] + 1];
+    ++next_of_dataset[record.dataset + 1];
+  }
+  std::partial_sum(next_of_rank.begin(), next_of_rank.end(), next_of_rank.begin());
+  std::partial_sum(next_of_dataset.begin(), next_of_dataset.end(), next_of_dataset.begin());
+  struct Numbered {
+    uint32_t number = 0;
+    uint32_t dataset = 0;
+  };
+  std::vector<Numbered> by_key(records_.size());
+  for (uint32_t number = 0; number < records_.size(); ++number) {
+    by_key[next_of_rank[rank_of[records_[number].owner]]++] = {number, records_[number].dataset};
   }
   std::vector<uint32_t> numbers(records_.size());
-  for (uint32_t number = 0; number < numbers.size(); ++number) {
-    numbers[(*ends)[rank_of[records_[number].owner]]++] = number;
-  }
+  for (const Numbered& each : by_key) numbers[next_of_dataset[each.dataset]++] = each.number;
+  next_of_dataset.pop_back();
+  *ends = std::move(next_of_dataset);
   return numbers;
 }
 
-void HeldLog::ListPuts(std::span<const std::string_view> names, std::vector<PutView>* puts) const {
-  std::vector<size_t> begins(names.size() + 1, 0);
-  for (const Record& record : records_) ++begins[record.dataset + 1];
-  for (size_t dataset = 0; dataset < names.size(); ++dataset) {
-    begins[dataset + 1] += begins[dataset];
+HeldLog::Sorted::Sorted(const HeldLog& log, std::span<const std::string_view> names)
+    : log_(log), names_(names) {
+  std::vector<size_t> ends;
+  numbers_ = log.RecordsInOrder(&ends);
+  size_t begin = 0;
+  for (size_t dataset = 0; dataset < ends.size(); ++dataset) {
+    if (ends[dataset] != begin) runs_.push_back({dataset, begin, ends[dataset]});
+    begin = ends[dataset];
   }
-  std::vector<size_t> ends(begins.begin(), begins.end() - 1);
-  puts->resize(records_.size());
-  const std::vector<Owner> owners = OwnersByKey();
-  std::vector<size_t> ends_of_owners;
-  const std::vector<uint32_t> numbers = RecordsOf(owners, &ends_of_owners);
-  struct Numbered {
-    Record record;
-    uint32_t number = 0;
+}
+
+// By key they lie anywhere in memory: a record, the bytes of its value and what tells its key, the
+// bytes of that, each asked for once the one before has come.
+void HeldLog::Sorted::Prefetch(size_t at) const {
+  const auto record = [&](size_t ahead) -> const Record* {
+    return at + ahead < numbers_.size() ? &log_.records_[numbers_[at + ahead]] : nullptr;
   };
-  std::vector<Numbered> records;  // Of one owner.
-  size_t next = 0;
-  for (size_t i = 0; i < owners.size(); ++i) {
-    const std::string_view key = KeyOf(owners[i]);
-    records.clear();
-    for (; next < ends_of_owners[i]; ++next) {
-      if (next + kAhead < numbers.size()) __builtin_prefetch(&records_[numbers[next + kAhead]]);
-      records.push_back({records_[numbers[next]], numbers[next]});
+  if (const Record* far = record(3 * kAhead)) __builtin_prefetch(far);
+  if (const Record* nearer = record(2 * kAhead)) {
+    __builtin_prefetch(log_.bytes_.data() + nearer->at);
+    __builtin_prefetch(&log_.owners_[nearer->owner]);
+  }
+  if (const Record* near = record(kAhead)) {
+    __builtin_prefetch(log_.bytes_.data() + log_.owners_[near->owner].key_at);
+  }
+}
+
+Status HeldLog::Sorted::VisitEach(size_t dataset, const Visit& visit) const {
+  const Run& run = runs_[dataset];
+  std::vector<uint32_t> of_key;  // Numbers, by time and sequence; of one place the newest first.
+  PutView put;
+  put.dataset = names_[run.dataset];
+  for (size_t i = run.begin; i < run.end;) {
+    const Owner owner = log_.records_[numbers_[i]].owner;
+    of_key.clear();
+    for (; i < run.end && log_.records_[numbers_[i]].owner == owner; ++i) {
+      Prefetch(i);
+      of_key.push_back(numbers_[i]);
     }
-    std::sort(records.begin(), records.end(), [](const Numbered& a, const Numbered& b) {
-      if (IsBefore(a.record, b.record)) return true;
-      return !IsBefore(b.record, a.record) && a.number > b.number;
+    std::sort(of_key.begin(), of_key.end(), [this](uint32_t a, uint32_t b) {
+      const Record &first = log_.records_[a], &second = log_.records_[b];
+      if (IsBefore(first, second)) return true;
+      return !IsBefore(second, first) && a > b;
     });
-    for (size_t r = 0; r < records.size(); ++r) {
-      const Record& record = records[r].record;
-      if (r != 0 && !IsBefore(records[r - 1].record, record)) continue;  // An older one.
-      (*puts)[ends[record.dataset]++] = {names[record.dataset], key, record.time, record.sequence,
-                                         BytesOf(record)};
+    put.key = log_.KeyOf(owner);
+    for (size_t r = 0; r < of_key.size(); ++r) {
+      const Record& record = log_.records_[of_key[r]];
+      if (r != 0 && !IsBefore(log_.records_[of_key[r - 1]], record)) continue;  // An older one.
+      put.time = record.time;
+      put.sequence = record.sequence;
+      put.value = log_.BytesOf(record);
+      CATENA_RETURN_IF_ERROR(visit(put));
     }
   }
-  size_t end = 0;  // Closes the gaps of what was replaced.
-  for (size_t dataset = 0; dataset < names.size(); ++dataset) {
-    if (end != begins[dataset]) {
-      std::copy(puts->begin() + static_cast<ptrdiff_t>(begins[dataset]),
-                puts->begin() + static_cast<ptrdiff_t>(ends[dataset]),
-                puts->begin() + static_cast<ptrdiff_t>(end));
-    }
-    end += ends[dataset] - begins[dataset];
-  }
-  puts->resize(end);
+  return Status();
 }
 
 }  // namespace catena::kv

@@ -63,9 +63,8 @@ class HeldLog {
   size_t MemoryOf(uint32_t dataset) const;
   size_t memory() const;
 
-  // By dataset, key, time and sequence, the order in which stores keep them; of records of one
-  // place the newest. `names` by dataset.
-  void ListPuts(std::span<const std::string_view> names, std::vector<PutView>* puts) const;
+  // All of it, of records of one place the newest. The log does not change meanwhile.
+  class Sorted;
 
  private:
   struct OwnerPlace {
@@ -78,14 +77,41 @@ class HeldLog {
     return std::string_view(bytes_).substr(owners_[owner].key_at, owners_[owner].key_size);
   }
   std::vector<Owner> OwnersByKey() const;
-  // Numbers of all records, those of one owner together and as they came; ends by owner, as given.
-  std::vector<uint32_t> RecordsOf(std::span<const Owner> owners, std::vector<size_t>* ends) const;
+  // Numbers of all records by dataset, key and as they came; where those of each dataset end.
+  std::vector<uint32_t> RecordsInOrder(std::vector<size_t>* ends) const;
 
   size_t memory_expected_;
   std::vector<OwnerPlace> owners_;
   std::vector<Record> records_;
   std::string bytes_;
   std::vector<size_t> memory_of_;  // By dataset, as far as there is any.
+};
+
+// In the order in which stores keep them. Only the records' numbers are sorted: a put is made from
+// its record when it is visited, so that nothing is written a put but what the visitor writes.
+class HeldLog::Sorted : public SortedPuts {
+ public:
+  // `names` by dataset. Both outlive this object.
+  Sorted(const HeldLog& log, std::span<const std::string_view> names);
+
+  size_t datasets() const override { return runs_.size(); }
+  std::string_view NameOf(size_t dataset) const override { return names_[runs_[dataset].dataset]; }
+  size_t bytes() const override { return log_.bytes_.size(); }
+  size_t size() const override { return numbers_.size(); }
+  Status VisitEach(size_t dataset, const Visit& visit) const override;
+
+ private:
+  struct Run {  // Of the numbers, those of one dataset.
+    size_t dataset = 0;
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  void Prefetch(size_t at) const;
+
+  const HeldLog& log_;
+  std::span<const std::string_view> names_;
+  std::vector<uint32_t> numbers_;
+  std::vector<Run> runs_;
 };
 
 }  // namespace catena::kv

@@ -41,17 +41,25 @@ TEST(HeldLogTest, ListsWhatAMapHolds) {
       }
       twin[place] = value;
     }
-    std::vector<PutView> puts;
-    log.ListPuts(names, &puts);
-    ASSERT_EQ(puts.size(), twin.size());
+    const HeldLog::Sorted sorted(log, names);
+    ASSERT_GE(sorted.size(), twin.size());
     auto expected = twin.begin();
-    for (const PutView& put : puts) {
-      const auto& [place, value] = *expected++;
-      ASSERT_EQ(put.dataset, names[std::get<0>(place)]);
-      ASSERT_EQ(std::tuple(std::string(put.key), put.time, put.sequence),
-                std::tuple(std::get<1>(place), std::get<2>(place), std::get<3>(place)));
-      ASSERT_EQ(put.value, value);
+    for (size_t dataset = 0; dataset < sorted.datasets(); ++dataset) {
+      const auto check = [&](const PutView& put) -> Status {
+        if (expected == twin.end()) return Corruption("more than there are");
+        const auto& [place, value] = *expected++;
+        EXPECT_EQ(put.dataset, names[std::get<0>(place)]);
+        EXPECT_EQ(put.dataset, sorted.NameOf(dataset));
+        EXPECT_EQ(std::tuple(std::string(put.key), put.time, put.sequence),
+                  std::tuple(std::get<1>(place), std::get<2>(place), std::get<3>(place)));
+        EXPECT_EQ(put.value, value);
+        return Status();
+      };
+      const auto begin = expected;
+      ASSERT_TRUE(sorted.VisitEach(dataset, check).ok());
+      ASSERT_NE(begin, expected) << "a dataset without puts";
     }
+    ASSERT_EQ(expected, twin.end());
     for (const auto& [key, owner] : owners) {
       size_t records = 0;
       for (uint32_t i = log.NewestOf(owner); i != HeldLog::kNone; i = log[i].before) {

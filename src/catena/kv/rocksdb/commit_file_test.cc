@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kDatasets = 3, kKeys = 40;
 
-// A write, sorted as ApplyViews wants it; the datasets in any order.
+// A write, sorted as ApplySorted wants it; the datasets in any order.
 struct SortedWrite {
   explicit SortedWrite(Random* random) {
     const uint64_t first = random->Below(kDatasets);
@@ -37,13 +37,6 @@ struct SortedWrite {
       }
       batch.marks.push_back({dataset, "mark", std::to_string(random->Next())});
     }
-  }
-  std::vector<PutView> Views() const {
-    std::vector<PutView> views;
-    for (const Put& put : batch.puts) {
-      views.push_back({put.dataset, put.key, put.value.time, put.value.sequence, put.value.value});
-    }
-    return views;
   }
   WriteBatch batch;
 };
@@ -78,7 +71,7 @@ TEST(CommitFileTest, WritesAsFilesAreWrites) {
     const SortedWrite write(&random);
     ASSERT_TRUE(twin.Apply(write.batch).ok());
     ASSERT_TRUE((random.OneIn(5) ? owner->Apply(write.batch)
-                                 : owner->ApplyViews(write.Views(), write.batch.marks))
+                                 : owner->ApplySorted(SortedBatch(write.batch), write.batch.marks))
                     .ok());
     if (random.OneIn(30)) {
       owner.reset();
@@ -96,13 +89,14 @@ TEST(CommitFileTest, WhatIsNotSortedIsRefusedAndNothingOfItIsStored) {
   const ScratchFolder folder;
   const auto owner = OpenRocksDBOwner({folder.path + "/state", 4, 1}).value();
   const std::string value(100'000, 'v');
-  const PutView puts[] = {{"D0", "b", FromMillis(1), 0, value},
-                          {"D0", "a", FromMillis(1), 0, value}};
-  EXPECT_FALSE(owner->ApplyViews(puts, {}).ok());
+  WriteBatch batch;
+  for (const char* key : {"b", "a"}) batch.puts.push_back({"D0", key, {FromMillis(1), 0, value}});
+  EXPECT_FALSE(owner->ApplySorted(SortedBatch(batch), {}).ok());
   EXPECT_EQ(Everything(owner.get()).size(), static_cast<size_t>(kDatasets)) << "marks";
   EXPECT_FALSE(std::filesystem::exists(folder.path + "/state/commit.file"));
-  const PutView sorted[] = {puts[1], puts[0]};
-  EXPECT_TRUE(owner->ApplyViews(sorted, {}).ok()) << "what was refused does not stay in the way";
+  std::swap(batch.puts[0], batch.puts[1]);
+  EXPECT_TRUE(owner->ApplySorted(SortedBatch(batch), {}).ok())
+      << "what was refused does not stay in the way";
 }
 
 }  // namespace
