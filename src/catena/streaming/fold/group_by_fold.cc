@@ -198,7 +198,7 @@ Status GroupByFold::LoadTiles(Work* work) {
   };
   std::vector<size_t> next(work->sets.size(), 0);
   const bool with_prefixes = KeepsPrefixes();
-  work->needs_prefix.assign(work->rows.keys(), 0);
+  work->needs_prefix.assign(work->rows.keys(), NeedsPrefix::kNo);
   for (uint32_t key = 0; key < work->rows.keys(); ++key) {
     for (size_t s = 0; s < work->sets.size(); ++s) {
       std::vector<TileSet::Tile>& tiles = work->sets[s].tiles;
@@ -208,7 +208,7 @@ Status GroupByFold::LoadTiles(Work* work) {
       }
       if (s != 0 || !with_prefixes) continue;
       if (next[s] - first != 1) {
-        work->needs_prefix[key] = 1;
+        work->needs_prefix[key] = NeedsPrefix::kYes;
         continue;
       }
       ask(prefix_dataset_, key, tiles[first].start, nullptr);
@@ -224,7 +224,9 @@ Status GroupByFold::LoadTiles(Work* work) {
         TileSet::Tile* tile = work->tile_of_place[i];
         if (tile == nullptr) {
           // The usual case: the day's prefix is there, no later day has begun.
-          if (value == nullptr || !is_newest) work->needs_prefix[work->key_of_place[i]] = 1;
+          if (value == nullptr || !is_newest) {
+            work->needs_prefix[work->key_of_place[i]] = NeedsPrefix::kYes;
+          }
           return Status();
         }
         if (value == nullptr) return Status();
@@ -247,8 +249,27 @@ void GroupByFold::UpdateTiles(const Work& work, TileSet* set) const {
   windowed_.rows().Update(*input.rows, input.event_times, input.source_orders, rows, irs);
 }
 
+// Most keys that begin a day here never had one before.
+Status GroupByFold::FindFirstPrefixes(Work* work) const {
+  std::vector<kv::CachedStore::Place> places;
+  std::vector<uint32_t> keys;
+  for (size_t i = 0; i < work->places.size(); ++i) {  // Of one day, where a prefix was asked for.
+    const uint32_t key = work->key_of_place[i];
+    if (work->tile_of_place[i] != nullptr) continue;
+    if (work->needs_prefix[key] == NeedsPrefix::kNo) continue;
+    places.push_back({prefix_dataset_, work->rows.Key(key), Timestamp::min()});
+    keys.push_back(key);
+  }
+  if (places.empty()) return Status();
+  return store_->ReadEach(places, [&](size_t i, const std::string_view*, bool is_newest) -> Status {
+    if (is_newest) work->needs_prefix[keys[i]] = NeedsPrefix::kFirst;
+    return Status();
+  });
+}
+
 // Of keys that begin a day, or change one before their newest.
 Status GroupByFold::FoldPrefixes(Work* work) {
+  CATENA_RETURN_IF_ERROR(FindFirstPrefixes(work));
   const std::span<const uint32_t> rows = work->rows.rows();
   const TileSet& days = work->sets.front();
   std::vector<TouchedKey> keys;
@@ -256,7 +277,7 @@ Status GroupByFold::FoldPrefixes(Work* work) {
   for (uint32_t key = 0; key < work->rows.keys(); ++key) {
     const size_t first = next;
     while (next < days.tiles.size() && days.tiles[next].key == key) ++next;
-    if (work->needs_prefix[key] == 0) continue;
+    if (work->needs_prefix[key] != NeedsPrefix::kYes) continue;
     std::vector<TouchedDay>& touched = keys.emplace_back(work->rows.Key(key)).days;
     for (size_t tile = first; tile < next; ++tile) {
       touched.push_back(
@@ -289,6 +310,15 @@ void GroupByFold::PutTiles(const TileSet& set, size_t key, size_t* next, Work* w
     aggregate::EncodeIr(windowed_.rows(), tile.ir, FromMillis(tile.start), &work->bytes);
     Put(dataset, key, FromMillis(tile.start), 0, work);
   }
+}
+
+void GroupByFold::PutFirstPrefix(int64_t day, size_t key, Work* work) const {
+  if (day != work->first_day) {
+    work->first_prefix = PrefixFold::FirstOf(windowed_.rows(), day);
+    work->first_day = day;
+  }
+  work->bytes.append(work->first_prefix);
+  Put(prefix_dataset_, key, FromMillis(day), 0, work);
 }
 
 void GroupByFold::PutRows(size_t key, Work* work) const {
@@ -335,6 +365,9 @@ Status GroupByFold::Store(int32_t partition, const Checkpoint& next,
   work->ends.clear();
   std::vector<size_t> at(work->sets.size(), 0);
   for (size_t key = 0; key < work->rows.keys(); ++key) {
+    if (work->needs_prefix[key] == NeedsPrefix::kFirst) {
+      PutFirstPrefix(work->sets.front().tiles[at.front()].start, key, work);
+    }
     for (size_t s = 0; s < work->sets.size(); ++s) PutTiles(work->sets[s], key, &at[s], work);
     mutations_ ? PutMutations(key, work) : PutRows(key, work);
   }

@@ -84,6 +84,8 @@ class GroupByFold : public RowSink {
     std::vector<Tile> tiles;
     std::vector<uint32_t> tile_of_row;  // By position in RowsByKey::rows.
   };
+  // Of some day that a call touches, or a later one; kFirst: of one day, and it has none at all.
+  enum class NeedsPrefix : uint8_t { kNo, kYes, kFirst };
   // One call's scratch, kept for its memory.
   struct Work {
     const FoldRows* input = nullptr;
@@ -93,7 +95,9 @@ class GroupByFold : public RowSink {
     std::vector<TileSet::Tile*> tile_of_place;   // Null: of a prefix.
     std::vector<uint32_t> key_of_place;
     kv::CachedStore::Found found;
-    std::vector<uint8_t> needs_prefix;  // By key: of some day that it touches, or a later one.
+    std::vector<NeedsPrefix> needs_prefix;  // By key.
+    int64_t first_day = INT64_MIN;
+    std::string first_prefix;  // Of a key that has had nothing before first_day.
     std::vector<kv::CachedStore::HeldPut> puts;
     std::string row;    // One, encoded.
     std::string bytes;  // Of the puts' values; those of puts[i] end at ends[i].
@@ -108,8 +112,10 @@ class GroupByFold : public RowSink {
   Status LoadTiles(Work* work);
   void UpdateTiles(const Work& work, TileSet* set) const;
   Status FoldPrefixes(Work* work);
+  Status FindFirstPrefixes(Work* work) const;
   bool KeepsPrefixes() const;
   void PutTiles(const TileSet& set, size_t key, size_t* next, Work* work) const;
+  void PutFirstPrefix(int64_t day, size_t key, Work* work) const;
   void PutRows(size_t key, Work* work) const;
   static void Put(kv::CachedStore::DatasetNumber dataset, size_t key, Timestamp time,
                   uint64_t sequence, Work* work);

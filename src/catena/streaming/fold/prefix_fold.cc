@@ -34,6 +34,14 @@ Status PrefixFold::MergeTile(const TouchedKey& touched, int64_t day, Prefix* int
   return Status();
 }
 
+std::string PrefixFold::FirstOf(const aggregate::RowAggregator& rows, int64_t day) {
+  const aggregate::IR nothing(rows);
+  std::string ir, value;
+  aggregate::EncodeIr(rows, nothing.data(), FromMillis(day), &ir);
+  fetch::EncodeTile(/*incomplete=*/0, ir, &value);
+  return value;
+}
+
 Status PrefixFold::Fold(std::span<const TouchedKey> keys, const FoldRows& input,
                         kv::WriteBatch* batch) {
   std::vector<kv::GetRequest> requests;

@@ -43,6 +43,8 @@ class PrefixFold {
         day_dataset_(std::move(day_dataset)),
         store_(store) {}
 
+  // The value of a key's first prefix of all: before that day it has nothing.
+  static std::string FirstOf(const aggregate::RowAggregator& rows, int64_t day);
   // What is stored of the keys is asked for at once.
   Status Fold(std::span<const TouchedKey> keys, const FoldRows& input, kv::WriteBatch* batch);
 
