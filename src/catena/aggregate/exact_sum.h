@@ -193,30 +193,25 @@ class ExactSum {
   void AddRare(double value, int count) noexcept;
   double RoundWide() const noexcept;
   double RoundInline() const noexcept {
-    const auto sign = static_cast<uint64_t>(high_ >> 63);
-    const unsigned __int128 low = static_cast<unsigned __int128>(low_ ^ sign) + (sign & 1);
-    const unsigned __int128 middle =
-        static_cast<unsigned __int128>(middle_ ^ sign) + static_cast<uint64_t>(low >> 64);
-    uint64_t top = (static_cast<uint64_t>(high_) ^ sign) + static_cast<uint64_t>(middle >> 64);
-    auto next = static_cast<uint64_t>(middle);
-    auto rest = static_cast<uint64_t>(low);
+    // Limbs that only repeat the sign go; of sums of one column it is always the same ones.
+    int64_t top = high_;
+    uint64_t next = middle_;
+    uint64_t rest = low_;
     int exponent = kLeastExponent + 64 * kInlineLimb + 128;
-    for (int limb = 0; top == 0 && limb < 2; ++limb) {
-      top = next;
+    for (int limb = 0; limb < 2 && top == static_cast<int64_t>(next) >> 63; ++limb) {
+      top = static_cast<int64_t>(next);
       next = rest;
       rest = 0;
       exponent -= 64;
     }
-    if (top == 0) return 0.0;
-    // The 64 leading bits, the last of them set when any bit behind is: that rounds as all would.
-    const int zeros = std::countl_zero(top);
-    const uint64_t behind = zeros == 0 ? next : next << zeros;
-    if (zeros != 0) top = top << zeros | next >> (64 - zeros);
-    top |= (behind | rest) != 0 ? 1 : 0;
+    // The 63 leading bits and the sign, odd when any bit behind is set: that rounds as all would.
+    const int spare = __builtin_clrsbl(top);
+    const uint64_t leading = static_cast<uint64_t>(top) << spare | next >> 1 >> (63 - spare);
+    const uint64_t behind = next << spare | rest;
+    const auto odd = static_cast<int64_t>(leading | (behind != 0 ? 1 : 0));
     const double scale =
-        std::bit_cast<double>(static_cast<uint64_t>(exponent - zeros + 1023) << 52);
-    const double rounded = static_cast<double>(top) * scale;
-    return sign != 0 ? -rounded : rounded;
+        std::bit_cast<double>(static_cast<uint64_t>(exponent - spare + 1023) << 52);
+    return static_cast<double>(odd) * scale;
   }
   // Moves the inline limbs into the wide accumulator.
   void Spill() noexcept;

@@ -40,6 +40,26 @@ TEST(ExactSum, RoundsOnce) {
   EXPECT_EQ(SumOf({-9007199254740992.0, -1.0, -1e-20}).Round(), -9007199254740994.0);
 }
 
+// The twin rounds all limbs there are.
+TEST(ExactSum, InlineAndWideRoundAlike) {
+  testing::ForSeeds(3000, [](Random& random) {
+    ExactSum sum;
+    const int64_t spread = random.Between(0, 120);
+    for (int64_t i = random.Between(0, 6); i > 0; --i) {
+      const double mantissa = random.OneIn(3) ? 1.0 : 1.0 + random.Unit();
+      const double value = std::ldexp(mantissa, static_cast<int>(random.Between(0, spread)) - 50);
+      sum.Add(random.OneIn(2) ? value : -value);
+    }
+    ASSERT_TRUE(sum.is_inline());
+    ExactSum wide = sum;
+    wide.Add(1e300);
+    wide.Remove(1e300);
+    ASSERT_FALSE(wide.is_inline());
+    ASSERT_EQ(sum.Round(), wide.Round());
+    ASSERT_EQ(std::signbit(sum.Round()), std::signbit(wide.Round()));
+  });
+}
+
 TEST(ExactSum, HoldsTheWholeRange) {
   const double least = std::numeric_limits<double>::denorm_min();
   const double most = std::numeric_limits<double>::max();
