@@ -125,7 +125,7 @@ void SweepGrouped(const WindowedAggregator& windowed, const Asking& asking,
   }
   const Chunks chunks(event_counts, query_counts, {});
   Queries queries(chunks, {asking.query_groups, asking.query_times}, threads);
-  std::vector<ScatteredColumns::Piece> pieces(chunks.size());
+  std::vector<ScatteredColumns::Columns> pieces(chunks.size());
   ParallelEach(chunks.size(), threads, [&](size_t chunk) {
     const uint32_t first = chunks[chunk].first_group;
     const uint32_t begin = all.begin[first];
@@ -138,8 +138,8 @@ void SweepGrouped(const WindowedAggregator& windowed, const Asking& asking,
       begins.push_back(all.begin[group] - begin);
     }
     const types::Batch taken = inputs.Take(rows);
-    pieces[chunk] = answers->Pack(Sweep(windowed, {taken, times, 0, rows.size(), std::move(begins)},
-                                        queries.TimesOf(chunk), queries.GroupsOf(chunks, chunk)));
+    pieces[chunk] = Sweep(windowed, {taken, times, 0, rows.size(), std::move(begins)},
+                          queries.TimesOf(chunk), queries.GroupsOf(chunks, chunk));
   });
   answers->Add(std::move(queries.parts), std::move(pieces));
 }
@@ -158,10 +158,9 @@ void Answer(const WindowedAggregator& windowed, const ChunkedEvents& events,
             const TimedRows& queries, int threads, ScatteredColumns* answers) {
   Queries asked(events.chunks(), queries, threads);
   const std::vector<size_t> order = events.chunks().LargestFirst();
-  std::vector<ScatteredColumns::Piece> pieces(order.size());
-  ParallelEach(order.size(), threads, [&](size_t i) {
-    pieces[order[i]] = answers->Pack(SweepChunk(windowed, events, asked, order[i]));
-  });
+  std::vector<ScatteredColumns::Columns> pieces(order.size());
+  ParallelEach(order.size(), threads,
+               [&](size_t i) { pieces[order[i]] = SweepChunk(windowed, events, asked, order[i]); });
   answers->Add(std::move(asked.parts), std::move(pieces));
 }
 

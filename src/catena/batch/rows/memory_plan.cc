@@ -6,6 +6,7 @@
 #include "catena/batch/group_by_rows.h"
 #include "catena/batch/join_part.h"
 #include "catena/batch/rows/batch_pieces.h"
+#include "catena/batch/rows/packed_rows.h"
 #include "catena/batch/rows/row_parts.h"
 #include "catena/batch/sources/source_range.h"
 #include "catena/conf/group_by.h"

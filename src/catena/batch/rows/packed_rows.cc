@@ -10,30 +10,6 @@ using types::Column;
 using types::ColumnPtr;
 using types::Kind;
 
-// Calls visit(T()) with what the values of a HasFixedWidth column are.
-template <typename Visit>
-void VisitFixedWidth(Kind kind, const Visit& visit) {
-  switch (kind) {
-    case Kind::kBool:
-    case Kind::kByte:
-      return visit(int8_t());
-    case Kind::kShort:
-      return visit(int16_t());
-    case Kind::kInt:
-    case Kind::kDate:
-      return visit(int32_t());
-    case Kind::kLong:
-    case Kind::kTimestamp:
-      return visit(int64_t());
-    case Kind::kFloat:
-      return visit(float());
-    case Kind::kDouble:
-      return visit(double());
-    default:
-      CATENA_CHECK(false, "a width is fixed");
-  }
-}
-
 size_t WidthOf(Kind kind) {
   size_t width = 0;
   VisitFixedWidth(kind, [&]<typename T>(T) { width = sizeof(T); });

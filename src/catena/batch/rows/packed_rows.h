@@ -27,6 +27,30 @@ namespace catena::batch {
 // Whether a row of such a column is one value in one array.
 bool HasFixedWidth(const types::DataType& type);
 
+// Calls visit(T()) with what the values of a HasFixedWidth column are.
+template <typename Visit>
+void VisitFixedWidth(types::Kind kind, const Visit& visit) {
+  switch (kind) {
+    case types::Kind::kBool:
+    case types::Kind::kByte:
+      return visit(int8_t());
+    case types::Kind::kShort:
+      return visit(int16_t());
+    case types::Kind::kInt:
+    case types::Kind::kDate:
+      return visit(int32_t());
+    case types::Kind::kLong:
+    case types::Kind::kTimestamp:
+      return visit(int64_t());
+    case types::Kind::kFloat:
+      return visit(float());
+    case types::Kind::kDouble:
+      return visit(double());
+    default:
+      CATENA_CHECK(false, "a width is fixed");
+  }
+}
+
 class PackedRows {
  public:
   using Columns = std::vector<std::shared_ptr<types::Column>>;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // ScatteredColumns: columns whose rows come in several goes, each some of the rows in an order of
 // its own. They are put in order when they are taken, some rows at a time, so that who writes day
-// after day never holds all of them twice. Until then values of fixed width are packed_rows.h, so
-// that a row is in one place.
+// after day never holds all of them twice.
+//
+//     parts    r1 r4 | r0 r2 | r5      a part's rows stand in the order of all rows, so that taking
+//     taken    r0 r1 r2 . r4 r5        them reads each part from front to back
 //
 //   null     rows of no go
-//   threads  Add: one at a time; Pack, Take: any
+//   threads  Add: one at a time; Take: any
 
 #pragma once
 
@@ -13,30 +15,23 @@
 #include <memory>
 #include <vector>
 
-#include "catena/batch/rows/packed_rows.h"
 #include "catena/batch/rows/row_parts.h"
+#include "catena/types/batch.h"
 
 namespace catena::batch {
 
 class ScatteredColumns {
  public:
   static constexpr uint32_t kNowhere = UINT32_MAX;
-  // Rows of one part.
-  struct Piece {
-    size_t rows = 0;
-    std::unique_ptr<std::byte[]> packed = nullptr;
-    std::vector<types::ColumnPtr> others = {};  // Without a fixed width.
-  };
+  using Columns = std::vector<types::ColumnPtr>;  // One a field.
 
   ScatteredColumns(types::Schema schema, size_t rows);
-  const types::Schema& schema() const { return packed_.schema(); }
+  const types::Schema& schema() const { return schema_; }
 
-  // `columns`: one a field.
-  Piece Pack(const std::vector<types::ColumnPtr>& columns) const;
-  // A piece a part. No row twice in all that is added.
-  void Add(RowParts parts, std::vector<Piece> pieces);
-  // Row `row` is row from[row] of `source`, a column a field; kNowhere: it is not in this go.
-  void Add(const std::vector<types::ColumnPtr>& source, std::vector<uint32_t> from);
+  // The columns of every part. No row twice in all that is added.
+  void Add(RowParts parts, std::vector<Columns> pieces);
+  // Row `row` is row from[row] of `source`; kNowhere: it is not in this go.
+  void Add(Columns source, std::vector<uint32_t> from);
   // Once after the last Add: values without a fixed place get one.
   void Close(int threads);
   // Rows [first, last), after Close.
@@ -44,25 +39,42 @@ class ScatteredColumns {
 
  private:
   struct Go {
-    std::vector<Piece> pieces;
+    std::vector<Columns> pieces;
     RowParts parts;              // Of the rows, where they came in parts;
     std::vector<uint32_t> from;  // else there is one piece, whose rows stand where this says.
     uint32_t begin = 0;          // Of its rows in gathered_.
+    std::vector<uint32_t> begins = {};  // Of every piece's rows, counted over all pieces.
   };
-  // From where rows [first, first + places.size()) of a go come, counted over its pieces.
-  std::vector<uint32_t> PlacesOf(const Go& go, size_t first, size_t last) const;
-  const std::byte* PackedAt(const Go& go, size_t row, uint32_t place) const {
-    const uint16_t part = go.from.empty() ? go.parts.part(row) : uint16_t{0};
-    const size_t begin = go.from.empty() ? go.parts.begin(part) : 0;
-    return go.pieces[part].packed.get() + (place - begin) * packed_.width();
-  }
-  void Unpack(size_t first, size_t last, const std::vector<std::vector<uint32_t>>& places,
-              const PackedRows::Columns& into) const;
+  // Which row of which piece each of some rows is; a row of no piece is kNowhere.
+  struct Places {
+    std::vector<uint16_t> pieces;
+    std::vector<uint32_t> rows;
+  };
+  static Places PlacesOf(const Go& go, size_t first, size_t last);
+  void AddGo(Go go);
+  // Rows of a block that are in one part, where they stand one behind the other from `row`.
+  struct Run {
+    uint16_t piece;
+    uint32_t row;
+    uint32_t first;  // Of Runs::places, up to `last`.
+    uint32_t last;
+  };
+  struct Runs {
+    std::vector<Run> all;
+    std::vector<uint32_t> places;  // Indices of Places.
+  };
+  // Block after block, so that a part is read many rows at a time and what is written stays near.
+  static Runs RunsOf(const Go& go, const Places& places);
+  // Into a column of nulls, a row a place.
+  template <typename T>
+  static void Gather(const Go& go, size_t field, const Places& places, const Runs& runs,
+                     types::Column* into);
 
+  types::Schema schema_;
   size_t rows_;
-  PackedRows packed_;
+  std::vector<size_t> others_;  // Fields whose columns have no fixed width.
   std::vector<Go> goes_;
-  // By packed_.others(): a null, then the values of all goes one behind the other.
+  // By others_: a null, then the values of all goes one behind the other.
   std::vector<types::ColumnPtr> gathered_;
   bool closed_ = false;
 };

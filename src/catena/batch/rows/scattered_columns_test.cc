@@ -46,7 +46,8 @@ TEST(ScatteredColumnsTest, PutEveryRowInItsPlace) {
     schema.fields.push_back({type, types::ParseType(type).value()});
   }
   testing::ForSeeds(20, [&](Random& random) {
-    const size_t rows = random.Below(60);
+    // Some are several blocks.
+    const size_t rows = random.OneIn(5) ? 8000 + random.Below(20'000) : random.Below(60);
     ScatteredColumns scattered(schema, rows);
     std::vector<std::vector<Value>> expected(schema.size(), std::vector<Value>(rows));
     std::vector<uint32_t> left(rows);  // Rows that no go has had.
@@ -92,9 +93,7 @@ TEST(ScatteredColumnsTest, PutEveryRowInItsPlace) {
           pieces[part].push_back(column_of(i, places[part]));
         }
       }
-      std::vector<ScatteredColumns::Piece> packed;
-      for (const auto& piece : pieces) packed.push_back(scattered.Pack(piece));
-      scattered.Add(RowParts(std::move(part_of_row), parts), std::move(packed));
+      scattered.Add(RowParts(std::move(part_of_row), parts), std::move(pieces));
     }
     scattered.Close(1 + static_cast<int>(random.Below(3)));
     const size_t first = random.OneIn(2) ? 0 : random.Below(rows + 1);
