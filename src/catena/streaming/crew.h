@@ -41,8 +41,10 @@ class Crew {
 class CrewPlan {
  public:
   explicit CrewPlan(int cores) : cores_(cores) {}
-  // A task, by its topic; all of them before the first ThreadOf.
+  // A task, by its topic; all of them before what is asked below.
   void Count(const std::string& topic);
+  // How many cores each task has; none where there are more tasks.
+  int CoresOfTask() const { return cores_ / tasks_; }
   // Which of its topic's crews the next task of the topic is in; `alone`: in none with others.
   int ThreadOf(const std::string& topic, bool alone);
 

@@ -32,6 +32,11 @@ TEST(CrewPlanTest, WithFewerNeighboursOfAChainAreTogether) {
   EXPECT_EQ(CrewsOf(PlanOf(1, 2, 2), "risks", 2), (std::vector<int>{0, 0}));
 }
 
+TEST(CrewPlanTest, CoresAreDealtOutEvenly) {
+  EXPECT_EQ(PlanOf(8, 2, 1).CoresOfTask(), 2);
+  EXPECT_EQ(PlanOf(2, 3, 1).CoresOfTask(), 0);
+}
+
 TEST(CrewPlanTest, WhoIsToBeAloneIs) {
   CrewPlan plan = PlanOf(1, 3, 0);
   EXPECT_EQ(plan.ThreadOf("payments", false), 0);

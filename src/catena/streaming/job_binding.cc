@@ -23,9 +23,8 @@ class Binder {
         database_(database),
         clock_(clock),
         bound_(bound),
-        cores_(options.cores > 0 ? options.cores
-                                 : static_cast<int>(std::thread::hardware_concurrency())),
-        crews_(cores_) {}
+        crews_(options.cores > 0 ? options.cores
+                                 : static_cast<int>(std::thread::hardware_concurrency())) {}
 
   Status Bind(const plan::StagedPlan& staged);
 
@@ -63,9 +62,8 @@ class Binder {
   sql::Database* database_;
   const Clock* clock_;
   BoundJob* bound_;
-  int cores_;
-  int tasks_ = 1;
   CrewPlan crews_;
+  std::set<std::string> looked_up_;              // GroupBys, by tasks of the process.
   std::map<std::string, WatchedTopic> watched_;  // Of the tasks, by URL.
   std::set<std::string> published_;  // Joins that the stage is to publish, with heartbeats.
 };
@@ -178,7 +176,8 @@ Status Binder::OpenGroupBy(const std::shared_ptr<const conf::GroupBy>& group_by,
   CATENA_RETURN_IF_ERROR(SaveServingInfo(*group_by));
   BoundGroupBy bound;
   CATENA_TRY(types::Schema rows, RowsOf(task, *group_by));
-  CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_));
+  const kv::CachedStore::ReadBack read_back{looked_up_.contains(group_by->metadata.name)};
+  CATENA_TRY(bound.fold, GroupByFold::Open(group_by, rows, options_.stream, store_, read_back));
   bound.stats = std::make_unique<ChainStats>(workers);
   bound.topic = topic;
   bound.chained = !task.stages.empty() || task.enriched_by != nullptr;
@@ -445,8 +444,8 @@ Status Binder::BindTask(const plan::StreamTask& task) {
   CATENA_TRY(const topic::TopicAddress topic, AddressOf(task));
   CATENA_TRY(auto reader, topic::OpenTopicReader(topic));
   // More threads than cores only wait for each other, and each is a consumer that the broker feeds.
-  const int share = cores_ / tasks_;
-  const int wanted = options_.stream.parallelism > 0 ? options_.stream.parallelism : share;
+  const int wanted =
+      options_.stream.parallelism > 0 ? options_.stream.parallelism : crews_.CoresOfTask();
   const int workers = std::clamp(wanted, 1, static_cast<int>(reader->partitions()));
   for (const auto& group_by : task.group_bys) {
     CATENA_RETURN_IF_ERROR(OpenGroupBy(group_by, task, topic, workers));
@@ -472,11 +471,13 @@ Status Binder::BindTask(const plan::StreamTask& task) {
 
 Status Binder::Bind(const plan::StagedPlan& staged) {
   published_ = staged.published;
-  tasks_ = std::max(1, static_cast<int>(staged.plan.tasks.size()));
   bound_->fetcher = std::make_unique<fetch::Fetcher>(store_, /*gated=*/true);
   bound_->progress = std::make_unique<Progress>();
   for (const auto& group_by : staged.plan.group_bys) bound_->fetcher->AddGroupBy(group_by);
   CATENA_RETURN_IF_ERROR(OpenTopics(staged.plan.tasks));
+  for (const plan::StreamTask& task : staged.plan.tasks) {
+    looked_up_.insert(task.right_sides.begin(), task.right_sides.end());
+  }
   for (const plan::StreamTask& task : staged.plan.tasks) {
     for (const plan::EnrichStage& stage : task.stages) bound_->fetcher->AddJoin(stage.join);
     CATENA_RETURN_IF_ERROR(BindTask(task));

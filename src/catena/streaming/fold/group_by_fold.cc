@@ -14,12 +14,13 @@ using fetch::Checkpoint;
 
 Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
     std::shared_ptr<const conf::GroupBy> group_by, const types::Schema& rows,
-    const StreamOptions& options, kv::CachedStore* store) {
+    const StreamOptions& options, kv::CachedStore* store,
+    const kv::CachedStore::ReadBack read_back) {
   const std::string name = group_by->metadata.name;
   auto windowed = aggregate::WindowedAggregator::Bind(*group_by, rows);
   if (!windowed.ok()) return windowed.error().WithContext(name);
   std::unique_ptr<GroupByFold> fold(
-      new GroupByFold(std::move(group_by), std::move(*windowed), options, store));
+      new GroupByFold(std::move(group_by), std::move(*windowed), options, store, read_back));
   for (const std::string& key : fold->group_by_->key_columns) {
     const auto at = rows.Find(key);
     if (!at) return InvalidConf(name + ": key column is not among the source's columns: " + key);
@@ -37,17 +38,17 @@ Result<std::unique_ptr<GroupByFold>> GroupByFold::Open(
 
 GroupByFold::GroupByFold(std::shared_ptr<const conf::GroupBy> group_by,
                          aggregate::WindowedAggregator windowed, const StreamOptions& options,
-                         kv::CachedStore* store)
+                         kv::CachedStore* store, const kv::CachedStore::ReadBack read_back)
     : group_by_(std::move(group_by)),
       windowed_(std::move(windowed)),
       options_(options),
       store_(store),
       row_codec_(windowed_.rows().input_schema()),
-      raw_dataset_(store->NumberOf(fetch::RawDataset(name()))),
+      raw_dataset_(store->NumberOf(fetch::RawDataset(name()), read_back)),
       late_dataset_(store->NumberOf(fetch::LateDataset(name()))),
       prefix_dataset_(
           store->NumberOf(fetch::PrefixDataset(name()), kv::CachedStore::ReadBack::kYes)),
-      mutation_dataset_(store->NumberOf(fetch::MutationDataset(name()))),
+      mutation_dataset_(store->NumberOf(fetch::MutationDataset(name()), read_back)),
       reach_(0),
       pool_(windowed_.rows()) {
   const auto reach = aggregate::LayerReach(windowed_.windows());

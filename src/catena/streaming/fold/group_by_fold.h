@@ -45,10 +45,12 @@ class GroupByFold : public RowSink {
  public:
   // `rows` is the schema that Apply will be given. Reads checkpoints and retention.
   // Of entities `rows` are mutations (fetch::MutationQuery), their event times those of mutation.
+  // `read_back`: whether the process itself looks rows up, as the parent of a chain's are.
   static Result<std::unique_ptr<GroupByFold>> Open(std::shared_ptr<const conf::GroupBy> group_by,
                                                    const types::Schema& rows,
                                                    const StreamOptions& options,
-                                                   kv::CachedStore* store);
+                                                   kv::CachedStore* store,
+                                                   kv::CachedStore::ReadBack read_back);
 
   const conf::GroupBy& group_by() const { return *group_by_; }
   const std::string& name() const override { return group_by_->metadata.name; }
@@ -106,7 +108,8 @@ class GroupByFold : public RowSink {
   };
 
   GroupByFold(std::shared_ptr<const conf::GroupBy> group_by, aggregate::WindowedAggregator windowed,
-              const StreamOptions& options, kv::CachedStore* store);
+              const StreamOptions& options, kv::CachedStore* store,
+              kv::CachedStore::ReadBack read_back);
   void SelectRows(Work* work, fetch::Checkpoint* next) const;
   void FindTiles(const Work& work, TileSet* set) const;
   Status LoadTiles(Work* work);
