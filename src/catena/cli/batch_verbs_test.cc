@@ -254,6 +254,40 @@ TEST_F(BatchVerbsTest, EvalAnswersAndComparesRows) {
   EXPECT_TRUE(Has(wrong.err, "1 rows expected, got 2")) << wrong.err;
 }
 
+TEST_F(BatchVerbsTest, EvalKeepsMutationsOnTheDayThatTheyHappened) {
+  Write("production/group_bys/shop/limits.v1",
+        R"({"metaData": {"name": "shop.limits.v1", "outputNamespace": "shop"},
+        "keyColumns": ["user"], "accuracy": 0,
+        "sources": [{"entities": {"snapshotTable": "shop.cards", "mutationTable": "shop.changes",
+          "query": {"timeColumn": "ts"}}}],
+        "aggregations": [{"inputColumn": "most", "operation": 1}]})");
+  Write("rows.yaml",
+        "tables:\n"
+        "  shop.cards:\n"
+        "    - {user: a, most: 10, ts: 2025-11-01 10:00, ds: 2025-11-19}\n"
+        "  shop.changes:\n"
+        "    - {user: a, most: 20, ts: 2025-11-01 10:00, mutation_ts: 2025-11-20 09:00, "
+        "is_before: false}\n"
+        "queries:\n"
+        "  - {user: a, ts: 2025-11-20 08:00}\n"
+        "  - {user: a, ts: 2025-11-20 10:00}\n");
+  EXPECT_EQ(Good("eval group_bys/shop/limits.v1 --rows rows.yaml").out,
+            "user,ts,most_max\na,1763625600000,10\na,1763632800000,20\n");
+}
+
+TEST_F(BatchVerbsTest, AReportWithoutAFolderIsRefusedBeforeTheWork) {
+  Wrong("group-by-backfill --end-date 2025-11-23 --report no/such/r.json" + conf_, 2,
+        {"--report: no such folder", "no/such"});
+  EXPECT_FALSE(fs::exists(folder_ + "/warehouse/shop.db/shop_spend_v1"));
+}
+
+TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
+  Good("table load orders.csv default.orders");
+  Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});
+  Wrong("sql 'SELECT FROM FROM shop.orders'", 2, {"syntax error at or near \"FROM\""});
+  Good("sql 'SELECT * FROM \"default\".orders'");
+}
+
 TEST_F(BatchVerbsTest, EvalSaysWhatIsWrongWithRows) {
   const auto expect = [&](const std::string& yaml, const std::vector<std::string>& parts) {
     Write("rows.yaml", yaml);

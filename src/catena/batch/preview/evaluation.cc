@@ -10,6 +10,7 @@
 #include "catena/base/settings.h"
 #include "catena/batch/runner.h"
 #include "catena/conf/output_names.h"
+#include "catena/fetch/entities/mutation_query.h"
 
 namespace catena::batch {
 namespace {
@@ -92,8 +93,11 @@ Result<types::Schema> SchemaOf(const std::string& table, const std::vector<Json>
 
 class TableRows {
  public:
-  TableRows(std::string table, types::Schema schema)
-      : table_(std::move(table)), schema_(std::move(schema)) {}
+  // A row that has no ds is of the day of its `time_column`.
+  TableRows(std::string table, types::Schema schema, std::string time_column)
+      : table_(std::move(table)),
+        schema_(std::move(schema)),
+        time_column_(std::move(time_column)) {}
 
   Status Add(const Json& row, size_t number) {
     const std::string where = "rows of " + table_ + ", row " + std::to_string(number);
@@ -138,16 +142,34 @@ class TableRows {
       auto day = ParseDate(ds->is_string() ? ds->get<std::string>() : PrintJson(*ds));
       return day.ok() ? day : Result<Date>(day.error().WithContext(where + ", ds"));
     }
-    const auto ts = schema_.Find("ts");
-    const auto* millis = ts ? std::get_if<int64_t>(&values[*ts].data) : nullptr;
-    if (millis == nullptr) return InvalidConf(where + ": says no day; give it a ds or a ts");
+    const auto time = schema_.Find(time_column_);
+    const auto* millis = time ? std::get_if<int64_t>(&values[*time].data) : nullptr;
+    if (millis == nullptr) {
+      return InvalidConf(where + ": says no day; give it a ds or a " + time_column_);
+    }
     return Date::Of(FromMillis(*millis));
   }
 
   std::string table_;
   types::Schema schema_;
+  std::string time_column_;
   std::map<Date, types::BatchBuilder> days_;
 };
+
+// What says the day of a table's rows: of mutations when they happened, since their ts is that of
+// the row that they change.
+Result<std::string> TimeColumnOf(const conf::Conf& conf, const std::string& table) {
+  CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
+  for (const auto& group_by : lineage.group_bys) {
+    for (const conf::Source& source : group_by->sources) {
+      const auto* entities = std::get_if<conf::EntitySource>(&source);
+      if (entities == nullptr || entities->mutation_table != table) continue;
+      const std::string& named = entities->query.mutation_time_column.spark;
+      return named.empty() ? std::string(fetch::kMutationTime) : named;
+    }
+  }
+  return std::string("ts");
+}
 
 // Source tables of a conf: those it reads and does not write.
 Result<std::set<std::string>> SourcesOf(const conf::Conf& conf) {
@@ -232,7 +254,8 @@ class Evaluator {
     } else {
       CATENA_TRY(schema, SchemaOf(name, rows));
     }
-    TableRows days(name, std::move(schema));
+    CATENA_TRY(std::string time_column, TimeColumnOf(conf_, name));
+    TableRows days(name, std::move(schema), std::move(time_column));
     for (size_t i = 0; i < rows.size(); ++i) CATENA_RETURN_IF_ERROR(days.Add(rows[i], i + 1));
     CATENA_TRY(const table::Table table, context_.warehouse->Find(name));
     for (auto& [day, builder] : days.days()) {
