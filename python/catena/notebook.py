@@ -79,7 +79,8 @@ class Notebook:
         """Days of a table, both included."""
         days = [f"ds {sign} '{day}'" for sign, day in ((">=", start_date), ("<=", end_date)) if day]
         where = f" WHERE {' AND '.join(days)}" if days else ""
-        return self.sql(f"SELECT * FROM {name}{where}")
+        quoted = ".".join(f'"{part}"' for part in name.split(".", 1))  # `default` is a SQL word.
+        return self.sql(f"SELECT * FROM {quoted}{where}")
 
     def run(self, conf: str | os.PathLike, end_date: str, start_date: str | None = None,
             step_days: int | None = None) -> Frame:

@@ -47,6 +47,14 @@ def test_a_backfill_is_a_frame_in_every_library(features):
     assert "<table" in frame._repr_html_()
 
 
+def test_a_conf_without_a_namespace_is_a_frame_too(features):
+    conf = json.loads(json.dumps(CONF))
+    del conf["metaData"]["outputNamespace"]
+    (features.repository / "production/group_bys/t/bare.v1").write_text(json.dumps(conf))
+    rows = features.run("group_bys/t/bare.v1", end_date=DAYS[0]).rows()
+    assert [row["n_sum_2d"] for row in rows if row["user"] == "a"] == [1]
+
+
 def test_whole_numbers_with_nulls_stay_whole_in_pandas(features):
     column = features.sql("SELECT n FROM t.clicks ORDER BY ts").pandas()["n"]
     assert str(column.dtype) == "Int64" and column.isna().sum() == 3

@@ -97,6 +97,27 @@ Status RequireReading(sql::Database* database, const std::string& text) {
   return InvalidConf("one SELECT that reads, nothing else, is possible here: " + text);
 }
 
+// The remedy when a namespace or a table is called as a word of SQL is, like `default`, where confs
+// without an outputNamespace write.
+Error WithQuotes(const table::Warehouse& warehouse, const Error& error) {
+  constexpr std::string_view kNear = "syntax error at or near \"";
+  const size_t at = error.message.find(kNear);
+  const auto tables = warehouse.Tables();
+  if (at == std::string::npos || !tables.ok()) return error;
+  std::string word = error.message.substr(at + kNear.size());
+  word = word.substr(0, word.find('"'));
+  for (const std::string& table : *tables) {
+    const size_t dot = table.find('.');
+    if (LowerCase(word) != table.substr(0, dot) && LowerCase(word) != table.substr(dot + 1)) {
+      continue;
+    }
+    return InvalidConf("a name that is a word of SQL stands in quotes, as in " +
+                       sql::QuoteName(table.substr(0, dot)) + "." +
+                       sql::QuoteName(table.substr(dot + 1)) + ": " + error.message);
+  }
+  return error;
+}
+
 // DuckDB knows views that stand for tables, and of those only what the text names.
 Error WithNearTable(const table::Warehouse& warehouse, const Error& error) {
   constexpr std::string_view kTable = "Catalog Error: Table with name ";
@@ -219,7 +240,7 @@ Result<int> Query(SqlFlags given, const CommonFlags& common) {
   CATENA_RETURN_IF_ERROR(CreateViews(database.get(), warehouse, given.text));
   CATENA_RETURN_IF_ERROR(CreateLabelViews(database.get(), warehouse, given.text));
   const Status written = WriteWhereAsked(database.get(), given);
-  if (!written.ok()) return WithNearTable(warehouse, written.error());
+  if (!written.ok()) return WithQuotes(warehouse, WithNearTable(warehouse, written.error()));
   return 0;
 }
 
