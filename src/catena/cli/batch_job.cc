@@ -104,6 +104,13 @@ Result<BatchJob> BatchJob::OpenTables(const Settings& settings, const BatchFlags
                          ", " + FormatDate(job.asked_.end));
     }
   }
+  // Before hours of work, not behind them.
+  if (!given.report.empty()) {
+    const auto folder = std::filesystem::absolute(given.report).parent_path();
+    if (!std::filesystem::is_directory(folder)) {
+      return InvalidConf("--report: no such folder: " + folder.string());
+    }
+  }
   job.asked_.allow_holes = given.allow_holes;
   job.asked_.recompute = given.recompute;
   Settings divided = settings;
