@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every rule a conf must obey; all violations at once, each with its path and its file and line."""
 
+import datetime
 import json
 
 from catena.api.struct import suggest
@@ -11,6 +12,13 @@ from catena.compile.node import Node, Violation
 # Of the sketches whose k has another meaning than how many values to keep.
 _SKETCH_K = {"APPROX_UNIQUE_COUNT": (4, 16), "APPROX_PERCENTILE": (8, 65535)}
 _NEEDS_K = ("LAST_K", "FIRST_K", "TOP_K", "BOTTOM_K", "APPROX_HISTOGRAM_K", "BOUNDED_UNIQUE_COUNT")
+
+
+def _is_day(text) -> bool:
+    try:
+        return str(datetime.date.fromisoformat(text)) == text
+    except (TypeError, ValueError):
+        return False
 
 
 class Checker:
@@ -41,6 +49,7 @@ class Checker:
     def staging_query(self, node):
         if not isinstance(node.get("query"), str) or not node["query"].strip():
             self.wrong("a StagingQuery needs a query", node, "query")
+        self.partitions(node, node, "")
 
     # -- columns
 
@@ -56,9 +65,16 @@ class Checker:
             self.wrong("the source names no table", inner, path)
             return
         query = inner.get("query") or {}
+        self.partitions(query, inner, f"{path}.query.")
         columns = output_columns.input_columns(source, self.schemas)
         what = output_columns.table_of(source) or inner["join"]["metaData"].get("name")
         self.columns_exist({"query": query}, columns, what, path, inner)
+
+    def partitions(self, node, fallback, at):
+        for name in ("startPartition", "endPartition"):
+            day = node.get(name)
+            if day and not _is_day(day):
+                self.wrong(f"not a day YYYY-MM-DD: {day!r}", node, f"{at}{name}", fallback)
 
     def columns_exist(self, holder, columns, what, path, fallback):
         if columns is None:
@@ -85,6 +101,12 @@ class Checker:
         at = f"{path}." if path else ""
         if not node.get("keyColumns"):
             self.wrong("a GroupBy needs at least one key", node, f"{at}keyColumns")
+        if node.get("accuracy") not in (None, Accuracy.TEMPORAL, Accuracy.SNAPSHOT):
+            self.wrong(
+                f"not Accuracy.TEMPORAL or Accuracy.SNAPSHOT: {node['accuracy']!r}",
+                node,
+                f"{at}accuracy",
+            )
         if not node.get("sources"):
             self.wrong("a GroupBy needs at least one source", node, f"{at}sources")
             return

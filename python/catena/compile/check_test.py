@@ -98,6 +98,11 @@ def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, sai
         ('Join(left=EventSource(table="db.ev", query=Query(selects=select(user="name"), '
          'time_column="ts")), right_parts=[JoinPart(GroupBy(name="a.g", sources=source, '
          'keys=["user"], aggregations=[Aggregation("amount")]))])', "is LONG but the left column"),
+        ('GroupBy(sources=source, keys=["user"], aggregations=[Aggregation("amount")], '
+         'accuracy="TEMPORAL")', "not Accuracy.TEMPORAL or Accuracy.SNAPSHOT: 'TEMPORAL'"),
+        ('GroupBy(sources=EventSource(table="db.ev", query=Query(start_partition="2026-3-5", '
+         'time_column="ts")), keys=["user"], aggregations=[Aggregation("amount")])',
+         "sources[0].events.query.startPartition: not a day YYYY-MM-DD: '2026-3-5'"),
         ('Source()', "exactly one of"),
         ('EventSource(tabel="x")', 'did you mean "table"'),
         ('GroupBy(sources=JoinSource(join=Join(name="a.users", left=EntitySource('
