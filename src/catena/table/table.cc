@@ -19,7 +19,24 @@ struct Table::Cache {
   std::shared_ptr<const TableFacts> facts;
 };
 
+struct Warehouse::Caches {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<Table::Cache>> of_directory;
+};
+
 namespace {
+
+// Equal exactly when facts about the files are.
+std::string PrintOf(const TableFiles& files) {
+  std::string print = Fingerprint(files.partitions);
+  if (!files.declared) return print;
+  for (const DeclaredColumn& column : *files.declared) {
+    print += "\n" + column.field.name + " " + types::TypeName(column.field.type);
+    if (column.id) print += " " + std::to_string(*column.id);
+    for (const std::string& name : column.stored_names) print += "\n " + name;
+  }
+  return print;
+}
 
 bool IsColumnName(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -61,12 +78,12 @@ Result<std::string> TablePath(std::string_view name) {
 }
 
 Table::Table(std::string name, std::string directory, sql::Database* database,
-             std::shared_ptr<const LakeReader> lakes)
+             std::shared_ptr<const LakeReader> lakes, std::shared_ptr<Cache> cache)
     : name_(std::move(name)),
       directory_(std::move(directory)),
       database_(database),
       lakes_(std::move(lakes)),
-      cache_(std::make_shared<Cache>()) {}
+      cache_(std::move(cache)) {}
 
 Result<TableFiles> Table::List(const PartitionRange& range) const {
   TableFiles files;
@@ -104,15 +121,15 @@ Result<std::vector<Date>> Table::Partitions() const {
 Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
   constexpr int kAttempts = 5;  // For files that a writer replaces between the list and the look.
   for (int attempt = 1;; ++attempt) {
-    CATENA_TRY(auto files, List(PartitionRange::All()));
-    const std::vector<PartitionFiles> partitions = files.partitions;
-    const std::string print = Fingerprint(partitions);
+    CATENA_TRY(TableFiles files, List(PartitionRange::All()));
+    const TableFiles listed = files;
+    const std::string print = PrintOf(files);
     {
       const std::lock_guard lock(cache_->mutex);
       if (cache_->facts != nullptr && cache_->fingerprint == print) return cache_->facts;
     }
     auto facts = ReadTableFacts(database_, name_, std::move(files));
-    const bool moved = Fingerprint(partitions) != print;
+    const bool moved = PrintOf(listed) != print;
     if (!facts.ok()) {
       if (moved && attempt < kAttempts) continue;
       return facts.error();
@@ -181,6 +198,9 @@ Result<FileLock> Table::LockForJob(bool wait) const {
       .WithContext("another job writes this table, wait for it to end: " + name_);
 }
 
+Warehouse::Warehouse(std::string root, sql::Database* database)
+    : root_(std::move(root)), database_(database), caches_(std::make_shared<Caches>()) {}
+
 Result<Warehouse> Warehouse::Open(const std::string& root, sql::Database* database) {
   std::error_code error;
   if (!fs::is_directory(root, error)) {
@@ -203,7 +223,15 @@ Result<Warehouse> Warehouse::Create(const std::string& root, sql::Database* data
 
 Result<Table> Warehouse::Find(std::string_view name) const {
   CATENA_TRY(const auto path, TablePath(name));
-  return Table(std::string(name), (fs::path(root_) / path).string(), database_, lakes_);
+  std::string directory = (fs::path(root_) / path).string();
+  std::shared_ptr<Table::Cache> cache;
+  {
+    const std::lock_guard lock(caches_->mutex);
+    auto& of_table = caches_->of_directory[directory];
+    if (of_table == nullptr) of_table = std::make_shared<Table::Cache>();
+    cache = of_table;
+  }
+  return Table(std::string(name), std::move(directory), database_, lakes_, std::move(cache));
 }
 
 Result<std::vector<std::string>> Warehouse::Tables() const {

@@ -152,8 +152,9 @@ class Table {
  private:
   friend class Warehouse;
   friend class PartitionWriter;
+  struct Cache;
   Table(std::string name, std::string directory, sql::Database* database,
-        std::shared_ptr<const LakeReader> lakes);
+        std::shared_ptr<const LakeReader> lakes, std::shared_ptr<Cache> cache);
   Result<TableFiles> List(const PartitionRange& range) const;
   Result<std::shared_ptr<const TableFacts>> Facts() const;
 
@@ -161,7 +162,6 @@ class Table {
   std::string directory_;
   sql::Database* database_;
   std::shared_ptr<const LakeReader> lakes_;
-  struct Cache;
   std::shared_ptr<Cache> cache_;
 };
 
@@ -182,11 +182,12 @@ class Warehouse {
   Result<std::vector<std::string>> Tables() const;
 
  private:
-  Warehouse(std::string root, sql::Database* database)
-      : root_(std::move(root)), database_(database) {}
+  struct Caches;  // By table, so that whoever finds it again need not read its files' footers.
+  Warehouse(std::string root, sql::Database* database);
   std::string root_;
   sql::Database* database_;
   std::shared_ptr<const LakeReader> lakes_;
+  std::shared_ptr<Caches> caches_;
 };
 
 // Source order of rows that were read with_source_order: topic partition << 48 | offset where both
