@@ -69,6 +69,15 @@ class Checker:
         columns = output_columns.input_columns(source, self.schemas)
         what = output_columns.table_of(source) or inner["join"]["metaData"].get("name")
         self.columns_exist({"query": query}, columns, what, path, inner)
+        time = query.get("timeColumn")
+        if (columns or {}).get(time) in ("DATE", "TIMESTAMP"):
+            self.wrong(
+                f"times are milliseconds since 1970, and `{time}` is {columns[time]}; say "
+                f'Query(time_column="unix_millis({time})")',
+                query,
+                f"{path}.query.timeColumn",
+                inner,
+            )
 
     def partitions(self, node, fallback, at):
         for name in ("startPartition", "endPartition"):

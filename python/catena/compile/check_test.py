@@ -103,6 +103,8 @@ def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, sai
         ('GroupBy(sources=EventSource(table="db.ev", query=Query(start_partition="2026-3-5", '
          'time_column="ts")), keys=["user"], aggregations=[Aggregation("amount")])',
          "sources[0].events.query.startPartition: not a day YYYY-MM-DD: '2026-3-5'"),
+        ('GroupBy(sources=EventSource(table="db.ev", query=Query(time_column="born")), '
+         'keys=["user"], aggregations=[Aggregation("amount")])', "unix_millis(born)"),
         ('Source()', "exactly one of"),
         ('EventSource(tabel="x")', 'did you mean "table"'),
         ('GroupBy(sources=JoinSource(join=Join(name="a.users", left=EntitySource('

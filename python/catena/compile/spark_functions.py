@@ -169,6 +169,11 @@ def _unix_timestamp(e, node):
     return f"CAST(FLOOR(EPOCH(TRY_STRPTIME({value}, '{fmt}'))) AS BIGINT)", "LONG"
 
 
+def _unix_millis(e, node):
+    e.only(node, "this")
+    return f"CAST(FLOOR(EPOCH_US({_timestamp(e, node.this)}) / 1000) AS BIGINT)", "LONG"
+
+
 def _from_unixtime(e, node):
     e.only(node, "this", "format")
     fmt = (
@@ -459,6 +464,7 @@ ENTRIES = {
     exp.StrPosition: _template("CAST(STRPOS({this}, {substr}) AS INTEGER)", "INT"),
     exp.StrToTime: _to_timestamp,
     exp.StrToUnix: _unix_timestamp,
+    exp.UnixMillis: _unix_millis,
     exp.UnixToStr: _from_unixtime,
     exp.Substring: _substring,
     exp.TimeToStr: _date_format,
