@@ -281,6 +281,11 @@ TEST_F(BatchVerbsTest, AReportWithoutAFolderIsRefusedBeforeTheWork) {
   EXPECT_FALSE(fs::exists(folder_ + "/warehouse/shop.db/shop_spend_v1"));
 }
 
+TEST_F(BatchVerbsTest, NumbersThatAreNoneAreNotNullsInCsv) {
+  Write("select.sql", "SELECT 'nan'::DOUBLE AS a, '-inf'::DOUBLE AS b, NULL::DOUBLE AS c");
+  EXPECT_EQ(Good("sql - <" + folder_ + "/select.sql").out, "a,b,c\nNaN,-Infinity,\n");
+}
+
 TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
   Good("table load orders.csv default.orders");
   Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});

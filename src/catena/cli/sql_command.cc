@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -139,6 +140,9 @@ Error WithNearTable(const table::Warehouse& warehouse, const Error& error) {
 
 std::string TextOf(const types::Value& value) {
   if (value.is_null()) return "";
+  if (const auto* number = std::get_if<double>(&value.data); number && !std::isfinite(*number)) {
+    return std::isnan(*number) ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";  // JSON has null.
+  }
   const Json json = types::ToJson(value);
   return json.is_string() ? json.get<std::string>() : PrintJson(json);
 }
