@@ -136,6 +136,25 @@ Status Worker::DecodeRows(MicroBatch* batch) {
   return KeepGood(record_of_row, std::move(projected.rows), std::move(bad), batch);
 }
 
+// Where some target's own beginning lies, so that each takes all of a micro-batch or none.
+topic::Offset Worker::EndOfBatch(const Lane& lane) const {
+  topic::Offset end = INT64_MAX;
+  for (const FoldTarget& target : parts_.targets) {
+    const topic::Offset from = target.sink->CheckpointOf(lane.partition).next_offset;
+    if (from > lane.position) end = std::min(end, from);
+  }
+  return end;
+}
+
+// Where offsets hold no record, records come from behind the end as well: they are read again.
+Status Worker::CutAt(topic::Offset end, MicroBatch* batch) {
+  batch->next_offset = end;
+  if (batch->records.empty()) return Status();
+  std::erase_if(batch->records,
+                [end](const topic::Record& record) { return record.offset >= end; });
+  return parts_.reader->Seek(batch->partition, end);
+}
+
 Result<bool> Worker::Read(Lane* lane) {
   const Timestamp began = clock_->Now();
   lane->has_read = false;
@@ -143,20 +162,16 @@ Result<bool> Worker::Read(Lane* lane) {
     return false;
   }
   if (!lane->waiting.empty() && began - lane->waiting.back().ticket.read_at < kGather) return false;
-  // A micro-batch ends where some target's own beginning lies, so that each takes all of it or
-  // none.
-  auto wanted = static_cast<int64_t>(kRecordsPerPoll);
-  for (const FoldTarget& target : parts_.targets) {
-    const int64_t from = target.sink->CheckpointOf(lane->partition).next_offset;
-    if (from > lane->position) wanted = std::min(wanted, from - lane->position);
-  }
   MicroBatch batch;
   batch.partition = lane->partition;
+  const topic::Offset end = EndOfBatch(*lane);
+  const int64_t wanted = std::min(static_cast<int64_t>(kRecordsPerPoll), end - lane->position);
   CATENA_RETURN_IF_ERROR(
       parts_.reader->PollArrived(lane->partition, static_cast<size_t>(wanted), &batch.records));
   // Offsets that hold no record are passed over as well: gates wait for the topic's end.
   batch.next_offset = batch.records.empty() ? parts_.reader->Position(lane->partition)
                                             : batch.records.back().offset + 1;
+  if (batch.next_offset > end) CATENA_RETURN_IF_ERROR(CutAt(end, &batch));
   lane->has_read = batch.next_offset > lane->position;
   if (!lane->has_read) return false;
   lane->read_at = Steady::now();

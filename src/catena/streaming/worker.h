@@ -159,6 +159,8 @@ class Worker {
     topic::Offset begin = 0;
     std::future<Result<bool>> goes_on;
   };
+  topic::Offset EndOfBatch(const Lane& lane) const;
+  Status CutAt(topic::Offset end, MicroBatch* batch);
   // True when something was read: into the end of `waiting`, not decoded.
   Result<bool> Read(Lane* lane);
   // What was read in this turn.

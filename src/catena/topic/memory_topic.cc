@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct MemoryTopic {
   std::mutex mutex;  // Guards the records.
   std::condition_variable grown;
   std::vector<std::deque<Record>> partitions;
+  std::set<std::pair<TopicPartition, Offset>> without_record;  // Who stands there is none.
 };
 
 struct Registry {
@@ -74,10 +76,13 @@ class MemoryTopicReader : public TopicReader {
     is_read_[Checked(partition)] = true;
     const std::lock_guard lock(topic_->mutex);
     const std::deque<Record>& records = topic_->partitions[Checked(partition)];
-    const size_t end = std::min(records.size(), next + std::min(records_max, records.size()));
-    for (size_t bytes = 0; next < end && bytes < kPollBytesMax; ++next) {
+    size_t bytes = 0;
+    for (size_t polled = 0; next < records.size() && polled < records_max && bytes < kPollBytesMax;
+         ++next) {
+      if (topic_->without_record.contains({partition, static_cast<Offset>(next)})) continue;
       into->push_back(records[next]);
       bytes += records[next].key.size() + records[next].value.size();
+      ++polled;
     }
     return Status();
   }
@@ -184,6 +189,18 @@ Status CreateMemoryTopic(const std::string& name, TopicPartition partitions) {
       "topic exists with another number of partitions, which cannot change; use {} or another "
       "name: memory:{}, asked for {}",
       existing, name, partitions));
+}
+
+Status EndMemoryTransaction(const std::string& name, TopicPartition partition) {
+  CATENA_TRY(const std::shared_ptr<MemoryTopic> topic, Find(name));
+  const std::lock_guard lock(topic->mutex);
+  std::deque<Record>& records = topic->partitions[static_cast<size_t>(partition)];
+  const auto offset = static_cast<Offset>(records.size());
+  const Timestamp time = records.empty() ? Timestamp::min() : records.back().append_time;
+  records.push_back(Record{.partition = partition, .offset = offset, .append_time = time});
+  topic->without_record.emplace(partition, offset);
+  topic->grown.notify_all();
+  return Status();
 }
 
 Result<std::unique_ptr<TopicReader>> OpenMemoryTopicReader(const std::string& name) {

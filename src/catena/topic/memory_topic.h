@@ -22,5 +22,7 @@ Status CreateMemoryTopic(const std::string& name, TopicPartition partitions);
 Result<std::unique_ptr<TopicReader>> OpenMemoryTopicReader(const std::string& name);
 Result<std::unique_ptr<TopicWriter>> OpenMemoryTopicWriter(const std::string& name,
                                                            const Clock& clock);
+// The next offset of the partition holds no record, as in Kafka where a transaction ended.
+Status EndMemoryTransaction(const std::string& name, TopicPartition partition);
 
 }  // namespace catena::topic
