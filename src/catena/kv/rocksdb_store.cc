@@ -31,9 +31,10 @@ constexpr size_t kPutOverhead = kValueKeyBytesMin;
 class KnownMarks {
  public:
   using Value = std::optional<std::string>;
-  // `as_of` is asked for before `read` reads: what is written meanwhile makes it another number.
+  // `as_of` grows with every write, and is asked for before `read` reads: what is written meanwhile
+  // makes it another number.
   template <typename Read>
-  Result<Value> Get(std::string_view dataset, std::string_view name, rocksdb::SequenceNumber as_of,
+  Result<Value> Get(std::string_view dataset, std::string_view name, uint64_t as_of,
                     const Read& read) {
     std::string place(dataset);
     place.append(1, '\0').append(name);
@@ -52,7 +53,7 @@ class KnownMarks {
 
  private:
   std::shared_mutex mutex_;  // Guards what follows.
-  rocksdb::SequenceNumber as_of_ = 0;
+  uint64_t as_of_ = 0;
   std::unordered_map<std::string, Value> marks_;  // By dataset and name.
 };
 
@@ -72,7 +73,7 @@ class RocksDBStore : public KVStore {
   }
   Result<std::optional<std::string>> GetMark(std::string_view dataset,
                                              std::string_view name) override {
-    return known_marks_.Get(dataset, name, db_->GetLatestSequenceNumber(),
+    return known_marks_.Get(dataset, name, db_->GetLatestSequenceNumber() + files_,
                             [&] { return reads_.GetMark(dataset, name); });
   }
   Result<std::vector<Mark>> ListMarks(std::string_view dataset, std::string_view prefix) override {
@@ -116,7 +117,9 @@ class RocksDBStore : public KVStore {
   RocksDBReads reads_;
   KnownMarks known_marks_;
   std::shared_ptr<Horizons> horizons_;
-  std::mutex file_mutex_;    // Held while a file is written and taken in.
+  std::mutex file_mutex_;  // Held while a file is written and taken in.
+  // That were taken in: RocksDB counts none that lies where nothing was.
+  std::atomic<uint64_t> files_ = 0;
   std::mutex naming_mutex_;  // Held from giving out an id until its name key is written.
   DatasetId largest_id_ = 0;
   std::atomic<bool> dirty_ = false;   // Something was applied since the last sync began.
@@ -282,6 +285,7 @@ Status RocksDBStore::WriteFile(const SortedPuts& puts, BatchWriter* writer) {
     }
     return file.Ingest();
   }();
+  ++files_;
   halted_ = halted_ || !written.ok();
   return written;
 }

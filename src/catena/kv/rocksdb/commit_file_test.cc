@@ -85,6 +85,18 @@ TEST(CommitFileTest, WritesAsFilesAreWrites) {
   EXPECT_FALSE(std::filesystem::exists(place.path + "/commit.file"));
 }
 
+// Nothing lies where the file comes to lie, so RocksDB counts no write.
+TEST(CommitFileTest, TheFirstWriteOfAllIsSeenByWhoLookedBefore) {
+  const ScratchFolder folder;
+  const auto owner = OpenRocksDBOwner({folder.path + "/state", 4, 1}).value();
+  EXPECT_EQ(owner->GetMark("D0", "mark").value(), std::nullopt);
+  WriteBatch batch;
+  batch.puts.push_back({"D0", "a", {FromMillis(1), 0, std::string(200'000, 'v')}});
+  batch.marks.push_back({"D0", "mark", "1"});
+  ASSERT_TRUE(owner->ApplySorted(SortedBatch(batch), batch.marks).ok());
+  EXPECT_EQ(owner->GetMark("D0", "mark").value(), "1");
+}
+
 TEST(CommitFileTest, WhatIsNotSortedIsRefusedAndNothingOfItIsStored) {
   const ScratchFolder folder;
   const auto owner = OpenRocksDBOwner({folder.path + "/state", 4, 1}).value();
