@@ -340,6 +340,15 @@ TEST_F(BatchVerbsTest, TablesAreListed) {
   EXPECT_EQ(listed[0]["rows"], 12);
 }
 
+TEST_F(BatchVerbsTest, ATableThatCannotBeReadHidesNoOther) {
+  fs::create_directories(folder_ + "/warehouse/bad.db/orders/ds=2025-11-20");
+  Write("warehouse/bad.db/orders/ds=2025-11-20/part-0.parquet", "PAR1");
+  const Outcome listed = Catena("table ls");
+  EXPECT_TRUE(Has(listed.out, "shop.orders")) << listed.out;
+  EXPECT_TRUE(Has(listed.err, "bad.orders")) << listed.err;
+  EXPECT_NE(listed.code, 0);
+}
+
 TEST_F(BatchVerbsTest, TheOtherKindOfAFetchedNameIsSuggested) {
   Wrong("fetch --name shop.spend.v1 --key-json '{\"user_id\": 7}'", 2,
         {"this is a GroupBy; say --type group-by: shop.spend.v1"});

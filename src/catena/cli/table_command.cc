@@ -95,22 +95,28 @@ Result<int> List(bool json, const CommonFlags& common) {
   if (names.empty() && !json)
     fmt::print("no tables; `catena table load FILE NS.TABLE` makes one\n");
   Json list = Json::array();
+  Status whole;  // A table that cannot be read hides none of the others.
   for (const std::string& name : names) {
     CATENA_TRY(const auto table, warehouse->Find(name));
-    CATENA_TRY(const auto description, table.Describe());
-    const std::vector<Date>& days = description.partitions;
+    const auto description = table.Describe();
+    if (!description.ok()) {
+      if (whole.ok()) whole = description.error().WithContext(name);
+      continue;
+    }
+    const std::vector<Date>& days = description->partitions;
     list.push_back({{"table", name},
                     {"first", FormatDate(days.front())},
                     {"last", FormatDate(days.back())},
                     {"partitions", days.size()},
-                    {"rows", description.rows},
-                    {"bytes", description.bytes}});
+                    {"rows", description->rows},
+                    {"bytes", description->bytes}});
     if (json) continue;
     fmt::print("{:<40} {}..{}  {:>5} days  {:>12} rows  {:>14} bytes\n", name,
-               FormatDate(days.front()), FormatDate(days.back()), days.size(), description.rows,
-               description.bytes);
+               FormatDate(days.front()), FormatDate(days.back()), days.size(), description->rows,
+               description->bytes);
   }
   if (json) fmt::print("{}\n", PrintJson(list));
+  CATENA_RETURN_IF_ERROR(whole);
   return 0;
 }
 
