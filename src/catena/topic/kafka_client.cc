@@ -171,7 +171,9 @@ Result<std::vector<Offset>> KafkaClient::OffsetsAt(const std::vector<KafkaPartit
     const rd_kafka_resp_err_t code = LookUpOnce(partitions, time, &offsets);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return offsets;
     const Error error = KafkaError(code, "cannot look up offsets; " + Place());
-    const bool may_change = error.code == ErrorCode::kUnavailable;
+    // A broker that has just come back knows no topics for a moment.
+    const bool may_change =
+        error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kNotFound;
     if (!may_change || std::chrono::steady_clock::now() >= give_up) return error;
     std::this_thread::sleep_for(kOffsetLook);
   }
