@@ -23,6 +23,18 @@ constexpr int kPlacesShift = 4;
 constexpr int kRestBits = 32;
 constexpr int kRestShiftMax = 96;
 
+// As AppendVarint and AppendZigzag (base/bytes.h), to where there is room: a tile has a few of
+// them, and a string is asked for more room each byte.
+constexpr size_t kVarintBytesMax = 10;
+char* WriteVarint(char* at, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+char* WriteZigzag(char* at, int64_t value) {
+  return WriteVarint(at, static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63));
+}
+
 // limbs[from..] += value, where `value` is continued upward by copies of `extension`.
 void AddAt(std::span<uint64_t> limbs, size_t from, std::span<const uint64_t> value,
            uint64_t extension) {
@@ -203,7 +215,8 @@ bool ExactSum::EncodeDecimal(std::string* out) const {
   rest.low_ = low_;
   rest.middle_ = middle_;
   rest.high_ = high_;
-  rest.Add(negative ? decimal->ToDouble() : -decimal->ToDouble());
+  const double nearest = decimal->ToDouble();
+  rest.Add(negative ? nearest : -nearest);
   uint64_t limbs[] = {rest.low_, rest.middle_, static_cast<uint64_t>(rest.high_)};
   const bool below = ToMagnitude(limbs);
   const unsigned __int128 magnitude = static_cast<unsigned __int128>(limbs[1]) << 64 | limbs[0];
@@ -213,13 +226,17 @@ bool ExactSum::EncodeDecimal(std::string* out) const {
       (has_rest && (shift > kRestShiftMax || magnitude >> shift >> kRestBits != 0))) {
     return false;
   }
-  out->push_back(static_cast<char>((negative ? kNegative : 0) | (has_rest ? kHasRest : 0) |
-                                   kDecimal | decimal->places << kPlacesShift));
-  AppendVarint(out, decimal->digits);
-  if (!has_rest) return true;
-  out->push_back(static_cast<char>(shift));
-  const auto odd = static_cast<int64_t>(magnitude >> shift);
-  AppendZigzag(out, below ? -odd : odd);
+  char bytes[2 + 2 * kVarintBytesMax];
+  char* end = bytes;
+  *end++ = static_cast<char>((negative ? kNegative : 0) | (has_rest ? kHasRest : 0) | kDecimal |
+                             decimal->places << kPlacesShift);
+  end = WriteVarint(end, decimal->digits);
+  if (has_rest) {
+    *end++ = static_cast<char>(shift);
+    const auto odd = static_cast<int64_t>(magnitude >> shift);
+    end = WriteZigzag(end, below ? -odd : odd);
+  }
+  out->append(bytes, static_cast<size_t>(end - bytes));
   return true;
 }
 

@@ -151,18 +151,25 @@ Result<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options)
   if (database->options_.threads <= 0) {
     database->options_.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
-  EngineOptions engine;
-  engine.memory_limit_bytes = options.memory_limit_bytes - options.memory_limit_bytes / 8;
-  engine.threads = database->options_.threads;
-  engine.callers_only = options.callers_only;
-  engine.temp_directory = options.temp_directory;
-  engine.files = true;
-  engine.allowed_directories = options.allowed_directories;
-  CATENA_TRY(database->tables_, Engine::Open(engine));
   return database;
 }
 
 Database::~Database() = default;
+
+Result<std::shared_ptr<Engine>> Database::TableEngine() {
+  const std::lock_guard lock(mutex_);
+  if (tables_ == nullptr) {
+    EngineOptions engine;
+    engine.memory_limit_bytes = options_.memory_limit_bytes - options_.memory_limit_bytes / 8;
+    engine.threads = options_.threads;
+    engine.callers_only = options_.callers_only;
+    engine.temp_directory = options_.temp_directory;
+    engine.files = true;
+    engine.allowed_directories = options_.allowed_directories;
+    CATENA_TRY(tables_, Engine::Open(engine));
+  }
+  return tables_;
+}
 
 Result<std::shared_ptr<Engine>> Database::RowEngine() {
   const std::lock_guard lock(mutex_);
@@ -180,7 +187,8 @@ Result<GuardedExpression> Database::Guard(const std::string& duckdb) {
 }
 
 Result<types::Batch> Database::Query(const std::string& sql) {
-  CATENA_TRY(auto connection, tables_->Connect());
+  CATENA_TRY(const auto tables, TableEngine());
+  CATENA_TRY(auto connection, tables->Connect());
   CATENA_TRY(auto statement, connection.Prepare(sql));
   auto answer = statement.Run(/*streaming=*/false);
   if (!answer.ok()) return WithSql(answer.error(), sql);
@@ -194,7 +202,8 @@ Result<types::Batch> Database::Query(const std::string& sql) {
 }
 
 Status Database::Scan(const std::string& sql, const Visit& visit, size_t rows_per_batch) {
-  CATENA_TRY(auto connection, tables_->Connect());
+  CATENA_TRY(const auto tables, TableEngine());
+  CATENA_TRY(auto connection, tables->Connect());
   CATENA_TRY(auto statement, connection.Prepare(sql));
   auto answer = statement.Run(/*streaming=*/true);
   if (!answer.ok()) return WithSql(answer.error(), sql);
@@ -212,7 +221,8 @@ Status Database::Scan(const std::string& sql, const Visit& visit, size_t rows_pe
 }
 
 Result<types::Schema> Database::Describe(const std::string& sql) {
-  CATENA_TRY(auto connection, tables_->Connect());
+  CATENA_TRY(const auto tables, TableEngine());
+  CATENA_TRY(auto connection, tables->Connect());
   CATENA_TRY(auto statement, connection.Prepare(sql));
   CATENA_TRY(auto schema, statement.Describe());
   MakeNamesUnique(&schema);
@@ -220,14 +230,16 @@ Result<types::Schema> Database::Describe(const std::string& sql) {
 }
 
 Status Database::Execute(const std::string& sql) {
-  CATENA_TRY(auto connection, tables_->Connect());
+  CATENA_TRY(const auto tables, TableEngine());
+  CATENA_TRY(auto connection, tables->Connect());
   return connection.Execute(sql);
 }
 
 Result<RegisteredBatches> Database::Register(const types::Schema& schema,
                                              std::vector<types::Batch> batches) {
   CATENA_TRY(auto rows, RowsOf(schema, std::move(batches)));
-  return RegisteredBatches(tables_, tables_->Register(std::move(rows)));
+  CATENA_TRY(const auto tables, TableEngine());
+  return RegisteredBatches(tables, tables->Register(std::move(rows)));
 }
 
 Status Database::CopyToParquet(const types::Schema& schema, std::vector<types::Batch> batches,
@@ -241,7 +253,8 @@ Status Database::CopyToParquet(const types::Schema& schema, std::vector<types::B
     if (schema.fields[i].type.kind != types::Kind::kString) continue;
     rows->few_texts.back() = FewTexts::Of(rows->batches, i);
   }
-  const RegisteredBatches registered(tables_, tables_->Register(rows));
+  CATENA_TRY(const auto tables, TableEngine());
+  const RegisteredBatches registered(tables, tables->Register(rows));
   std::string sql = CopySql("SELECT * FROM " + registered.sql(), path, options);
   if (many) sql += ", DICTIONARY_SIZE_LIMIT " + std::to_string(kDictionaryMost);
   return Execute(sql + ")");

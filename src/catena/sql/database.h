@@ -79,6 +79,8 @@ class Database {
  public:
   using Visit = std::function<Status(types::Batch)>;
 
+  // DuckDB itself is opened by the first call that needs it, which is told when it cannot be: a
+  // stream whose Queries only rename columns never needs it.
   static Result<std::unique_ptr<Database>> Open(const DatabaseOptions& options);
   ~Database();
 
@@ -112,12 +114,13 @@ class Database {
  private:
   friend class Projection;
   explicit Database(const DatabaseOptions& options) : options_(options) {}
+  Result<std::shared_ptr<Engine>> TableEngine();
   Result<std::shared_ptr<Engine>> RowEngine();
 
   DatabaseOptions options_;
+  std::mutex mutex_;                // Guards both, which are opened when first needed.
   std::shared_ptr<Engine> tables_;  // All threads; reads and writes files.
-  std::mutex mutex_;
-  std::shared_ptr<Engine> rows_;  // The caller's thread only, no files; opened when first needed.
+  std::shared_ptr<Engine> rows_;    // The caller's thread only, no files.
 };
 
 }  // namespace catena::sql

@@ -327,6 +327,23 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
   fs::remove(path);
 }
 
+// DuckDB is opened by who comes first, once.
+TEST(Database, ManyThreadsOpenItTogether) {
+  const auto database = OpenDatabase();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&, i] {
+      const std::string name = "t" + std::to_string(i);
+      EXPECT_TRUE(database->Execute("CREATE TABLE " + name + " AS SELECT 1 AS n").ok());
+      EXPECT_TRUE(database->Guard("a + 1").ok());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(database->Query("SELECT * FROM t" + std::to_string(i)).value().rows(), 1u);
+  }
+}
+
 // DuckDB speaks of settings that are locked here; a person has other ways.
 TEST(DatabaseMemoryTest, TooLittleSaysWhatToRaise) {
   DatabaseOptions options;

@@ -39,7 +39,7 @@ struct Projection::Bound {
   bool computes = false;
   bool filters = false;
 
-  std::shared_ptr<Engine> engine;
+  std::shared_ptr<Engine> engine;  // Null when nothing is computed.
   uint64_t id = 0;
   Connection connection;
   Statement statement;
@@ -50,7 +50,7 @@ struct Projection::Bound {
     if (engine != nullptr) engine->Unregister(id);
   }
 
-  Status Prepare(const QueryPlan& plan);
+  Status Prepare(Database* database, const QueryPlan& plan);
   Error FirstBadExpression(const QueryPlan& plan, const Error& whole);
   Result<Computed> Compute(const Batch& batch, size_t begin, size_t end);
   Status ComputeAround(const Batch& batch, size_t begin, size_t end, std::vector<Computed>* pieces,
@@ -110,7 +110,7 @@ Error Projection::Bound::FirstBadExpression(const QueryPlan& plan, const Error& 
   return whole;
 }
 
-Status Projection::Bound::Prepare(const QueryPlan& plan) {
+Status Projection::Bound::Prepare(Database* database, const QueryPlan& plan) {
   std::vector<std::string> expressions;
   std::vector<bool> reads(input.size(), false);
   const auto note = [&](const PlannedExpression& expression) {
@@ -129,6 +129,7 @@ Status Projection::Bound::Prepare(const QueryPlan& plan) {
   computes = filters || !expressions.empty();
   if (!computes) return Status();
 
+  CATENA_TRY(engine, database->RowEngine());
   id = engine->Register(nullptr);
   Register(nullptr, 0, 0);
   CATENA_TRY(connection, engine->Connect());
@@ -153,8 +154,7 @@ Result<Projection> Projection::Bind(Database* database, const conf::Query& query
   CATENA_TRY(const auto plan, PlanQuery(database, query, input));
   auto bound = std::make_unique<Bound>();
   bound->input = input;
-  CATENA_TRY(bound->engine, database->RowEngine());
-  CATENA_RETURN_IF_ERROR(bound->Prepare(plan));
+  CATENA_RETURN_IF_ERROR(bound->Prepare(database, plan));
   size_t computed = 0;
   for (const PlannedExpression& column : plan.columns) {
     if (column.plain_column.empty()) {
