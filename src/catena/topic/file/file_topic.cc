@@ -99,7 +99,10 @@ class FilePartition {
     if (into->empty()) into->reserve(std::min(records_max, kReservedMax));
     for (size_t i = 0; i < records_max && bytes < kPollBytesMax; ++i) {
       CATENA_TRY(const Frame* frame, poll_.Peek());
-      if (frame == nullptr) break;
+      if (frame == nullptr) {
+        if (i == 0) CATENA_RETURN_IF_ERROR(RequireKept());
+        break;
+      }
       bytes += frame->bytes;
       Record& record = into->emplace_back();
       record.partition = place_.partition;
@@ -122,7 +125,14 @@ class FilePartition {
   Result<Offset> End() {
     if (!tail_started_) CATENA_RETURN_IF_ERROR(tail_.ToNewestSegment());
     tail_started_ = true;
-    if (poll_.offset() > tail_.offset()) CATENA_RETURN_IF_ERROR(tail_.ToCursor(poll_));
+    if (poll_.offset() > tail_.offset()) {
+      CATENA_TRY(const bool removed, poll_.IsRemoved());
+      if (!removed) CATENA_RETURN_IF_ERROR(tail_.ToCursor(poll_));
+    }
+    CATENA_RETURN_IF_ERROR(tail_.ToEnd());
+    CATENA_TRY(const bool removed, tail_.IsRemoved());
+    if (!removed) return tail_.offset();
+    CATENA_RETURN_IF_ERROR(tail_.ToNewestSegment());
     CATENA_RETURN_IF_ERROR(tail_.ToEnd());
     return tail_.offset();
   }
@@ -139,12 +149,7 @@ class FilePartition {
     if (offset != begin) {
       CATENA_TRY(end, End());
     }
-    if (offset < begin || offset > end) {
-      return NotFound(fmt::format(
-          "topic partition does not hold this offset; seek within [{}, {}]: topic {} partition {} "
-          "offset {}",
-          begin, end, place_.topic, place_.partition, offset));
-    }
+    if (offset < begin || offset > end) return NotHeld(begin, end, offset);
     started_ = true;
     return poll_.ToOffset(offset);
   }
@@ -160,6 +165,25 @@ class FilePartition {
     if (started_) return Status();
     started_ = true;
     return poll_.ToBegin();
+  }
+
+  Error NotHeld(Offset begin, Offset end, Offset offset) const {
+    return NotFound(fmt::format(
+        "topic partition does not hold this offset; seek within [{}, {}]: topic {} partition {} "
+        "offset {}",
+        begin, end, place_.topic, place_.partition, offset));
+  }
+
+  // Trimmed past what was read next, a log looks as if it ended there.
+  Status RequireKept() {
+    CATENA_TRY(const bool removed, poll_.IsRemoved());
+    if (!removed) return Status();
+    LogCursor whole(&place_, &index_, LogCursor::Access::kRead, kTailBufferBytes);
+    CATENA_RETURN_IF_ERROR(whole.ToNewestSegment());
+    CATENA_RETURN_IF_ERROR(whole.ToEnd());
+    CATENA_TRY(const Offset begin, Begin());
+    if (begin <= poll_.offset() && poll_.offset() <= whole.offset()) return Status();
+    return NotHeld(begin, whole.offset(), poll_.offset());
   }
 
   LogPlace place_;

@@ -191,6 +191,53 @@ TEST_F(FileTopicTest, TrimmedTopicBeginsWhereItsOldestSegmentDoes) {
   EXPECT_EQ(records.at(0).offset, 2);
 }
 
+TEST_F(FileTopicTest, WhoIsTrimmedPastWhileItReadsIsTold) {
+  Create(1);
+  const auto writer = Writer({.segment_bytes_max = 1});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(writer->Append(Numbered(i, 1)).ok());
+  const auto reader = Reader();
+  std::vector<Record> records;
+  ASSERT_TRUE(reader->Poll(0, 1, &records).ok());
+  for (int i = 0; i < 3; ++i) fs::remove(Segment(i));
+  records.clear();
+  const Status polled = reader->Poll(0, 10, &records);
+  ASSERT_FALSE(polled.ok()) << records.size() << " records, at " << reader->Position(0);
+  EXPECT_EQ(polled.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(polled.error().message.find("seek within [3, 5]"), std::string::npos)
+      << polled.error().message;
+  ASSERT_TRUE(reader->Seek(0, 3).ok());
+  ASSERT_TRUE(reader->Poll(0, 10, &records).ok());
+  EXPECT_EQ(records.size(), 2u);
+}
+
+TEST_F(FileTopicTest, TheEndIsFoundAgainWhereItsSegmentIsTrimmed) {
+  Create(1);
+  const auto writer = Writer({.segment_bytes_max = 1});
+  ASSERT_TRUE(writer->Append(Numbered(0, 1)).ok());
+  const auto reader = Reader();
+  ASSERT_EQ(reader->EndOffset(0).value(), 1);
+  for (int i = 1; i < 5; ++i) ASSERT_TRUE(writer->Append(Numbered(i, 1)).ok());
+  for (int i = 0; i < 3; ++i) fs::remove(Segment(i));
+  EXPECT_EQ(reader->EndOffset(0).value(), 5);
+}
+
+// Nobody is trimmed past who has read all that was removed.
+TEST_F(FileTopicTest, WhoHasReadWhatIsTrimmedGoesOn) {
+  Create(1);
+  const auto writer = Writer({.segment_bytes_max = 1});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(writer->Append(Numbered(i, 1)).ok());
+  const auto reader = Reader();
+  std::vector<Record> records;
+  ASSERT_TRUE(reader->Poll(0, 2, &records).ok());
+  for (int i = 0; i < 2; ++i) fs::remove(Segment(i));
+  ASSERT_TRUE(reader->Poll(0, 10, &records).ok());
+  EXPECT_EQ(records.size(), 3u);
+  ASSERT_TRUE(reader->Poll(0, 10, &records).ok());
+  ASSERT_TRUE(writer->Append(Numbered(3, 1)).ok());
+  ASSERT_TRUE(reader->Poll(0, 10, &records).ok());
+  EXPECT_EQ(records.size(), 4u);
+}
+
 TEST_F(FileTopicTest, WriterThatDiedAfterStartingASegmentLeavesAnEmptyOne) {
   Create(1);
   ASSERT_TRUE(Writer()->Append({{"key", "a", FromMillis(9)}}).ok());

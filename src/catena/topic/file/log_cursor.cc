@@ -69,6 +69,16 @@ Result<bool> LogCursor::OpenNextSegment() {
   return true;
 }
 
+Result<bool> LogCursor::IsRemoved() const {
+  if (!file_.is_open()) return false;
+  struct stat status;
+  if (fstat(file_.get(), &status) != 0) {
+    return Unavailable("cannot read topic segment: " + place_->SegmentPath(at_.base) + ": " +
+                       std::strerror(errno));
+  }
+  return status.st_nlink == 0;
+}
+
 Status LogCursor::Fill(size_t bytes) {
   buffer_.resize(std::max({buffer_.size(), buffer_bytes_, bytes}));
   Forget();

@@ -34,6 +34,10 @@ class LogCursor {
   Result<const Frame*> Peek();
   void Pop();
 
+  // Whether the segment that it reads has been removed, as trimming does: what Peek() then takes
+  // for the end of the log may be none.
+  Result<bool> IsRemoved() const;
+
   // Offset and byte of the record that Peek() answers, and append time of the one before it.
   Offset offset() const { return at_.offset; }
   Offset base() const { return at_.base; }  // Of the segment.
