@@ -262,16 +262,16 @@ Status CachedStore::Commit() {
 // By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
 Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
                                       std::span<const Mark> marks) {
-  return std::async(std::launch::async,
-                    [&]() -> Status {
-                      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
-                      try {
+  try {
+    return std::async(std::launch::async,
+                      [&]() -> Status {
+                        setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
                         return Store(names, marks);
-                      } catch (const std::exception& error) {  // Memory ran out.
-                        return Unavailable(std::string("cannot commit: ") + error.what());
-                      }
-                    })
-      .get();
+                      })
+        .get();
+  } catch (const std::exception& error) {  // Memory or threads ran out.
+    return Unavailable(std::string("cannot commit: ") + error.what());
+  }
 }
 
 void CachedStore::CommitWhenMany(const std::stop_token& stop) {
