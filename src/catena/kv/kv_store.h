@@ -10,8 +10,8 @@
 //   order     after Apply returns OK, every later read sees it; values of one key come in
 //             (time, sequence) order
 //   atomic    one MultiGet reads one state of the store: all of a WriteBatch or nothing of it
-//   retries   a put is idempotent per (dataset, key, time, sequence): replaying a micro-batch is
-//   safe errors    kUnavailable: write or read again; kCorruption: stop and keep the evidence
+//   retries   a put is idempotent per (dataset, key, time, sequence): a micro-batch may come again
+//   errors    kUnavailable: write or read again; kCorruption: stop and keep the evidence
 //   contract  kv/conformance_test.cc runs the same tests against every implementation
 
 #pragma once

@@ -37,7 +37,7 @@ struct StreamOptions {
   Millis batch_interval{1000};       // batch_interval_millis: never reached, see chaining.md.
   Millis checkpoint_interval{1000};  // checkpoint_interval: between durable syncs.
   int parallelism = 0;               // Worker threads a task; 0: its share of the cores.
-  Millis timeout{5000};              // timeout_millis: of one enrichment fetch.
+  Millis timeout{5000};              // timeout_millis: how often a stalled chain says so.
   GateKind gate = GateKind::kCaughtUp;
   Millis out_of_orderness{0};       // out_of_orderness_ms: B of the watermark.
   Millis max_future_skew{600000};   // max_future_skew_ms: event time past append time.

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kOffsetLook{20};
 // Where reading goes on stands in the store alone, and a position that is gone is an error.
 constexpr std::array kOwnProperties = {"enable.auto.commit", "enable.auto.offset.store",
                                        "auto.offset.reset", "enable.partition.eof"};
-// Of Chronon's topic URLs, not librdkafka's.
+// Of names of properties whose values are neither shown nor taken from a URL.
 constexpr std::array kSecretParts = {"password", "secret", "token", ".pem", "oauthbearer.config"};
 
 struct ConfDeleter {

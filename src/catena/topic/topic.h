@@ -145,7 +145,8 @@ std::string PlaceOf(const TopicAddress& address);
 
 // Idempotent; `partitions` in [1, 65535]. kInvalidConf when it exists with another number.
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions);
-// kUnsupported when this build has no implementation of the scheme. `clock` outlives the writer.
+// What opens is kUnsupported when this build has no implementation of the scheme.
+//
 // By topic, all of one place, whose records come together; null where readers have nothing to
 // share.
 Result<std::vector<std::shared_ptr<TopicFeed>>> OpenTopicFeeds(
@@ -156,6 +157,7 @@ Result<std::unique_ptr<TopicEnds>> OpenTopicEnds(const std::vector<TopicAddress>
 // own way until it is where they are.
 Result<std::unique_ptr<TopicReader>> OpenTopicReader(const TopicAddress& address,
                                                      std::shared_ptr<TopicFeed> feed = nullptr);
+// `clock` outlives the writer.
 Result<std::unique_ptr<TopicWriter>> OpenTopicWriter(const TopicAddress& address,
                                                      const Clock& clock);
 

@@ -18,7 +18,8 @@
 //   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
 //            Of a key and dataset that was read, the newest hundreds of values are kept, thousands
 //            where there is room: five minutes of raw rows of a busy key are asked for again and
-//            again; of what is only written, nothing once it is stored
+//            again; of what is only written, nothing once it is stored. Keys that are written
+//            before every commit keep theirs beyond bytes_max
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held
 //   threads  every call may run concurrently with every other
