@@ -144,12 +144,7 @@ class FilePartition {
 
   Status Seek(Offset offset) {
     is_read_ = true;
-    CATENA_TRY(const Offset begin, Begin());
-    Offset end = begin;  // Looked for where it matters: that reads a whole segment.
-    if (offset != begin) {
-      CATENA_TRY(end, End());
-    }
-    if (offset < begin || offset > end) return NotHeld(begin, end, offset);
+    CATENA_RETURN_IF_ERROR(RequireHeld(offset));
     started_ = true;
     return poll_.ToOffset(offset);
   }
@@ -167,7 +162,13 @@ class FilePartition {
     return poll_.ToBegin();
   }
 
-  Error NotHeld(Offset begin, Offset end, Offset offset) const {
+  Status RequireHeld(Offset offset) {
+    CATENA_TRY(const Offset begin, Begin());
+    Offset end = begin;  // Looked for where it matters: that reads a whole segment.
+    if (offset != begin) {
+      CATENA_TRY(end, End());
+    }
+    if (offset >= begin && offset <= end) return Status();
     return NotFound(fmt::format(
         "topic partition does not hold this offset; seek within [{}, {}]: topic {} partition {} "
         "offset {}",
@@ -177,13 +178,7 @@ class FilePartition {
   // Trimmed past what was read next, a log looks as if it ended there.
   Status RequireKept() {
     CATENA_TRY(const bool removed, poll_.IsRemoved());
-    if (!removed) return Status();
-    LogCursor whole(&place_, &index_, LogCursor::Access::kRead, kTailBufferBytes);
-    CATENA_RETURN_IF_ERROR(whole.ToNewestSegment());
-    CATENA_RETURN_IF_ERROR(whole.ToEnd());
-    CATENA_TRY(const Offset begin, Begin());
-    if (begin <= poll_.offset() && poll_.offset() <= whole.offset()) return Status();
-    return NotHeld(begin, whole.offset(), poll_.offset());
+    return removed ? RequireHeld(poll_.offset()) : Status();
   }
 
   LogPlace place_;
