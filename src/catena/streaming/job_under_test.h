@@ -126,9 +126,10 @@ class JobTest : public testing::Test {
     }
   }
 
-  Result<std::unique_ptr<StreamJob>> OpenJob() {
+  Result<std::unique_ptr<StreamJob>> OpenJob() { return OpenJob({conf_}); }
+  Result<std::unique_ptr<StreamJob>> OpenJob(const std::vector<conf::Conf>& confs) {
     return StreamJob::Open(
-        {conf_}, options_,
+        confs, options_,
         [](const std::string& table) {
           return Result<types::Schema>(NotFound("no table: " + table));
         },
@@ -136,8 +137,9 @@ class JobTest : public testing::Test {
   }
 
   // Runs the job until it caught up (or `stop_early`), and checks that the counts add up.
-  void RunJob(bool stop_early = false) {
-    auto job = OpenJob();
+  void RunJob(bool stop_early = false) { RunJob({conf_}, stop_early); }
+  void RunJob(const std::vector<conf::Conf>& confs, bool stop_early = false) {
+    auto job = OpenJob(confs);
     ASSERT_TRUE(job.ok()) << job.error().message;
     std::stop_source stop;
     Status ended;

@@ -31,25 +31,6 @@ class SiblingsTest : public JobTest {
     }
   }
 
-  void Run(const std::vector<conf::Conf>& confs) {
-    const auto no_table = [](const std::string& table) {
-      return Result<types::Schema>(NotFound("no table: " + table));
-    };
-    const auto job =
-        StreamJob::Open(confs, options_, no_table, store_.get(), database_.get(), &SystemClock());
-    ASSERT_TRUE(job.ok()) << job.error().message;
-    std::stop_source stop;
-    Status ended;
-    std::jthread thread([&] { ended = (*job)->Run(stop.get_token()); });
-    for (int i = 0; i < 20000 && !(*job)->CaughtUp(); ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    EXPECT_TRUE((*job)->CaughtUp());
-    stop.request_stop();
-    thread.join();
-    ASSERT_TRUE(ended.ok()) << ended.error().message;
-  }
-
   void ExpectCountsAddUp(const std::string& group_by) {
     int64_t folded = 0;
     const auto checkpoints = fetch::ReadCheckpoints(store_.get(), group_by);
@@ -69,13 +50,13 @@ TEST_F(SiblingsTest, EachGetsEveryRecordOnce) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
   AppendTransactions(&random, 200);
-  Run({conf_});
+  RunJob({conf_});
   AppendTransactions(&random, 100);
-  Run({conf_, sibling_});  // The second is behind.
+  RunJob({conf_, sibling_});  // The second is behind.
   AppendTransactions(&random, 100);
-  Run({sibling_});
+  RunJob({sibling_});
   AppendTransactions(&random, 100);
-  Run({conf_, sibling_});  // The first is.
+  RunJob({conf_, sibling_});  // The first is.
   ExpectCountsAddUp("chain.v1");
   ExpectCountsAddUp("chain.v2");
   ExpectEqualAt(&random, 100);
