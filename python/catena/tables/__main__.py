@@ -16,6 +16,7 @@ import tempfile
 
 from catena import engine
 from catena.tables.formats import FORMATS
+from catena.tables.snapshot import sentence
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
                     for batch in reader:
                         writer.write_batch(batch)
         except Exception as error:  # Whatever the library raises: the table cannot be read.
-            return fail(f"cannot read the {name} table {location}: {error}")
+            return fail(f"cannot read the {name} table {location}: {sentence(error)}")
         try:
             done = engine.run("table", "load", path, args.table, "--partition-column",
                               args.partition_column, "--partition-format", args.partition_format,

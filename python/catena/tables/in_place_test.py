@@ -106,9 +106,10 @@ def ask(repository, sql):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def refusal(repository, *arguments):
+def refusal(repository, *arguments, code=None):
     with pytest.raises(engine.EngineError) as raised:
         engine.run(*arguments, repository=repository)
+    assert code in (None, raised.value.code)
     return str(raised.value)
 
 
@@ -145,6 +146,22 @@ def test_the_newest_snapshot_is_read_whole(name, repository):
         {"ds": "2026-11-01", "region": "r", "user": 1, "amount": 1.5, "tags": ["x"]}))
     assert f"kept by another system, {name}" in refusal(
         repository, "table", "load", repository / "x.ndjson", "data.theirs")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_table_has_columns_and_no_rows(name, repository):
+    theirs = WRITERS[name](repository / "warehouse")
+    theirs.append(FIRST.slice(0, 0))
+    assert users(repository) == []
+    assert ask(repository, "SELECT count(*) AS n, sum(user) AS s, max(ds) AS d FROM data.theirs") \
+        == [{"n": 0, "s": None, "d": None}]
+    assert json.loads(engine.run("table", "ls", "--json", repository=repository).stdout) == [
+        {"table": "data.theirs", "first": None, "last": None, "partitions": 0, "rows": 0,
+         "bytes": 0}]
+    assert "no days" in engine.run("table", "ls", repository=repository).stdout
+    assert "user" in engine.run("table", "describe", "data.theirs", repository=repository).stdout
+    theirs.append(FIRST)
+    assert users(repository) == [7, 8, 7, 9]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -208,8 +225,9 @@ def test_what_is_wrong_is_one_line(name, repository, monkeypatch, capsys):
     assert said.startswith("catena sql: ") and "\n" not in said
     for file in (*folder.rglob("_delta_log/*.json"), *folder.rglob("metadata/*.metadata.json")):
         file.write_text("{")
-    said = refusal(repository, "sql", "SELECT count(*) FROM data.theirs")
+    said = refusal(repository, "sql", "SELECT count(*) FROM data.theirs", code=1)
     assert f"{name} table data.theirs: cannot read the table: " in said and "\n" not in said
+    assert "0: " not in said and "start_thread" not in said  # Stack frames help nobody.
 
 
 def test_an_unpartitioned_table_is_for_import(repository):

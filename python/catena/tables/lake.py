@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`catena-lake FORMAT FOLDER COPIES`: the engine asks what a Delta or Iceberg table consists of.
 
-    output   one JSON object: catena.tables.snapshot.Snapshot, or {"error": one sentence}
+    output   one JSON object: catena.tables.snapshot.Snapshot; {"error": one sentence} for what
+             cannot be read in place, {"broken": one sentence} for metadata that no one can read
     COPIES   a folder for copies of the files of which rows were deleted
 """
 
@@ -11,7 +12,7 @@ import os
 import sys
 
 from catena.tables.formats import FORMATS
-from catena.tables.snapshot import remove_old_copies
+from catena.tables.snapshot import TableError, remove_old_copies, sentence
 
 
 def listing(name: str, folder: str, copies: str) -> str:
@@ -27,8 +28,10 @@ def main(argv: list[str] | None = None) -> int:
     name, folder, copies = sys.argv[1:] if argv is None else argv
     try:
         text, code = listing(name, folder, os.path.abspath(copies)), 0
-    except Exception as error:  # Whatever the library raises: the table cannot be read.
-        text, code = json.dumps({"error": " ".join(str(error).split())}), 1
+    except (TableError, ImportError) as error:
+        text, code = json.dumps({"error": sentence(error)}), 1
+    except Exception as error:  # Whatever the library raises.
+        text, code = json.dumps({"broken": sentence(error)}), 1
     print(text)
     return code
 

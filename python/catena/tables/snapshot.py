@@ -9,11 +9,17 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 from dataclasses import asdict, dataclass, field
 
 
 class TableError(Exception):
     """The table cannot be read in place: what, where and what to do."""
+
+
+def sentence(error: Exception) -> str:
+    """One line of what a library said, without the stack frames that Delta's puts below it."""
+    return " ".join(re.split(r"\n\s*0: ", str(error))[0].split())
 
 
 @dataclass

@@ -104,16 +104,18 @@ Result<int> List(bool json, const CommonFlags& common) {
       continue;
     }
     const std::vector<Date>& days = description->partitions;
+    const bool none = days.empty();  // Of a table that another system keeps.
     list.push_back({{"table", name},
-                    {"first", FormatDate(days.front())},
-                    {"last", FormatDate(days.back())},
+                    {"first", none ? Json() : Json(FormatDate(days.front()))},
+                    {"last", none ? Json() : Json(FormatDate(days.back()))},
                     {"partitions", days.size()},
                     {"rows", description->rows},
                     {"bytes", description->bytes}});
     if (json) continue;
-    fmt::print("{:<40} {}..{}  {:>5} days  {:>12} rows  {:>14} bytes\n", name,
-               FormatDate(days.front()), FormatDate(days.back()), days.size(), description->rows,
-               description->bytes);
+    const std::string range =
+        none ? "no days" : FormatDate(days.front()) + ".." + FormatDate(days.back());
+    fmt::print("{:<40} {:<22}  {:>5} days  {:>12} rows  {:>14} bytes\n", name, range, days.size(),
+               description->rows, description->bytes);
   }
   if (json) fmt::print("{}\n", PrintJson(list));
   CATENA_RETURN_IF_ERROR(whole);

@@ -146,8 +146,10 @@ Result<TableFiles> Parse(const std::string& text, const std::string& where) {
   if (!listing.ok() || !listing->is_object()) {
     return Unavailable("the program that reads its metadata ended without an answer: " + where);
   }
-  if (listing->contains("error")) {
-    return Unsupported("cannot read the table: " + (*listing)["error"].get<std::string>());
+  for (const auto& [key, code] : {std::pair{"error", ErrorCode::kUnsupported},
+                                  std::pair{"broken", ErrorCode::kInvalidData}}) {
+    if (!listing->contains(key)) continue;
+    return Error{code, "cannot read the table: " + (*listing)[key].get<std::string>()};
   }
   TableFiles files;
   CATENA_TRY(files.declared, ReadColumns(*listing));

@@ -11,8 +11,10 @@
 //   holds
 //           days, Iceberg's day(...) and hour(...) too; rows whose day is null have no partition.
 //           Columns and types as the metadata declares them, renamed and dropped ones too
+//           A table without files has its columns and no rows
 //   errors  kUnsupported: no such program, what it cannot read (with what to do), a table that is
-//           not partitioned by day; kInvalidData: a file whose partition is no day
+//           not partitioned by day; kInvalidData: metadata that is broken, a file whose partition
+//           is no day
 //   threads all calls may run concurrently
 
 #pragma once

@@ -132,6 +132,19 @@ TEST_F(LakeTest, ColumnsAreFoundByTheirNumberThenByTheirOtherNames) {
   EXPECT_FALSE(Theirs().SchemaOf()->Find("dt").has_value());
 }
 
+TEST_F(LakeTest, WithoutFilesThereAreColumnsAndNoRows) {
+  Answer(Listing(kColumns, {}));
+  EXPECT_EQ(warehouse_->Tables().value(), std::vector<std::string>{"data.theirs"});
+  EXPECT_EQ(Theirs().SchemaOf()->ToString(), "x LONG, region STRING, late DOUBLE");
+  EXPECT_TRUE(Theirs().Partitions()->empty());
+  EXPECT_EQ(Theirs().Describe()->rows, 0u);
+  EXPECT_FALSE(Theirs().IsSpelledOurWay().value());
+  EXPECT_TRUE(Rows({"x", "region"}, "late > 1").empty());
+  const auto rows = database_->Query("SELECT x, late, ds FROM " + Theirs().SelectSql().value());
+  EXPECT_EQ(rows->schema().ToString(), "x LONG, late DOUBLE, ds STRING");
+  EXPECT_EQ(rows->rows(), 0u);
+}
+
 TEST_F(LakeTest, IsAskedOnceAVersion) {
   const std::string a = File("a.parquet", "SELECT 1 AS x");
   const auto asked = [&] {
@@ -151,6 +164,10 @@ TEST_F(LakeTest, WhatCannotBeReadIsOneSentence) {
   const std::string a = File("a.parquet", "SELECT 1 AS x");
   Answer(R"({"error": "reading delta tables needs deltalake"})");
   EXPECT_THAT(Refusal(), HasSubstr("delta table data.theirs: cannot read the table: reading"));
+  EXPECT_EQ(Theirs().SchemaOf().error().code, ErrorCode::kUnsupported);
+  Answer(R"({"broken": "the log is no JSON"})");
+  EXPECT_THAT(Refusal(), HasSubstr("delta table data.theirs: cannot read the table: the log"));
+  EXPECT_EQ(Theirs().SchemaOf().error().code, ErrorCode::kInvalidData);
   Answer("Traceback");
   EXPECT_THAT(Refusal(), HasSubstr("ended without an answer"));
   Answer("", "kill -9 $$");
@@ -163,8 +180,6 @@ TEST_F(LakeTest, WhatCannotBeReadIsOneSentence) {
   EXPECT_THAT(Refusal(), HasSubstr("belongs to no day; rewrite it"));
   Answer(Listing(kColumns, {Placed(a, R"("ds": "2026-11-01")"), Placed(a, R"("region": "eu")")}));
   EXPECT_THAT(Refusal(), HasSubstr("ds is not said"));
-  Answer(Listing(kColumns, {}));
-  EXPECT_THAT(Refusal(), HasSubstr("table has no partition"));
   fs::remove(root_ / "program");
   Put(directory() / "_delta_log/99.json", "");
   EXPECT_THAT(Refusal(), HasSubstr("cannot run " + (root_ / "program").string()));

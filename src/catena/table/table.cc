@@ -145,10 +145,11 @@ Result<std::shared_ptr<const TableFacts>> Table::Facts() const {
 
 Result<bool> Table::IsSpelledOurWay() const {
   CATENA_TRY(const auto partitions, Files(PartitionRange::All()));
-  return std::all_of(partitions.begin(), partitions.end(), [&](const PartitionFiles& partition) {
+  const auto ours = [&](const PartitionFiles& partition) {
     return partition.values.empty() &&
            partition.files.front().starts_with(PartitionPath(directory_, partition.ds) + "/");
-  });
+  };
+  return !partitions.empty() && std::all_of(partitions.begin(), partitions.end(), ours);
 }
 
 Result<std::string> Table::SelectSql() const {

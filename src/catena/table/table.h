@@ -108,17 +108,17 @@ class Table {
  public:
   const std::string& name() const { return name_; }
   const std::string& directory() const { return directory_; }
-  // True when there is at least one partition.
+  // True when there is at least one partition, or Delta Lake or Iceberg keeps the table.
   bool Exists() const;
   // Sorted.
   Result<std::vector<Date>> Partitions() const;
   // Of the partitions inside `range`, by day.
   Result<std::vector<PartitionFiles>> Files(const PartitionRange& range) const;
-  // kNotFound when there is no partition.
+  // kNotFound when there is no partition, except of tables that Delta Lake or Iceberg keeps.
   Result<types::Schema> SchemaOf() const;
   Result<TableDescription> Describe() const;
 
-  // Whether every day is spelled as we write it, ds=YYYY-MM-DD.
+  // Whether there are days and each is spelled as we write it, ds=YYYY-MM-DD.
   Result<bool> IsSpelledOurWay() const;
   // All rows and columns, `ds` among them, as what stands after FROM.
   Result<std::string> SelectSql() const;
@@ -178,7 +178,7 @@ class Warehouse {
   const std::string& root() const { return root_; }
   // Whether the table exists is not looked at.
   Result<Table> Find(std::string_view name) const;
-  // "namespace.table" of every table with a partition, sorted.
+  // "namespace.table" of every table that exists, sorted.
   Result<std::vector<std::string>> Tables() const;
 
  private:

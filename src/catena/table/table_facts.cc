@@ -166,6 +166,14 @@ Shape DeclaredShape(const std::vector<FileColumn>& columns,
   return shape;
 }
 
+types::Schema WithoutDay(const std::vector<DeclaredColumn>& declared) {
+  types::Schema schema;
+  for (const DeclaredColumn& column : declared) {
+    if (column.field.name != kPartitionColumn) schema.fields.push_back(column.field);
+  }
+  return schema;
+}
+
 Status CheckFileIndex(const std::vector<FileColumn>& columns, const std::string& table,
                       const std::string& file) {
   // DuckDB's name for the number of a file, by which values of its place are found.
@@ -193,7 +201,7 @@ types::Schema TableFacts::WithPartitionColumn() const {
 Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database,
                                                          const std::string& table,
                                                          TableFiles files) {
-  if (files.partitions.empty()) {
+  if (files.partitions.empty() && !files.declared) {
     return NotFound(
         "table has no partition; write it first, for example with a backfill, "
         "`catena table load` or `catena topic archive`: " +
@@ -202,6 +210,8 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
   auto facts = std::make_shared<TableFacts>();
   facts->partitions = std::move(files.partitions);
   facts->is_declared = files.declared.has_value();
+  if (files.declared) facts->schema = WithoutDay(*files.declared);
+  if (facts->partitions.empty()) return std::shared_ptr<const TableFacts>(std::move(facts));
   const std::string list = FileList(facts->partitions);
   const std::vector<std::string> placed = PlacedColumns(facts->partitions);
   std::set<std::string> not_in_files(placed.begin(), placed.end());
@@ -224,13 +234,9 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
                                   "], hive_partitioning = false)"));
     CATENA_RETURN_IF_ERROR(merged.Add(types, table, file.file));
   }
-  facts->schema = merged.Take();
   if (!files.declared) {
+    facts->schema = merged.Take();
     for (const std::string& name : placed) facts->schema.fields.push_back({name, Kind::kString});
-  } else {
-    for (const DeclaredColumn& column : *files.declared) {
-      if (column.field.name != kPartitionColumn) facts->schema.fields.push_back(column.field);
-    }
   }
   CATENA_TRY(const auto rows, database->Query("SELECT file_name, CAST(num_rows AS BIGINT) FROM "
                                               "parquet_file_metadata(" +

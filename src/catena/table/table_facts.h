@@ -2,8 +2,9 @@
 // TableFacts: the files of a table and the columns they agree on.
 //
 //   output  types widen across files: integers to the widest, integers and floats to DOUBLE
-//   errors  kNotFound without a partition; kInvalidData for two types that do not widen, naming the
-//           column and a day of each; kUnsupported for a Parquet type without one of ours
+//   errors  kNotFound without a partition, unless the columns are declared; kInvalidData for two
+//           types that do not widen, naming the column and a day of each; kUnsupported for a
+//           Parquet type without one of ours
 //   threads immutable once read
 
 #pragma once
@@ -52,7 +53,9 @@ struct TableFacts {
   bool is_declared = false;  // A column may have other names in other files.
 
   // The column that the directories name; it is a text as they have it, and `ds` besides.
-  const std::string& partition_column() const { return partitions.front().column; }
+  std::string partition_column() const {
+    return partitions.empty() ? kPartitionColumn : partitions.front().column;
+  }
   // The schema, then `ds` STRING and the partition column: what expressions may use.
   types::Schema WithPartitionColumn() const;
 };
@@ -62,7 +65,7 @@ Result<std::shared_ptr<const TableFacts>> ReadTableFacts(sql::Database* database
                                                          TableFiles files);
 
 // A subquery of every column of WithPartitionColumn(), over the partitions inside `range`, in
-// their order; columns that the files lack or spell otherwise are cast. Empty when there is none.
+// their order; columns that the files lack or spell otherwise are cast.
 std::string TableSql(const TableFacts& facts, const PartitionRange& range);
 
 }  // namespace catena::table

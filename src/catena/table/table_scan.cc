@@ -35,30 +35,17 @@ struct ScanPlan {
   }
 };
 
-// A SELECT, and what must stay alive while it runs.
-struct ScanSql {
-  std::string sql;
-  std::optional<sql::RegisteredBatches> no_rows;
-};
-
-Result<ScanSql> Spell(sql::Database* database, const TableFacts& facts, const ScanPlan& plan,
-                      const PartitionRange& range) {
-  ScanSql scan;
-  std::string from = TableSql(facts, range);
-  if (from.empty()) {
-    CATENA_TRY(scan.no_rows, database->Register(facts.WithPartitionColumn(), {}));
-    from = scan.no_rows->sql();
-  }
-  scan.sql = "SELECT ";
+std::string Spell(const TableFacts& facts, const ScanPlan& plan, const PartitionRange& range) {
+  std::string sql = "SELECT ";
   for (size_t i = 0; i < plan.columns.size(); ++i) {
-    scan.sql += (i == 0 ? "" : ", ") + plan.columns[i].duckdb + " AS " +
-                sql::QuoteName(plan.columns[i].name);
+    sql += (i == 0 ? "" : ", ") + plan.columns[i].duckdb + " AS " +
+           sql::QuoteName(plan.columns[i].name);
   }
-  scan.sql += " FROM " + from;
+  sql += " FROM " + TableSql(facts, range);
   for (size_t i = 0; i < plan.wheres.size(); ++i) {
-    scan.sql += (i == 0 ? " WHERE " : " AND ") + plan.wheres[i].duckdb;
+    sql += (i == 0 ? " WHERE " : " AND ") + plan.wheres[i].duckdb;
   }
-  return scan;
+  return sql;
 }
 
 Status CheckColumn(const types::Schema& input, const std::string& name) {
@@ -150,11 +137,10 @@ Status Run(sql::Database* database, const FactsOf& facts_of, const MakePlan& mak
     CATENA_TRY(const auto facts, facts_of());
     const std::string before = Fingerprint(facts->partitions);
     CATENA_TRY(const auto plan, make_plan(*facts));
-    CATENA_TRY(const auto scan, Spell(database, *facts, plan, range));
     bool visited = false;
     Status ended = Status();
     const Status status = database->Scan(
-        scan.sql,
+        Spell(*facts, plan, range),
         [&](types::Batch batch) {
           visited = true;
           ended = visit(std::move(batch));
@@ -198,8 +184,7 @@ Result<types::Schema> Table::SchemaOfScan(const ScanRequest& request) const {
   const std::string where = "table " + name_;
   CATENA_TRY(const auto facts, Facts());
   CATENA_TRY(const auto plan, PlanScan(database_, request, *facts).WithContext(where));
-  CATENA_TRY(const auto scan, Spell(database_, *facts, plan, request.range));
-  return database_->Describe(scan.sql).WithContext(where);
+  return database_->Describe(Spell(*facts, plan, request.range)).WithContext(where);
 }
 
 Result<types::Batch> Table::Read(const ScanRequest& request) const {
@@ -223,8 +208,7 @@ Result<types::Schema> Table::SchemaOfQuery(const conf::Query& query,
   CATENA_TRY(const auto facts, Facts());
   CATENA_TRY(const auto plan, PlanReading(database_, query, options, *facts).WithContext(where));
   CATENA_TRY(const auto range, RangeOf(query, options.range));
-  CATENA_TRY(const auto scan, Spell(database_, *facts, plan, range));
-  return database_->Describe(scan.sql).WithContext(where);
+  return database_->Describe(Spell(*facts, plan, range)).WithContext(where);
 }
 
 Result<types::Batch> Table::ReadQuery(const conf::Query& query, const ReadOptions& options) const {

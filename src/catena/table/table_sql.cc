@@ -134,6 +134,15 @@ class Run {
   bool one_day_ = true;
 };
 
+std::string NoRows(const TableFacts& facts) {
+  std::string columns;
+  for (const types::Field& field : facts.WithPartitionColumn().fields) {
+    columns += (columns.empty() ? "" : ", ") + std::string("CAST(NULL AS ") +
+               sql::SqlTypeName(field.type) + ") AS " + sql::QuoteName(field.name);
+  }
+  return "SELECT " + columns + " WHERE false";
+}
+
 }  // namespace
 
 std::string TableSql(const TableFacts& facts, const PartitionRange& range) {
@@ -155,7 +164,7 @@ std::string TableSql(const TableFacts& facts, const PartitionRange& range) {
   for (std::vector<ScannedFile>& run : runs) {
     sql += (sql.empty() ? "" : " UNION ALL ") + Run(facts, std::move(run)).Select();
   }
-  return sql.empty() ? "" : "(" + sql + ")";
+  return "(" + (sql.empty() ? NoRows(facts) : sql) + ")";
 }
 
 }  // namespace catena::table
