@@ -286,6 +286,35 @@ TEST_F(BatchVerbsTest, NumbersThatAreNoneAreNotNullsInCsv) {
   EXPECT_EQ(Good("sql - <" + folder_ + "/select.sql").out, "a,b,c\nNaN,-Infinity,\n");
 }
 
+TEST_F(BatchVerbsTest, SqlPrintsWholeNumbersWholeAndInstantsAsPeopleWriteThem) {
+  Write("select.sql",
+        "SELECT sum(x) AS s, max(x)::UBIGINT AS u, sum(x)::HUGEINT * x AS p FROM (VALUES "
+        "(9007199254740993), (9223372036854775807)) AS t(x) GROUP BY x ORDER BY x DESC -- last");
+  const std::string sum = "sql - <" + folder_ + "/select.sql";
+  EXPECT_EQ(Good(sum).out,
+            "s,u,p\n9223372036854775807,9223372036854775807,"
+            "85070591730234615847396907784232501249\n"
+            "9007199254740993,9007199254740993,81129638414606699710187514626049\n");
+  Write("narrow.sql", "SELECT sum(user_id) AS total, 'x' AS t FROM shop.orders");
+  EXPECT_EQ(Good("sql --format table - <" + folder_ + "/narrow.sql").out, "total  t\n   88  x\n");
+  EXPECT_EQ(Good("sql --json 'SELECT sum(user_id) AS s, NULL::HUGEINT AS n FROM shop.orders'").out,
+            "{\"n\":null,\"s\":88}\n");
+  Good(
+      "sql --output sum.parquet \"SELECT sum(user_id) AS s, '2025-11-20' AS ds FROM shop.orders\"");
+  Good("table load sum.parquet shop.sums");
+  EXPECT_TRUE(Has(Good("table describe shop.sums").out, "LONG"));
+  Wrong("sql --output sum.parquet 'SELECT 9223372036854775808::HUGEINT AS s'", 1,
+        {"9223372036854775808", "range"});
+  const std::string dates =
+      " \"SELECT DATE '2024-02-29' AS d, TIMESTAMP '2024-02-29 03:04:05.678' AS t, [DATE "
+      "'1969-12-31', NULL] AS l, {'a': DATE '2024-01-01'} AS s, MAP {DATE '2024-01-01': 1} AS m\"";
+  EXPECT_EQ(Good("sql --json" + dates).out,
+            R"({"d":"2024-02-29","l":["1969-12-31",null],"m":{"2024-01-01":1},)"
+            R"("s":{"a":"2024-01-01"},"t":"2024-02-29T03:04:05.678Z"})"
+            "\n");
+  EXPECT_TRUE(Has(Good("sql" + dates).out, "\n2024-02-29,2024-02-29T03:04:05.678Z,"));
+}
+
 TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
   Good("table load orders.csv default.orders");
   Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});

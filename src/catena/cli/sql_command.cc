@@ -7,8 +7,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <memory>
 
+#include "catena/base/time.h"
 #include "catena/batch/join/label_views.h"
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
@@ -138,17 +140,81 @@ Error WithNearTable(const table::Warehouse& warehouse, const Error& error) {
   return InvalidConf("no such table, did you mean " + *whole + "?: " + name);
 }
 
-std::string TextOf(const types::Value& value) {
+// Columns of a statement, and the statement that gives them as they are printed.
+struct Answer {
+  std::string sql;
+  types::Schema schema;
+  std::vector<bool> digits;  // By column: a text of digits that is a whole number.
+
+  bool IsNumber(size_t column) const {
+    return digits[column] || schema.fields[column].type.IsNumeric();
+  }
+};
+
+// DuckDB has whole numbers wider than ours, into which it sums: asked for as all their digits, or
+// for Parquet, which has none of them, as BIGINT.
+Result<Answer> AnswerOf(sql::Database* database, const std::string& text, bool parquet) {
+  Answer answer{text};
+  CATENA_TRY(answer.schema, database->Describe(text));
+  CATENA_TRY(const auto types, database->Query("DESCRIBE SELECT * FROM (" + text + "\n)"));
+  std::string columns;
+  std::string places;
+  for (size_t i = 0; i < answer.schema.size(); ++i) {
+    const std::string_view type = types.column(1).Text(i);
+    const bool wide = type.ends_with("HUGEINT") || (type == "UBIGINT" && !parquet);
+    const std::string place = "c" + std::to_string(i);
+    const std::string separator = i == 0 ? "" : ", ";
+    columns += separator +
+               (wide ? "CAST(" + place + " AS " + (parquet ? "BIGINT" : "VARCHAR") + ")" : place) +
+               " AS " + sql::QuoteName(answer.schema.fields[i].name);
+    places += separator + place;
+    answer.digits.push_back(wide);
+  }
+  if (std::find(answer.digits.begin(), answer.digits.end(), true) == answer.digits.end()) {
+    return answer;
+  }
+  answer.sql = "SELECT " + columns + " FROM (" + text + "\n) AS answer(" + places + ")";
+  return answer;
+}
+
+// types::ToJson, but dates and timestamps are written as people write them.
+Json JsonOf(const types::Value& value, const types::DataType& type) {
+  if (const auto* list = std::get_if<types::ValueList>(&value.data)) {
+    Json array = Json::array();
+    for (const types::Value& element : *list) array.push_back(JsonOf(element, type.children[0]));
+    return array;
+  }
+  if (const auto* map = std::get_if<types::ValueMap>(&value.data)) {
+    Json object = Json::object();
+    for (size_t i = 0; i < map->size(); ++i) {
+      const bool fields = type.kind == types::Kind::kStruct;
+      const auto& [key, mapped] = (*map)[i];
+      const Json name = fields ? types::ToJson(key) : JsonOf(key, type.children[0]);
+      object[name.is_string() ? name.get<std::string>() : PrintJson(name)] =
+          JsonOf(mapped, type.children[fields ? i : 1]);
+    }
+    return object;
+  }
+  const auto* whole = std::get_if<int64_t>(&value.data);
+  if (whole != nullptr && type.kind == types::Kind::kDate) {
+    return FormatDate(Date{static_cast<int32_t>(*whole)});
+  }
+  if (whole != nullptr && type.kind == types::Kind::kTimestamp) {
+    return FormatTimestamp(FromMillis(*whole));
+  }
+  return types::ToJson(value);
+}
+
+std::string TextOf(const types::Value& value, const types::DataType& type) {
   if (value.is_null()) return "";
   if (const auto* number = std::get_if<double>(&value.data); number && !std::isfinite(*number)) {
     return std::isnan(*number) ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";  // JSON has null.
   }
-  const Json json = types::ToJson(value);
+  const Json json = JsonOf(value, type);
   return json.is_string() ? json.get<std::string>() : PrintJson(json);
 }
 
-std::string Cell(const types::Value& value) {
-  const std::string text = TextOf(value);
+std::string Cell(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
   return sql::QuoteName(text);  // CSV doubles quotes as SQL does.
 }
@@ -156,40 +222,49 @@ std::string Cell(const types::Value& value) {
 void WriteCsv(const types::Batch& rows, std::ostream& out) {
   for (size_t row = 0; row < rows.rows(); ++row) {
     for (size_t i = 0; i < rows.width(); ++i) {
-      out << (i == 0 ? "" : ",") << Cell(rows.column(i).ValueAt(row));
+      const types::DataType& type = rows.schema().fields[i].type;
+      out << (i == 0 ? "" : ",") << Cell(TextOf(rows.column(i).ValueAt(row), type));
     }
     out << "\n";
   }
 }
 
-void WriteJson(const types::Batch& rows, std::ostream& out) {
+void WriteJson(const Answer& answer, const types::Batch& rows, std::ostream& out) {
   for (size_t row = 0; row < rows.rows(); ++row) {
-    Json object = Json::object();
+    std::map<std::string, std::string> members;  // Sorted, as in all JSON of ours.
     for (size_t i = 0; i < rows.width(); ++i) {
-      object[rows.schema().fields[i].name] = types::ToJson(rows.column(i).ValueAt(row));
+      const auto& [name, type] = answer.schema.fields[i];
+      const types::Value value = rows.column(i).ValueAt(row);
+      const bool digits = answer.digits[i] && !value.is_null();
+      members[name] = digits ? std::get<std::string>(value.data) : PrintJson(JsonOf(value, type));
     }
-    out << PrintJson(object) << "\n";
+    const char* separator = "{";
+    for (const auto& [name, text] : members) {
+      out << separator << PrintJson(Json(name)) << ":" << text;
+      separator = ",";
+    }
+    out << "}\n";
   }
 }
 
 // Columns under each other; all rows are held until the widths are known.
-void WriteTable(const types::Schema& schema, const types::Batch& rows, std::ostream& out) {
+void WriteTable(const Answer& answer, const types::Batch& rows, std::ostream& out) {
+  const types::Schema& schema = answer.schema;
   std::vector<std::vector<std::string>> lines(rows.rows() + 1);
   std::vector<size_t> widths(schema.size());
   for (size_t i = 0; i < schema.size(); ++i) {
     lines[0].push_back(schema.fields[i].name);
     for (size_t row = 0; row < rows.rows(); ++row) {
-      lines[row + 1].push_back(TextOf(rows.column(i).ValueAt(row)));
+      lines[row + 1].push_back(TextOf(rows.column(i).ValueAt(row), schema.fields[i].type));
     }
     for (const auto& line : lines) widths[i] = std::max(widths[i], line[i].size());
   }
   for (const auto& line : lines) {
     std::string text;
     for (size_t i = 0; i < line.size(); ++i) {
-      const bool number = schema.fields[i].type.IsNumeric();
       text += (i == 0 ? "" : "  ");
-      text += number ? fmt::format("{:>{}}", line[i], widths[i])
-                     : fmt::format("{:<{}}", line[i], widths[i]);
+      text += answer.IsNumber(i) ? fmt::format("{:>{}}", line[i], widths[i])
+                                 : fmt::format("{:<{}}", line[i], widths[i]);
     }
     text.erase(text.find_last_not_of(' ') + 1);
     out << text << "\n";
@@ -197,20 +272,20 @@ void WriteTable(const types::Schema& schema, const types::Batch& rows, std::ostr
 }
 
 Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) {
-  CATENA_TRY(const types::Schema schema, database->Describe(given.text));
+  CATENA_TRY(const Answer answer, AnswerOf(database, given.text, /*parquet=*/false));
   if (given.format == "table") {
-    CATENA_TRY(const types::Batch rows, database->Query(given.text));
-    WriteTable(schema, rows, out);
+    CATENA_TRY(const types::Batch rows, database->Query(answer.sql));
+    WriteTable(answer, rows, out);
     return Status();
   }
   if (given.format == "csv") {
-    for (size_t i = 0; i < schema.size(); ++i) {
-      out << (i == 0 ? "" : ",") << Cell(types::Value(schema.fields[i].name));
+    for (size_t i = 0; i < answer.schema.size(); ++i) {
+      out << (i == 0 ? "" : ",") << Cell(answer.schema.fields[i].name);
     }
     out << "\n";
   }
-  return database->Scan(given.text, [&](types::Batch rows) -> Status {
-    given.format == "csv" ? WriteCsv(rows, out) : WriteJson(rows, out);
+  return database->Scan(answer.sql, [&](types::Batch rows) -> Status {
+    given.format == "csv" ? WriteCsv(rows, out) : WriteJson(answer, rows, out);
     return Status();
   });
 }
@@ -218,7 +293,10 @@ Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) 
 Status WriteWhereAsked(sql::Database* database, const SqlFlags& given) {
   CATENA_RETURN_IF_ERROR(RequireReading(database, given.text));
   if (given.output.empty()) return Write(database, given, std::cout);
-  if (given.output.ends_with(".parquet")) return database->CopyToParquet(given.text, given.output);
+  if (given.output.ends_with(".parquet")) {
+    CATENA_TRY(const Answer answer, AnswerOf(database, given.text, /*parquet=*/true));
+    return database->CopyToParquet(answer.sql, given.output);
+  }
   std::ofstream file(given.output, std::ios::trunc);
   CATENA_RETURN_IF_ERROR(Write(database, given, file));
   file.flush();
@@ -257,7 +335,9 @@ Command SqlCommand() {
       "Run one SELECT over the tables of the warehouse.",
       "DuckDB's SQL; tables are namespace.table with their day in the column ds, which a WHERE "
       "narrows to the files of those days. Nothing is ever written but --output. SHOW ALL TABLES, "
-      "DESCRIBE and SUMMARIZE work too.",
+      "DESCRIBE and SUMMARIZE work too. Whole numbers are printed with all their digits, those of "
+      "a HUGEINT too, which is what SUM of a LONG gives (a BIGINT in Parquet); dates and times as "
+      "2026-11-20 and 2026-11-20T13:05:00.123Z, UTC, in JSON as text.",
       "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n"
       "  catena sql --format table \"SUMMARIZE payments.transactions\"\n"
       "  catena sql --output rows.parquet \"SELECT * FROM fraud.final_v1 WHERE ds = "

@@ -92,7 +92,8 @@ std::string RegisteredSql(uint64_t id) { return "catena_rows(" + std::to_string(
 
 Error WithSql(const Error& error, const std::string& sql) {
   constexpr size_t kShown = 300;
-  const std::string shown = sql.size() <= kShown ? sql : sql.substr(0, kShown) + "...";
+  const std::string line = OneLine(sql);
+  const std::string shown = line.size() <= kShown ? line : line.substr(0, kShown) + "...";
   return Error{error.code, error.message + (shown.empty() ? "" : "; SQL: " + shown)};
 }
 
@@ -181,7 +182,7 @@ Result<Statement> Connection::Prepare(const std::string& sql) {
 Status Connection::Execute(const std::string& sql) {
   CATENA_TRY(auto statement, Prepare(sql));
   auto answer = statement.Run(/*streaming=*/false);
-  if (!answer.ok()) return Error{answer.error().code, answer.error().message + "; SQL: " + sql};
+  if (!answer.ok()) return WithSql(answer.error(), sql);
   return Status();
 }
 
