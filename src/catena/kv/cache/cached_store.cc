@@ -93,15 +93,28 @@ CachedStore::Entry* CachedStore::AddEntry(std::string_view key) {
   return entry;
 }
 
-// Of very many the newer half stays; where those are of one instant, none does.
-void CachedStore::Trim(Entry* entry, DatasetNumber dataset) const {
-  if (entry->values.all().size() <= values_max_) return;
+// The newer half stays, of one value that one; where all are of one instant, none does.
+void CachedStore::Halve(Entry* entry, DatasetNumber dataset) {
   const std::span<const KeptValue> values = entry->values.Of(dataset);
-  if (values.size() <= values_max_) return;
-  Timestamp from = values[values.size() - values_max_ / 2].time;
+  if (values.size() < 2) return;
+  Timestamp from = values[values.size() - values.size() / 2].time;
   if (from == values.front().time) from = values.back().time + Millis{1};
   entry->coverage.Set(dataset, from);
   entry->values.Erase(dataset, [from](const KeptValue& value) { return value.time < from; });
+}
+
+void CachedStore::HalveEach(Entry* entry) {
+  std::vector<DatasetNumber> datasets;
+  for (const KeptValue& value : entry->values.all()) {
+    const auto dataset = static_cast<DatasetNumber>(value.dataset);
+    if (datasets.empty() || datasets.back() != dataset) datasets.push_back(dataset);
+  }
+  for (const DatasetNumber dataset : datasets) Halve(entry, dataset);
+}
+
+void CachedStore::Trim(Entry* entry, DatasetNumber dataset) const {
+  if (entry->values.all().size() <= values_max_) return;
+  if (entry->values.Of(dataset).size() > values_max_) Halve(entry, dataset);
 }
 
 // Null when nothing is known of the key, and nothing is to be held.
@@ -284,15 +297,20 @@ void CachedStore::CommitWhenMany(const std::stop_token& stop) {
   }
 }
 
-// Round and round: what was not used since the last visit goes, unless it is still to be stored.
+// Round and round: what was not used since the last visit goes; of what is still to be stored, half
+// of what is kept beside it.
 void CachedStore::MakeRoom() {
   for (size_t swept = 0; bytes_ + HeldBytes() > bytes_max_ && swept < kSweptAtOnce; ++swept) {
     swept_ = (swept_ + 1) & (entries_.cells() - 1);
     // What takes the place of what goes was not visited either.
-    for (const Entry* entry = entries_.At(swept_);
-         entry != nullptr && !entry->used.exchange(false) && IsStored(entry->newest.epoch);
+    for (Entry* entry = entries_.At(swept_); entry != nullptr && !entry->used.exchange(false);
          entry = entries_.At(swept_)) {
       bytes_ -= MemoryOf(*entry);
+      if (!IsStored(entry->newest.epoch)) {
+        HalveEach(entry);
+        bytes_ += MemoryOf(*entry);
+        break;
+      }
       if (begun_empty_ != 0) forgotten_.Add(entry->key);
       entries_.Erase(swept_);
       ++removals_;

@@ -19,7 +19,7 @@
 //            Of a key and dataset that was read, the newest hundreds of values are kept, thousands
 //            where there is room: five minutes of raw rows of a busy key are asked for again and
 //            again; of what is only written, nothing once it is stored. Keys that are written
-//            before every commit keep theirs beyond bytes_max
+//            before every commit keep a value of a dataset each
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held
 //   threads  every call may run concurrently with every other
@@ -195,6 +195,8 @@ class CachedStore : public KVStore {
   Entry* EntryToTake(std::string_view key, Entry* found, Epoch epoch);
   void TakeOne(Entry* entry, const HeldPut& put, Epoch epoch);
   void Trim(Entry* entry, DatasetNumber dataset) const;
+  static void Halve(Entry* entry, DatasetNumber dataset);
+  static void HalveEach(Entry* entry);
   bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
   // Of the log that is being committed, which nobody changes: without the lock.
   Status Store(std::span<const std::string_view> names, std::span<const Mark> marks);

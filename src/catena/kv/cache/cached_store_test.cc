@@ -4,6 +4,7 @@
 #include "catena/kv/cache/cached_store.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <map>
 #include <random>
@@ -287,6 +288,32 @@ TEST_F(NeverWrittenTest, AfterResumeNothingIsKnown) {
   ASSERT_TRUE(cached_.Commit().ok());
   ASSERT_TRUE(cached_.Resume().ok());
   EXPECT_EQ(Value(tiles, "0"), "0");
+}
+
+// Takes all and keeps nothing, so that what memory is in use is the cache's.
+class StoreThatForgets : public MemoryKVStore {
+ public:
+  Status Apply(const WriteBatch&, bool = false) override { return Status(); }
+};
+
+TEST(MemoryTest, KeysThatAreWrittenBeforeEveryCommitKeepWhatThereIsRoomFor) {
+  constexpr size_t kBytes = 4 << 20;
+  constexpr int kKeys = 1000;
+  FrontedStore store(std::make_unique<StoreThatForgets>());
+  CachedStore cached(&store, kBytes);
+  const auto raw = cached.NumberOf("raw", CachedStore::ReadBack::kYes);
+  std::vector<std::string> keys;
+  for (int i = 0; i < kKeys; ++i) keys.push_back("a key " + std::to_string(i));
+  const size_t before = mallinfo2().uordblks;
+  for (int round = 0; round < 500; ++round) {
+    std::vector<CachedStore::HeldPut> puts;
+    for (const std::string& key : keys) {
+      puts.push_back({raw, key, FromMillis(round), 0, "a raw row of thirty-two bytes...."});
+    }
+    ASSERT_TRUE(cached.Hold(puts, {}).ok());
+    ASSERT_TRUE(cached.Commit().ok());
+  }
+  EXPECT_LT(mallinfo2().uordblks - before, 2 * kBytes);
 }
 
 // What ReadEach visits is what MultiGet answers of the twin, from memory, held or behind.

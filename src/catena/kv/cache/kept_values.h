@@ -69,6 +69,7 @@ class KeptValues {
                                        return true;
                                      });
     heads_.erase(left, at);
+    if (heads_.capacity() >= 2 * heads_.size()) heads_.shrink_to_fit();
     CloseHoles();
   }
   // Asks for the memory that the next call will look at.
@@ -76,7 +77,7 @@ class KeptValues {
     PrefetchUpTo(heads_.data(), heads_.size() * sizeof(KeptValue));
     PrefetchUpTo(bytes_.data(), bytes_.size());
   }
-  // That it takes, but for what a vector or string keeps beyond its size.
+  // That it takes, but for what a vector or string keeps beyond its size to grow into.
   size_t memory() const { return heads_.size() * sizeof(KeptValue) + bytes_.size(); }
 
  private:
