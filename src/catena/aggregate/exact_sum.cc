@@ -23,18 +23,6 @@ constexpr int kPlacesShift = 4;
 constexpr int kRestBits = 32;
 constexpr int kRestShiftMax = 96;
 
-// As AppendVarint and AppendZigzag (base/bytes.h), to where there is room: a tile has a few of
-// them, and a string is asked for more room each byte.
-constexpr size_t kVarintBytesMax = 10;
-char* WriteVarint(char* at, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
-  *at++ = static_cast<char>(value);
-  return at;
-}
-char* WriteZigzag(char* at, int64_t value) {
-  return WriteVarint(at, static_cast<uint64_t>(value) << 1 ^ static_cast<uint64_t>(value >> 63));
-}
-
 // limbs[from..] += value, where `value` is continued upward by copies of `extension`.
 void AddAt(std::span<uint64_t> limbs, size_t from, std::span<const uint64_t> value,
            uint64_t extension) {

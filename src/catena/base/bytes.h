@@ -35,16 +35,26 @@ inline void AppendOrderedInt64(std::string* out, int64_t value) {
   AppendOrdered64(out, static_cast<uint64_t>(value) ^ (uint64_t{1} << 63));
 }
 
+// To memory of at least so many bytes; answers where they end.
+inline constexpr size_t kVarintBytesMax = 10;
+inline char* WriteVarint(char* at, uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *at++ = static_cast<char>(value | 0x80);
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+inline char* WriteZigzag(char* at, int64_t value) {
+  return WriteVarint(at, (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
+}
+
 inline void AppendVarint(std::string* out, uint64_t value) {
-  while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
-    value >>= 7;
-  }
-  out->push_back(static_cast<char>(value));
+  char bytes[kVarintBytesMax];
+  out->append(bytes, static_cast<size_t>(WriteVarint(bytes, value) - bytes));
 }
 
 inline void AppendZigzag(std::string* out, int64_t value) {
-  AppendVarint(out, (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
+  char bytes[kVarintBytesMax];
+  out->append(bytes, static_cast<size_t>(WriteZigzag(bytes, value) - bytes));
 }
 
 inline void AppendDouble(std::string* out, double value) {
