@@ -48,21 +48,31 @@ Status RequireDistinct(const types::Schema& schema, const std::string& join) {
   return Status();
 }
 
+Status RequireRowIds(const conf::Join& join, const types::Schema& left) {
+  for (const std::string& name : join.row_ids) {
+    if (name == "ds" || left.Find(name)) continue;
+    return InvalidConf("rowIds names a column that the left side does not give; select it there: " +
+                       name + " (the left side gives " + left.ToString() + ")");
+  }
+  return Status();
+}
+
 // What is added to left rows; of all days, so that each right side is read once.
 struct Additions {
   std::vector<ScatteredColumns> parts;
   Bootstraps bootstraps;
 };
 
-Result<Additions> ReadAdditions(const BatchContext& context, const plan::Step& step,
+Result<Additions> ReadAdditions(const BatchContext& context, const conf::Join& join, Date through,
                                 std::span<const LeftRows> left) {
+  CATENA_RETURN_IF_ERROR(RequireRowIds(join, left.front().source.rows.schema()));
   Additions additions;
   LeftKeyIds ids(left);
-  for (const conf::JoinPart& part : step.join->join_parts) {
-    CATENA_TRY(ScatteredColumns answers, AnswerPart(context, part, left, step.through, &ids));
+  for (const conf::JoinPart& part : join.join_parts) {
+    CATENA_TRY(ScatteredColumns answers, AnswerPart(context, part, left, through, &ids));
     additions.parts.push_back(std::move(answers));
   }
-  CATENA_TRY(additions.bootstraps, Bootstraps::Read(context, *step.join, left));
+  CATENA_TRY(additions.bootstraps, Bootstraps::Read(context, join, left));
   return additions;
 }
 
@@ -159,6 +169,21 @@ Result<std::vector<table::PartitionRange>> RangesOf(const BatchContext& context,
 
 }  // namespace
 
+Status BindJoin(const BatchContext& context, const conf::Join& join) {
+  BatchContext quiet = context;
+  quiet.progress = nullptr;
+  quiet.kept = nullptr;
+  quiet.times = nullptr;
+  const Date day;
+  std::vector<LeftRows> left(1);
+  SourceRows& rows = left.front().source;
+  CATENA_TRY(const types::Schema schema,
+             SchemaOfSource(quiet, join.left, {{day, day - 1}, {}, true}));
+  rows.rows = types::BatchBuilder(schema).Build();
+  CATENA_TRY(const Additions additions, ReadAdditions(quiet, join, day, left));
+  return Enrich(quiet, join, additions, left.front(), 0).status();
+}
+
 Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step) {
   StepReport report = BeginReport(step);
   if (step.compute.empty()) return report;
@@ -181,7 +206,7 @@ Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& st
     }
     const auto days_of_rows = DaysOfRows(range, left_prints, left);
     if (context.progress != nullptr) context.progress->OnRows(0, days_of_rows.back().end);
-    CATENA_TRY(const Additions additions, ReadAdditions(context, step, left));
+    CATENA_TRY(const Additions additions, ReadAdditions(context, *step.join, step.through, left));
     CATENA_RETURN_IF_ERROR(
         output.WriteDays(context, days_of_rows, [&](const PartitionOutput::DayRows& day) {
           const auto at = static_cast<size_t>(day.day.days - range.first.days);

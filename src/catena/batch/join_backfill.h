@@ -5,7 +5,8 @@
 //   output   keys that parts use, `ts`, other left columns, part columns in conf order, then
 //            _topic_partition and _offset when the left carries them; one row a left row, in left
 //            order, in the left row's partition. Each day appears whole or not at all
-//   errors   kInvalidConf: two output columns of one name; those of the tables
+//   errors   kInvalidConf: two output columns of one name, a row id that the left lacks; those of
+//            the tables
 //   source   Chronon Join.scala; names and order of columns observed (docs/concepts)
 
 #pragma once
@@ -14,6 +15,10 @@
 #include "catena/batch/run_report.h"
 
 namespace catena::batch {
+
+// What RunJoinStep would find wrong with the Join and the tables that it reads, found without a
+// row.
+Status BindJoin(const BatchContext& context, const conf::Join& join);
 
 Result<StepReport> RunJoinStep(const BatchContext& context, const plan::Step& step);
 
