@@ -47,6 +47,11 @@ def extend(path: str, schemas, explicit: bool) -> tuple[dict | None, list[Violat
         )
         return None, [problem] if explicit else []
     before = conf.pop("catena", None)
+    known = engine_object.VERSION
+    version = before.get("version", known) if isinstance(before, dict) else known
+    if version != known:
+        said = f"this catena reads version {known}; use one of the same release: {version!r}"
+        return None, [Violation(said, (path, 1), path="catena.version")]
     extra, violations = engine_object.build(conf, schemas, default_where=(path, 1))
     if isinstance(before, dict):  # compiled by catena: what was learned and said then still holds
         extra["inferred"] = before.get("inferred") or []

@@ -110,6 +110,13 @@ def test_confs_of_our_own_are_extended_again(repo):
     assert "ic IS NOT NULL" in conf["catena"]["sql"]
 
 
+def test_an_object_catena_of_another_version_is_refused(repo, capsys):
+    case = read(os.path.join(GOLDEN, "t19_sql_selects_wheres", "join.json"))
+    path = repo.write("x.json", json.dumps({**case, "catena": {"version": 2}}))
+    assert main(["--from", path, "--repo", repo.root]) == 2
+    assert "catena.version: this catena reads version 1" in capsys.readouterr().err
+
+
 def test_absent_folder(repo, capsys):
     assert main(["--from", "/nowhere/at/all", "--repo", repo.root]) == 2
     assert "no such file" in capsys.readouterr().err

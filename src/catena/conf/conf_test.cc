@@ -29,6 +29,21 @@ constexpr char kChain[] = R"json({
   "catena": {"sql": {"coalesce(r, 0)": "COALESCE(r, 0)"},
              "schemas": {"pay.tx": [["user_id", "LONG"]]}}})json";
 
+TEST(ConfTest, RefusesAnObjectCatenaOfAnotherVersion) {
+  Json json = *ParseJson(kChain, "test");
+  for (const Json& version : {Json(2), Json("1"), Json(1.5)}) {
+    json["catena"]["version"] = version;
+    const auto conf = ParseConf(json, "test");
+    ASSERT_FALSE(conf.ok()) << version;
+    EXPECT_EQ(conf.error().code, ErrorCode::kInvalidConf);
+    EXPECT_NE(conf.error().message.find("test: catena.version: this catena reads version 1; "),
+              std::string::npos)
+        << conf.error().message;
+  }
+  json["catena"]["version"] = 1;
+  EXPECT_TRUE(ParseConf(json, "test").ok());
+}
+
 TEST(ConfTest, ReadsAChainWithTranslationsAndSchemas) {
   auto conf = ParseConf(*ParseJson(kChain, "test"), "test");
   ASSERT_TRUE(conf.ok()) << conf.error().message;

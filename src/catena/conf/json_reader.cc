@@ -7,6 +7,7 @@
 namespace catena::conf {
 namespace {
 
+constexpr int kVersion = 1;
 constexpr size_t kNameBytesMax = 256;
 constexpr std::string_view kTableWritePrefix = "spark.chronon.table_write.";
 
@@ -99,6 +100,14 @@ std::map<std::string, std::string> JsonReader::TextMap(const Json& json, const c
     texts[key] = value.get<std::string>();
   }
   return texts;
+}
+
+void JsonReader::CheckVersion(const Json& extra) {
+  const Json version = extra.value("version", Json(kVersion));
+  if (version == Json(kVersion)) return;
+  Complain("catena.version",
+           "this catena reads version " + std::to_string(kVersion) +
+               "; compile the conf with a catena of the same release: " + PrintJson(version));
 }
 
 MetaData JsonReader::ReadMetaData(const Json& json, const std::string& path) {

@@ -32,6 +32,8 @@ class JsonReader {
   std::vector<std::string> Texts(const Json& json, const char* name, const std::string& path);
   std::map<std::string, std::string> TextMap(const Json& json, const char* name,
                                              const std::string& path);
+  // Complains of an object `catena` of a version that is not read here.
+  void CheckVersion(const Json& extra);
   // Of the member `metaData`.
   MetaData ReadMetaData(const Json& json, const std::string& path);
 

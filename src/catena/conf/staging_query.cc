@@ -28,6 +28,7 @@ Result<StagingQuery> ParseStagingQuery(const Json& json, const std::string& path
   staging_query.setups = reader.Texts(json, "setups", "");
   staging_query.create_view = reader.Flag(json, "createView", "");
   const Json* extra = reader.Member(json, "catena", Json::value_t::object, "");
+  if (extra != nullptr) reader.CheckVersion(*extra);
   const Json* query =
       extra == nullptr ? nullptr : reader.Member(*extra, "query", Json::value_t::object, "catena");
   if (query != nullptr) {

@@ -35,6 +35,12 @@ TEST(StagingQueryConf, ReadsWhatChrononWroteAndWhatWeTranslated) {
   EXPECT_NE(MeaningOf(other), MeaningOf(*parsed));
 }
 
+TEST(StagingQueryConf, AnotherVersionIsRefused) {
+  std::string text = kStaging;
+  text.replace(text.find("\"version\": 1"), 12, "\"version\": 2");
+  EXPECT_THAT(Refusal(text), HasSubstr("catena.version: this catena reads version 1"));
+}
+
 TEST(StagingQueryConf, EveryKindOfConfNamesTheVerbOfTheOther) {
   const auto as_join = ParseConf(*ParseJson(kStaging, "conf"), "conf");
   ASSERT_FALSE(as_join.ok());

@@ -402,6 +402,9 @@ Result<Conf> ParseConf(const Json& json, const std::string& path) {
   if (json.contains("catena")) {
     const Json& extra = json["catena"];
     if (!extra.is_object()) return InvalidConf(path + ": catena must be an object");
+    JsonReader of_extra;
+    of_extra.CheckVersion(extra);
+    CATENA_RETURN_IF_ERROR(of_extra.status(path));
     const Json sql = extra.value("sql", Json::object());
     for (const auto& [spark, duckdb] : sql.items()) {
       if (duckdb.is_string()) translations[spark] = duckdb.get<std::string>();
