@@ -218,10 +218,10 @@ class Checker:
     def arguments(self, node, operation, path, group_by):
         arguments = node.get("argMap") or {}
         k = arguments.get("k")
+        least, most = _SKETCH_K.get(operation, (1 if operation in _NEEDS_K else 0, 10_000))
         if operation in _NEEDS_K and not (isinstance(k, str) and k.isdigit() and int(k) > 0):
             self.wrong(f"{operation} needs a positive k, got {k!r}", node, path, group_by)
-        least, most = _SKETCH_K.get(operation, (0, 10_000))
-        if k is not None and not (str(k).isdigit() and least <= int(k) <= most):
+        elif k is not None and not (str(k).isdigit() and least <= int(k) <= most):
             self.wrong(f"k of {operation} is from {least} to {most}, got {k!r}",
                        node, path, group_by)  # fmt: skip
         if operation == "APPROX_PERCENTILE" and "percentiles" in arguments:
@@ -297,6 +297,14 @@ class Checker:
                 if part["groupBy"].get("keyColumns"):
                     self.group_by(part["groupBy"], f"{here}.groupBy")
                     self.keys(part, left, here)
+        for name in node.get("rowIds") or []:
+            if left is not None and name != "ds" and name not in left:
+                self.wrong(
+                    f"the left side has no column `{name}`; select it there"
+                    f"{suggest(name, left)}",
+                    node,
+                    f"{at}rowIds",
+                )
         columns, complete = output_columns.base_join_columns(node, self.schemas)
         self.duplicates([c for c in columns if c.part is not None], node, f"{at}joinParts")
         self.derivations(node, at, columns, complete)

@@ -33,7 +33,7 @@ def compile_one(repo, definition):
         ('Aggregation("amount", Operation.APPROX_PERCENTILE([1.5]))', "between 0 and 1"),
         ('Aggregation("amount", Operation.APPROX_PERCENTILE([0.5], k=7))', "from 8 to 65535"),
         ('Aggregation("name", Operation.APPROX_UNIQUE_COUNT_LGK(17))', "from 4 to 16, got '17'"),
-        ('Aggregation("name", Operation.APPROX_HISTOGRAM_K(10_001))', "from 0 to 10000"),
+        ('Aggregation("name", Operation.APPROX_HISTOGRAM_K(10_001))', "from 1 to 10000"),
         ('Aggregation("amount", buckets=["amount2"])', "must be a STRING"),
         ('Aggregation("name", Operation.HISTOGRAM_K(1)), '
          'Aggregation("name", Operation.HISTOGRAM_K(2))', "two outputs are named"),
@@ -119,6 +119,28 @@ def test_slips_of_the_pen_are_answered_with_file_and_line(repo, aggregation, sai
 def test_definition_is_refused(repo, definition, said):
     result = compile_one(repo, definition)
     assert any(said in str(v) for v in result.violations), [str(v) for v in result.violations]
+
+
+@pytest.mark.parametrize("k", ["-1", "0", "10_001"])
+def test_a_wrong_k_is_said_once(repo, k):
+    aggregation = f'Aggregation("amount", Operation.LAST_K({k}))'
+    result = compile_one(repo, GROUP_BY.format(aggregation=aggregation))
+    assert len(result.violations) == 1, [str(v) for v in result.violations]
+    assert "from 0" not in str(result.violations[0])
+
+
+@pytest.mark.parametrize("row_ids,known", [('["nobody"]', False), ('["name", "ds"]', True)])
+def test_row_ids_are_columns_of_the_left_side(repo, row_ids, known):
+    result = compile_one(
+        repo,
+        f"""Join(row_ids={row_ids}, left=EventSource(table="db.ev", query=Query(
+            selects=select("user", "name"), time_column="ts")), right_parts=[JoinPart(GroupBy(
+                name="a.g", sources=source, keys=["user"],
+                aggregations=[Aggregation("amount")]))])""",
+    )
+    said = "rowIds: the left side has no column `nobody`; select it there"
+    assert (result.violations == []) == known
+    assert known or said in str(result.violations[0])
 
 
 def test_all_violations_at_once(repo):

@@ -273,6 +273,9 @@ TEST_F(BatchVerbsTest, EvalKeepsMutationsOnTheDayThatTheyHappened) {
         "  - {user: a, ts: 2025-11-20 10:00}\n");
   EXPECT_EQ(Good("eval group_bys/shop/limits.v1 --rows rows.yaml").out,
             "user,ts,most_max\na,1763625600000,10\na,1763632800000,20\n");
+  Write("rows.yaml", "tables: {shop.cards: [{user: a, most: 10, ts: 2025-11-01 10:00}]}");
+  Wrong("eval group_bys/shop/limits.v1 --rows rows.yaml", 2,
+        {"rows of shop.cards, row 1", "a row of a snapshot needs a ds"});
 }
 
 TEST_F(BatchVerbsTest, AReportWithoutAFolderIsRefusedBeforeTheWork) {
@@ -320,6 +323,14 @@ TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
   Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});
   Wrong("sql 'SELECT FROM FROM shop.orders'", 2, {"syntax error at or near \"FROM\""});
   Good("sql 'SELECT * FROM \"default\".orders'");
+}
+
+TEST_F(BatchVerbsTest, AFileWithoutRowsIsSaidToHaveNone) {
+  Write("none.csv", "user_id,amount,ts,ds\n");
+  EXPECT_EQ(Good("table load none.csv shop.orders").out,
+            "no rows in none.csv: shop.orders stays as it is\n");
+  EXPECT_EQ(Good("table load none.csv shop.never").out,
+            "no rows in none.csv: shop.never stays as it is\n");
 }
 
 TEST_F(BatchVerbsTest, EvalSaysWhatIsWrongWithRows) {

@@ -150,6 +150,10 @@ Result<int> Load(const TableFlags& given, const CommonFlags& common) {
   CATENA_TRY(const auto table, warehouse.Find(given.table));
   CATENA_TRY(options.declared, DeclaredSchema(settings, given, table));
   CATENA_TRY(const auto days, table::ImportFile(database.get(), file, table, options));
+  if (days.empty()) {
+    fmt::print("no rows in {}: {} stays as it is\n", given.file, given.table);
+    return 0;
+  }
   fmt::print("loaded {} partitions into {}", days.size(), given.table);
   for (const table::PartitionRange& range : table::ToRanges(days)) {
     fmt::print(" {}", range.ToString());

@@ -93,7 +93,7 @@ Result<types::Schema> SchemaOf(const std::string& table, const std::vector<Json>
 
 class TableRows {
  public:
-  // A row that has no ds is of the day of its `time_column`.
+  // A row that has no ds is of the day of its `time_column`; when that is empty, of none.
   TableRows(std::string table, types::Schema schema, std::string time_column)
       : table_(std::move(table)),
         schema_(std::move(schema)),
@@ -142,6 +142,9 @@ class TableRows {
       auto day = ParseDate(ds->is_string() ? ds->get<std::string>() : PrintJson(*ds));
       return day.ok() ? day : Result<Date>(day.error().WithContext(where + ", ds"));
     }
+    if (time_column_.empty()) {
+      return InvalidConf(where + ": a row of a snapshot needs a ds, the day at whose end it stood");
+    }
     const auto time = schema_.Find(time_column_);
     const auto* millis = time ? std::get_if<int64_t>(&values[*time].data) : nullptr;
     if (millis == nullptr) {
@@ -157,16 +160,21 @@ class TableRows {
 };
 
 // What says the day of a table's rows: of mutations when they happened, since their ts is that of
-// the row that they change.
+// the row that they change; of snapshots, whose rows are of other days, nothing.
 Result<std::string> TimeColumnOf(const conf::Conf& conf, const std::string& table) {
   CATENA_TRY(const conf::Lineage lineage, conf::LineageOf(conf));
+  std::vector<const conf::Source*> sources;
+  for (const auto& join : lineage.joins) sources.push_back(&join->left);
   for (const auto& group_by : lineage.group_bys) {
-    for (const conf::Source& source : group_by->sources) {
-      const auto* entities = std::get_if<conf::EntitySource>(&source);
-      if (entities == nullptr || entities->mutation_table != table) continue;
-      const std::string& named = entities->query.mutation_time_column.spark;
-      return named.empty() ? std::string(fetch::kMutationTime) : named;
-    }
+    for (const conf::Source& source : group_by->sources) sources.push_back(&source);
+  }
+  for (const conf::Source* source : sources) {
+    const auto* entities = std::get_if<conf::EntitySource>(source);
+    if (entities == nullptr) continue;
+    if (entities->snapshot_table == table) return std::string();
+    if (entities->mutation_table != table) continue;
+    const std::string& named = entities->query.mutation_time_column.spark;
+    return named.empty() ? std::string(fetch::kMutationTime) : named;
   }
   return std::string("ts");
 }

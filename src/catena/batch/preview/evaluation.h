@@ -3,10 +3,10 @@
 //
 //   input    an empty warehouse; rows of tables as JSON objects: columns of the type that the
 //            conf's schemas say, else recognised from the values; a missing column is null. A row's
-//            day is its `ds`, else that of its `ts`, of a mutation that of when it happened. Text
-//            like "2026-11-20 12:00:05.250" (UTC) in a column of whole numbers is a time. Tables
-//            without rows are empty
-//            queries: rows that ask a GroupBy (keys and ts)
+//            day is its `ds`, else that of its `ts`, of a mutation that of when it happened; rows
+//            of snapshots need a `ds`. Text like "2026-11-20 12:00:05.250" (UTC) in a column of
+//            whole numbers is a time. Tables without rows are empty queries: rows that ask a
+//            GroupBy (keys and ts)
 //   output   of a Join one row a left row; of a GroupBy one row a query, or without queries a row a
 //            key and day, `ds` last; names of a GroupBy's outputs without its prefix
 //   order    days, then as written
