@@ -318,6 +318,20 @@ TEST_F(BatchVerbsTest, SqlPrintsWholeNumbersWholeAndInstantsAsPeopleWriteThem) {
   EXPECT_TRUE(Has(Good("sql" + dates).out, "\n2024-02-29,2024-02-29T03:04:05.678Z,"));
 }
 
+TEST_F(BatchVerbsTest, SqlReadsTheRowsThatJobsRead) {
+  const std::string table = folder_ + "/warehouse/shop.db/orders/";
+  fs::copy(table + "ds=2025-11-20", table + "ds=__HIVE_DEFAULT_PARTITION__");
+  fs::copy(table + "ds=2025-11-20", table + "ds=2025-11-20.bak");
+  for (const auto& file : fs::directory_iterator(table + "ds=2025-11-20")) {
+    fs::copy(file.path(), table + "ds=2025-11-21/_" + file.path().filename().string());
+  }
+  EXPECT_TRUE(Has(Good("table describe shop.orders").out, ": 12 rows, 4 partitions"));
+  EXPECT_EQ(Good("sql 'SELECT count(*) AS n, count(ds) AS m FROM shop.orders'").out,
+            "n,m\n12,12\n");
+  EXPECT_EQ(Good("sql \"SELECT count(*) AS n FROM shop.orders WHERE ds = '2025-11-21'\"").out,
+            "n\n3\n");
+}
+
 TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
   Good("table load orders.csv default.orders");
   Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});

@@ -15,6 +15,7 @@
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
 #include "catena/sql/quote.h"
+#include "catena/table/partition_files.h"
 
 namespace catena::cli {
 namespace {
@@ -46,6 +47,19 @@ std::vector<std::string> TablesNamed(const std::vector<std::string>& tables,
   return named.empty() ? tables : named;
 }
 
+// The files that are data, and no others that lie beside them.
+Result<std::string> FilesSql(const table::Table& table) {
+  CATENA_TRY(const auto partitions, table.Files(table::PartitionRange::All()));
+  std::string files;
+  for (const table::PartitionFiles& partition : partitions) {
+    for (const std::string& file : partition.files) {
+      files += (files.empty() ? "" : ", ") + sql::QuotePath(file);
+    }
+  }
+  return "read_parquet([" + files +
+         "], hive_partitioning = true, hive_types = {'ds': VARCHAR}, union_by_name = true)";
+}
+
 // Every table as a view `namespace.table`, with its day as the column ds.
 Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
                    const std::string& text) {
@@ -55,12 +69,7 @@ Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
     const size_t dot = name.find('.');
     const std::string schema = sql::QuoteName(name.substr(0, dot));
     CATENA_TRY(const bool ours, table.IsSpelledOurWay());
-    std::string rows = "read_parquet(" + sql::QuoteText(table.directory() + "/ds=*/*.parquet") +
-                       ", hive_partitioning = true, hive_types = {'ds': VARCHAR}, "
-                       "union_by_name = true)";
-    if (!ours) {
-      CATENA_TRY(rows, table.SelectSql());
-    }
+    CATENA_TRY(const std::string rows, ours ? FilesSql(table) : table.SelectSql());
     CATENA_RETURN_IF_ERROR(database->Execute("CREATE SCHEMA IF NOT EXISTS " + schema));
     CATENA_RETURN_IF_ERROR(database->Execute("CREATE VIEW " + schema + "." +
                                              sql::QuoteName(name.substr(dot + 1)) +

@@ -38,6 +38,16 @@ std::string PrintOf(const TableFiles& files) {
   return print;
 }
 
+Result<std::vector<std::string>> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    names.push_back(entry.path().filename().string());
+  }
+  if (error) return Unavailable("cannot list directory: " + folder + ": " + error.message());
+  return names;
+}
+
 bool IsColumnName(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '_';
@@ -236,19 +246,21 @@ Result<Table> Warehouse::Find(std::string_view name) const {
 }
 
 Result<std::vector<std::string>> Warehouse::Tables() const {
+  CATENA_TRY(const auto spaces, NamesIn(root_));
   std::vector<std::string> tables;
-  std::error_code error;
-  for (const auto& space : fs::directory_iterator(root_, error)) {
-    const std::string name = space.path().filename().string();
-    if (!name.ends_with(".db") || name.front() == '.' || !space.is_directory(error)) continue;
-    for (const auto& table : fs::directory_iterator(space.path(), error)) {
-      const std::string full =
-          name.substr(0, name.size() - 3) + "." + table.path().filename().string();
+  for (const std::string& space : spaces) {
+    const std::string folder = root_ + "/" + space;
+    std::error_code error;
+    if (!space.ends_with(".db") || space.front() == '.' || !fs::is_directory(folder, error)) {
+      continue;
+    }
+    CATENA_TRY(const auto names, NamesIn(folder));
+    for (const std::string& name : names) {
+      const std::string full = space.substr(0, space.size() - 3) + "." + name;
       const auto found = Find(full);
       if (found.ok() && found->Exists()) tables.push_back(full);
     }
   }
-  if (error) return Unavailable("cannot list warehouse: " + root_ + ": " + error.message());
   std::sort(tables.begin(), tables.end());
   return tables;
 }
