@@ -156,6 +156,8 @@ def main(argv: list[str] | None = None) -> int:
         message = "the definitions are nested too deeply, or contain themselves"
         return _finish(args, [], [{"message": message}], [message])
     written, errors, lines = _write_all(args, repo, result)
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     if args.source is None and not paths and not errors and not result.violations:
         _prune(args, repo, list(result.confs))
     errors = [v.as_json() for v in result.violations] + errors

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field
 
 from catena.api import ttypes
+from catena.api.output_names import sanitize
 from catena.api.table_names import FOLDERS, named_objects
 from catena.compile import check, engine_object, from_confs, load, write
 from catena.compile.node import Violation
@@ -20,6 +21,7 @@ class Result:
     confs: dict[str, dict] = field(default_factory=dict)  # path below the output root -> conf
     violations: list[Violation] = field(default_factory=list)
     used_by: dict[str, str] = field(default_factory=dict)  # confs that came along with another
+    warnings: list[str] = field(default_factory=list)
 
     def add(self, violations):
         known = {v.key() for v in self.violations}
@@ -79,8 +81,20 @@ def compile_repository(repo: str, paths: list[str], debug=False, binary=None) ->
                 )
             ]
         )
+    _warn_of_misspelt(schemas, result)
     _drop_failed(result)
     return result
+
+
+def _warn_of_misspelt(schemas, result):
+    """A table may come later, so a conf that reads it is sound; one written here will."""
+    metadata = [conf["metaData"] for conf in result.confs.values()]
+    written = {f"{m.get('outputNamespace')}.{sanitize(m['name'])}" for m in metadata}
+    for table, near in schemas.misspelt.items():
+        if table not in written:
+            result.warnings.append(
+                f"{table}: no such table in the warehouse, did you mean {near}?"
+            )
 
 
 def _compile_one(name, value, resolver, schemas, result):
@@ -145,6 +159,7 @@ def extend_confs(source: str, repo: str, binary=None) -> Result:
         if conf is not None and not violations:
             result.confs[path] = conf
     result.add(schemas.violations)
+    _warn_of_misspelt(schemas, result)
     if not result.confs and not result.violations:
         result.add([Violation("no compiled conf found", (source, 0))])
     return result

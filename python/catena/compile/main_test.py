@@ -51,6 +51,23 @@ def test_writes_confs_and_says_what_was_inferred(repo, run):
     assert not [f for _, _, files in os.walk(repo.root) for f in files if f.endswith(".pyc")]
 
 
+def test_a_table_that_the_warehouse_lacks_is_said_where_one_is_near(repo, run, monkeypatch):
+    script = "catena table describe: no such table, did you mean db.events?: $3"
+    binary = repo.write("bin/catena", f'#!/bin/sh\necho "{script}" >&2\nexit 2\n')
+    os.chmod(binary, 0o755)
+    monkeypatch.setenv("CATENA_BIN", binary)
+    good(repo)
+    code, _, err = run()
+    assert code == 0
+    assert err == "warning: db.ev: no such table in the warehouse, did you mean db.events?\n"
+    repo.write("group_bys/a/x.py", GOOD.format(operation="Operation.SUM").replace(
+        'table="db.ev"', 'table="ns.a_x_v1"'))  # fmt: skip
+    assert run("--force-overwrite")[2] == ""  # Its own, which a job will write.
+    good(repo)
+    repo.schema("db.ev", user="LONG", amount="DOUBLE", ts="LONG")
+    assert run("--force-overwrite")[2] == ""
+
+
 @pytest.mark.parametrize(
     "arguments", [["group_bys/a/x.py"], ["group_bys"], ["--conf", "group_bys/a/x.py"], ["."]]
 )

@@ -7,6 +7,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -27,6 +28,7 @@ class Schemas:
             binary = os.environ.get("CATENA_BIN") or shutil.which("catena")
         self.binary = binary
         self.violations: list[Violation] = []
+        self.misspelt: dict[str, str] = {}  # Tables that are not known; what they may be meant as.
         self._known: dict[str, list | None] = {}
 
     def get(self, table: str) -> list[list[str]] | None:
@@ -99,6 +101,9 @@ class Schemas:
             )
             return None
         if done.returncode != 0:
+            near = re.search(r"did you mean (\S+)\?", done.stderr)
+            if near and not os.path.isfile(self._path(table)):
+                self.misspelt[table] = near[1]
             return None
         try:
             return clean_columns(json.loads(done.stdout)["columns"])
