@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "catena/base/version.h"
@@ -107,9 +109,7 @@ int RunUnknown(const std::vector<Command>& commands, const std::string& verb,
   return Fail("", InvalidConf(message), near.empty());
 }
 
-}  // namespace
-
-int RunCommandLine(const std::vector<Command>& commands, std::vector<std::string> arguments) {
+int RunVerb(const std::vector<Command>& commands, std::vector<std::string> arguments) {
   const size_t leading = LeadingFlags(arguments);
   const std::vector<std::string> before(arguments.begin(), arguments.begin() + leading);
   std::vector<std::string> rest(arguments.begin() + leading, arguments.end());
@@ -143,6 +143,21 @@ int RunCommandLine(const std::vector<Command>& commands, std::vector<std::string
   if (command == nullptr) return RunUnknown(commands, verb, before, rest);
   rest.insert(rest.begin(), before.begin(), before.end());
   return RunOne(commands, *command, std::move(rest));
+}
+
+}  // namespace
+
+int RunCommandLine(const std::vector<Command>& commands, std::vector<std::string> arguments) {
+  int code = 0;
+  try {
+    code = RunVerb(commands, std::move(arguments));
+  } catch (const std::system_error&) {
+    if (std::ferror(stdout) == 0) throw;  // What fmt throws is of a file.
+  }
+  // What a full disk did not take would be lost without a word.
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout) return code;
+  return Fail("", Unavailable("cannot write to standard output; is its disk full?"), false);
 }
 
 Result<Settings> CommonFlags::Load() const {

@@ -85,6 +85,17 @@ TEST_F(CommandLineTest, ATopicIsProducedTailedAndArchivedOnce) {
   EXPECT_EQ(table["partitions"], Json::array({"2025-11-20", "2025-11-21"}));
 }
 
+TEST_F(CommandLineTest, AnAnswerThatCannotBeWrittenIsNoSuccess) {
+  for (const std::string arguments :
+       {"sql 'SELECT * FROM range(100000)'", "sql 'SELECT 1'", "table ls", "version", "--help"}) {
+    std::filesystem::create_directories(folder_ + "/warehouse");
+    const Outcome full = Catena(arguments + " >/dev/full 2>said.txt || exit $?; true");
+    EXPECT_EQ(full.code, 75) << arguments;
+    EXPECT_EQ(Read("said.txt"), "catena: cannot write to standard output; is its disk full?\n")
+        << arguments;
+  }
+}
+
 TEST_F(CommandLineTest, AnArchiveThatDiedBeforeItsOffsetsIsRepeatedWithoutHarm) {
   Good("topic create orders --partitions 2");
   Write("events.ndjson", kEvents);
