@@ -215,6 +215,8 @@ TEST_F(BatchVerbsTest, SqlReadsInThreeFormatsIntoFilesAndNeverWritesElsewhere) {
             "{\"last\":\"2025-11-23\",\"n\":4,\"user_id\":8}\n");
   Good("sql --output out.csv " + select);
   EXPECT_TRUE(Has(Read("out.csv"), "8,4,"));
+  Wrong("sql --output out.csv 'SELECT amuont FROM shop.orders'", 2, {"amuont"});
+  EXPECT_TRUE(Has(Read("out.csv"), "8,4,"));
   Good("sql --output out.parquet " + select);
   EXPECT_EQ(Read("out.parquet").substr(0, 4), "PAR1");
   EXPECT_TRUE(Has(Good("sql 'SHOW ALL TABLES'").out, "orders"));

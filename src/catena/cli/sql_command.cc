@@ -280,8 +280,8 @@ void WriteTable(const Answer& answer, const types::Batch& rows, std::ostream& ou
   }
 }
 
-Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) {
-  CATENA_TRY(const Answer answer, AnswerOf(database, given.text, /*parquet=*/false));
+Status Write(sql::Database* database, const SqlFlags& given, const Answer& answer,
+             std::ostream& out) {
   if (given.format == "table") {
     CATENA_TRY(const types::Batch rows, database->Query(answer.sql));
     WriteTable(answer, rows, out);
@@ -301,13 +301,13 @@ Status Write(sql::Database* database, const SqlFlags& given, std::ostream& out) 
 
 Status WriteWhereAsked(sql::Database* database, const SqlFlags& given) {
   CATENA_RETURN_IF_ERROR(RequireReading(database, given.text));
-  if (given.output.empty()) return Write(database, given, std::cout);
-  if (given.output.ends_with(".parquet")) {
-    CATENA_TRY(const Answer answer, AnswerOf(database, given.text, /*parquet=*/true));
-    return database->CopyToParquet(answer.sql, given.output);
-  }
+  const bool parquet = given.output.ends_with(".parquet");
+  CATENA_TRY(const Answer answer, AnswerOf(database, given.text, parquet));
+  if (given.output.empty()) return Write(database, given, answer, std::cout);
+  if (parquet) return database->CopyToParquet(answer.sql, given.output);
+  // A statement that is wrong has ended by now, and what was in the file is still there.
   std::ofstream file(given.output, std::ios::trunc);
-  CATENA_RETURN_IF_ERROR(Write(database, given, file));
+  CATENA_RETURN_IF_ERROR(Write(database, given, answer, file));
   file.flush();
   return file ? Status() : Unavailable("--output: cannot write: " + given.output);
 }
