@@ -168,6 +168,27 @@ TEST_F(FileFormatTest, JsonTextsStayTexts) {
   EXPECT_EQ(table.Read({})->Row(0)[2], Value("123e4567-e89b-12d3-a456-426614174000"));
 }
 
+TEST_F(FileFormatTest, JsonValuesOfSeveralTypesAreTextsWithoutQuotes) {
+  const Table table = Find("data.mixed");
+  const std::string path = (root_ / "mixed.ndjson").string();
+  std::ofstream(path) << R"({"ds": "2026-11-01", "x": 1}
+{"ds": "2026-11-01", "x": "a \"b\""}
+{"ds": "2026-11-01", "x": null}
+{"ds": "2026-11-01", "x": {"y": "z"}}
+)";
+  for (const bool declared : {false, true}) {
+    ImportOptions options;
+    if (declared) options.declared.fields = {{"x", Kind::kString}};
+    ASSERT_TRUE(ImportFile(database_.get(), path, table, options).ok());
+    const Batch rows = table.Read({}).value();
+    EXPECT_EQ(rows.schema().ToString(), "x STRING");
+    EXPECT_EQ(rows.Row(0), std::vector<Value>{"1"});
+    EXPECT_EQ(rows.Row(1), std::vector<Value>{"a \"b\""});
+    EXPECT_EQ(rows.Row(2), std::vector<Value>{Value()});
+    EXPECT_EQ(rows.Row(3), std::vector<Value>{R"({"y":"z"})"});
+  }
+}
+
 TEST_F(FileFormatTest, HostileJsonIsRefusedWhole) {
   const fs::path json = root_ / "rows.json";
   for (const char* text :

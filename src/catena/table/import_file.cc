@@ -73,7 +73,8 @@ std::string TypeFor(const FileColumn& column, const types::Schema& declared) {
   if (const auto at = declared.Find(column.name)) {
     return sql::SqlTypeName(declared.fields[*at].type);
   }
-  if (column.spelled == "UUID") return "VARCHAR";  // A text that JSON took for more.
+  // Texts that JSON took for more.
+  if (column.spelled == "UUID" || column.spelled == "JSON") return "VARCHAR";
   return "";
 }
 
@@ -83,8 +84,12 @@ std::string Select(const std::vector<FileColumn>& columns, const types::Schema& 
   for (const FileColumn& column : columns) {
     const std::string name = sql::QuoteName(column.name);
     const std::string type = TypeFor(column, declared);
+    // Values of several types, each as JSON: a text would keep its quotes.
+    const bool mixed = column.spelled == "JSON" && type == "VARCHAR";
     list += (list.empty() ? "" : ", ") +
-            (type.empty() ? name : "CAST(" + name + " AS " + type + ") AS " + name);
+            (mixed          ? "json_extract_string(" + name + ", '$') AS " + name
+             : type.empty() ? name
+                            : "CAST(" + name + " AS " + type + ") AS " + name);
   }
   return "SELECT " + list + " FROM " + from;
 }
