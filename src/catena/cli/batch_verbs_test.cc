@@ -334,6 +334,16 @@ TEST_F(BatchVerbsTest, SqlReadsTheRowsThatJobsRead) {
             "n\n3\n");
 }
 
+TEST_F(BatchVerbsTest, SqlReadsTablesBesideOneThatCannotBeRead) {
+  Write("warehouse/shop.db/broken/ds=2025-11-20/x.parquet", "no Parquet");
+  const Outcome all = Good("sql 'SHOW ALL TABLES'");
+  EXPECT_TRUE(Has(all.out, "orders")) << all.out;
+  EXPECT_TRUE(all.err.starts_with("catena sql: left out: shop.broken: ")) << all.err;
+  EXPECT_EQ(Good("sql 'SELECT 1 AS x'").out, "x\n1\n");
+  EXPECT_EQ(Good("sql 'SELECT count(*) AS n FROM shop.orders'").err, "");
+  EXPECT_NE(Catena("sql 'SELECT * FROM shop.broken'").code, 0);
+}
+
 TEST_F(BatchVerbsTest, SqlNamesTheQuotesThatANameNeeds) {
   Good("table load orders.csv default.orders");
   Wrong("sql 'SELECT * FROM default.orders'", 2, {"in quotes", "\"default\".\"orders\""});

@@ -33,8 +33,8 @@ std::string LowerCase(std::string text) {
   return text;
 }
 
-// Those that the text names, since a view reads the footers of its files; all when it names none,
-// as SHOW ALL TABLES does.
+// Those that the text names, since a view reads the footers of its files; SHOW ALL TABLES names
+// none.
 std::vector<std::string> TablesNamed(const std::vector<std::string>& tables,
                                      const std::string& text) {
   const std::string lower = LowerCase(text);
@@ -44,7 +44,7 @@ std::vector<std::string> TablesNamed(const std::vector<std::string>& tables,
       named.push_back(table);
     }
   }
-  return named.empty() ? tables : named;
+  return named;
 }
 
 // The files that are data, and no others that lie beside them.
@@ -60,20 +60,29 @@ Result<std::string> FilesSql(const table::Table& table) {
          "], hive_partitioning = true, hive_types = {'ds': VARCHAR}, union_by_name = true)";
 }
 
-// Every table as a view `namespace.table`, with its day as the column ds.
+// The table as a view `namespace.table`, with its day as the column ds.
+Status CreateView(sql::Database* database, const table::Warehouse& warehouse,
+                  const std::string& name) {
+  CATENA_TRY(const auto table, warehouse.Find(name));
+  const size_t dot = name.find('.');
+  const std::string schema = sql::QuoteName(name.substr(0, dot));
+  CATENA_TRY(const bool ours, table.IsSpelledOurWay());
+  CATENA_TRY(const std::string rows, ours ? FilesSql(table) : table.SelectSql());
+  CATENA_RETURN_IF_ERROR(database->Execute("CREATE SCHEMA IF NOT EXISTS " + schema));
+  return database->Execute("CREATE VIEW " + schema + "." + sql::QuoteName(name.substr(dot + 1)) +
+                           " AS SELECT * FROM " + rows);
+}
+
 Status CreateViews(sql::Database* database, const table::Warehouse& warehouse,
                    const std::string& text) {
   CATENA_TRY(const auto tables, warehouse.Tables());
-  for (const std::string& name : TablesNamed(tables, text)) {
-    CATENA_TRY(const auto table, warehouse.Find(name));
-    const size_t dot = name.find('.');
-    const std::string schema = sql::QuoteName(name.substr(0, dot));
-    CATENA_TRY(const bool ours, table.IsSpelledOurWay());
-    CATENA_TRY(const std::string rows, ours ? FilesSql(table) : table.SelectSql());
-    CATENA_RETURN_IF_ERROR(database->Execute("CREATE SCHEMA IF NOT EXISTS " + schema));
-    CATENA_RETURN_IF_ERROR(database->Execute("CREATE VIEW " + schema + "." +
-                                             sql::QuoteName(name.substr(dot + 1)) +
-                                             " AS SELECT * FROM " + rows));
+  const std::vector<std::string> named = TablesNamed(tables, text);
+  for (const std::string& name : named.empty() ? tables : named) {
+    const Status created = CreateView(database, warehouse, name);
+    if (created.ok()) continue;
+    if (!named.empty()) return created;
+    // A table that cannot be read hides none of the others.
+    fmt::print(stderr, "catena sql: left out: {}: {}\n", name, created.error().message);
   }
   return Status();
 }
