@@ -14,7 +14,7 @@ constexpr int kAtOnce = 2;
 Result<std::unique_ptr<EndWatch>> EndWatch::Open(const std::vector<topic::TopicAddress>& topics,
                                                  const Clock* clock) {
   CATENA_TRY(auto ends, topic::OpenTopicEnds(topics));
-  return std::unique_ptr<EndWatch>(new EndWatch(std::move(ends), clock));
+  return std::make_unique<EndWatch>(std::move(ends), clock);
 }
 
 EndWatch::EndWatch(std::unique_ptr<topic::TopicEnds> ends, const Clock* clock)
@@ -45,6 +45,14 @@ Result<const EndWatch::Ends*> EndWatch::Answer(const Look& look) const {
   return nullptr;
 }
 
+Result<std::vector<std::vector<topic::Offset>>> EndWatch::LookUp() {
+  try {
+    return ends_->Look();
+  } catch (const std::exception& error) {  // Memory ran out.
+    return Unavailable(std::string("the ends of topics could not be looked up: ") + error.what());
+  }
+}
+
 void EndWatch::Run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (asked_for_.wait(lock, stop, [this] { return asked_ != nullptr; })) {
@@ -52,7 +60,7 @@ void EndWatch::Run(const std::stop_token& stop) {
     asked_ = nullptr;
     lock.unlock();
     const Timestamp began = clock_->Now();
-    Result<std::vector<std::vector<topic::Offset>>> offsets = ends_->Look();
+    Result<std::vector<std::vector<topic::Offset>>> offsets = LookUp();
     lock.lock();
     if (offsets.ok()) {
       look->ends_ = Ends{began, std::move(*offsets)};

@@ -9,7 +9,8 @@
 // wait for what came meanwhile.
 //
 //   input    topics of one place (topic::PlaceOf)
-//   errors   the topics'; from then on for good: a job begins anew with another EndWatch
+//   errors   the topics', kUnavailable where memory ran out; from then on for good: a job begins
+//            anew with another EndWatch
 //   threads  every call may run concurrently with every other; none waits for the topics
 
 #pragma once
@@ -42,6 +43,7 @@ class EndWatch {
   // `clock` outlives it.
   static Result<std::unique_ptr<EndWatch>> Open(const std::vector<topic::TopicAddress>& topics,
                                                 const Clock* clock);
+  EndWatch(std::unique_ptr<topic::TopicEnds> ends, const Clock* clock);
   ~EndWatch();
 
   // The first look-up that begins from now on; `asker` is told when it is answered, or has failed.
@@ -50,8 +52,8 @@ class EndWatch {
   Result<const Ends*> Answer(const Look& look) const;
 
  private:
-  EndWatch(std::unique_ptr<topic::TopicEnds> ends, const Clock* clock);
   void Run(const std::stop_token& stop);
+  Result<std::vector<std::vector<topic::Offset>>> LookUp();
 
   std::unique_ptr<topic::TopicEnds> ends_;
   const Clock* clock_;

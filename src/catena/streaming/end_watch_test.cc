@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <map>
+#include <new>
 
 #include "catena/base/random.h"
 
@@ -125,6 +126,22 @@ TEST_F(EndWatchTest, WhoeverAskedIsTold) {
   const auto look = watch_->Ask(other);
   while (other->Told() == told) other->Await(told, std::chrono::minutes(1));
   EXPECT_NE(watch_->Answer(*look).value(), nullptr);
+}
+
+class EndsWithoutMemory : public topic::TopicEnds {
+ public:
+  Result<std::vector<std::vector<topic::Offset>>> Look() override { throw std::bad_alloc(); }
+};
+
+TEST_F(EndWatchTest, WhereMemoryRunsOutWhoeverAskedIsTold) {
+  EndWatch watch(std::make_unique<EndsWithoutMemory>(), &clock_);
+  const auto look = watch.Ask(news_);
+  uint64_t told = news_->Told();
+  while (watch.Answer(*look).ok()) {
+    news_->Await(told, std::chrono::minutes(1));
+    told = news_->Told();
+  }
+  EXPECT_EQ(watch.Answer(*look).error().code, ErrorCode::kUnavailable);
 }
 
 }  // namespace

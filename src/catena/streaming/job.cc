@@ -21,6 +21,16 @@ constexpr Millis kStallLook{100};
 // Retention marks move in steps, so that they cost nothing.
 constexpr Millis kRetentionStep = kFiveMinutes;
 
+// Where memory or threads run out the state is whole, and the job can begin again at it.
+template <typename Work>
+Status Caught(const char* who, const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    return Unavailable(std::string(who) + " stopped: " + error.what());
+  }
+}
+
 double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
 
 }  // namespace
@@ -67,6 +77,7 @@ struct StreamJob::State {
   Status Sync();
   bool ReachedEnds() const;
   void Supervise(std::stop_token stop);
+  void Start(const std::stop_source& all, std::vector<std::jthread>* threads);
   Status RunOnce(std::stop_token stop);
 };
 
@@ -146,7 +157,7 @@ Status StreamJob::State::BindAgain(std::stop_token stop, Error error) {
       TellStalled(error, began);
       reported = clock->Now();
     }
-    const Status again = Bind();
+    const Status again = Caught("a start", [&] { return Bind(); });
     if (again.ok()) {
       Metrics::Global().Set("catena_stream_stalled", {}, 0);
       CATENA_LOG_INFO("resumed", "after_ms={}", (clock->Now() - began).count());
@@ -335,6 +346,16 @@ void StreamJob::State::Supervise(std::stop_token stop) {
   }
 }
 
+void StreamJob::State::Start(const std::stop_source& all, std::vector<std::jthread>* threads) {
+  for (auto& heart : bound->hearts) heart->Start();
+  for (auto& [place, crew] : bound->crews) {
+    threads->emplace_back([this, &all, crew = &crew] {
+      const Status ran = Caught("a stream worker", [&] { return crew->Run(all.get_token()); });
+      if (!ran.ok()) Fail(ran.error());
+    });
+  }
+}
+
 Status StreamJob::State::RunOnce(std::stop_token stop) {
   std::stop_source all;
   const std::stop_callback forward(stop, [&] {
@@ -344,18 +365,13 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
   });
   if (!options.stream.debug) CATENA_RETURN_IF_ERROR(TellStarted());
   for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin(all.get_token()));
-  for (auto& heart : bound->hearts) heart->Start();
   std::vector<std::jthread> threads;
-  for (auto& [place, crew] : bound->crews) {
-    threads.emplace_back([this, &all, crew = &crew] {
-      try {
-        if (const Status status = crew->Run(all.get_token()); !status.ok()) Fail(status.error());
-      } catch (const std::exception& error) {  // Memory ran out: stop here, the state is whole.
-        Fail(Unavailable(std::string("a stream worker stopped: ") + error.what()));
-      }
-    });
-  }
-  Supervise(stop);
+  const Status supervised = Caught("a stream", [&] {
+    Start(all, &threads);
+    Supervise(stop);
+    return Status();
+  });
+  if (!supervised.ok()) Fail(supervised.error());
   all.request_stop();
   threads.clear();
   for (auto& heart : bound->hearts) {
@@ -373,7 +389,7 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
 
 Status StreamJob::Run(std::stop_token stop) {
   while (true) {
-    const Status ran = state_->RunOnce(stop);
+    const Status ran = Caught("a stream", [&] { return state_->RunOnce(stop); });
     const bool is_stalled = !ran.ok() && ran.error().code == ErrorCode::kUnavailable;
     if (!is_stalled || stop.stop_requested()) return ran;
     CATENA_RETURN_IF_ERROR(state_->BindAgain(stop, ran.error()));

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <set>
 
@@ -40,6 +41,22 @@ class UnreliableStore : public WrappedStore {
   std::mutex mutex_;
   Random random_;
   std::atomic<int> losses_left_;
+};
+
+// Has no memory left for its first syncs.
+class StarvedStore : public WrappedStore {
+ public:
+  using WrappedStore::WrappedStore;
+
+  Status Sync() override {
+    if (starved_syncs_ == 0) return WrappedStore::Sync();
+    --starved_syncs_;
+    throw std::bad_alloc();
+  }
+  int starved_syncs() const { return starved_syncs_; }
+
+ private:
+  std::atomic<int> starved_syncs_{2};
 };
 
 // Knows what of a job the monitor shows when its first state is to be stored: what a kill before
@@ -97,6 +114,40 @@ TEST_F(JobTest, EqualsTheDefinitionAfterAnswersWereLost) {
   // Caught up once, stalled and stopped: the rows are in, the last watermarks may not be.
   RunJob();
   ExpectEqualAt(&random, 200);
+}
+
+TEST_F(JobTest, EqualsTheDefinitionAfterMemoryRanOut) {
+  SCOPED_TRACE(kSeed);
+  Random random(kSeed + 4);
+  AppendRandom(&random, 500, 600'000);
+  auto starved = std::make_unique<StarvedStore>(std::move(store_));
+  const StarvedStore* watched = starved.get();
+  store_ = std::move(starved);
+  options_.stream.checkpoint_interval = std::chrono::milliseconds{20};
+  auto job = OpenJob();
+  ASSERT_TRUE(job.ok()) << job.error().message;
+  std::stop_source stop;
+  std::jthread thread([&] { EXPECT_TRUE((*job)->Run(stop.get_token()).ok()); });
+  for (int i = 0; i < 20'000 && watched->starved_syncs() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_EQ(watched->starved_syncs(), 0);
+  stop.request_stop();
+  thread.join();
+  RunJob();
+  ExpectEqualAt(&random, 100);
+}
+
+TEST_F(JobTest, ARecordWithoutAppendTimeIsADeadLetterThatSaysSo) {
+  Append(Transaction{kStart, 1, 1, 2.0}, ToMillis(topic::kNoAppendTime));
+  RunJob();
+  std::vector<std::string> reasons;
+  ASSERT_TRUE(VisitDeadLetters(store_.get(), tx_, [&](const std::string&, const DeadLetter& one) {
+                reasons.push_back(one.reason);
+                return true;
+              }).ok());
+  ASSERT_EQ(reasons.size(), 1u);
+  EXPECT_NE(reasons[0].find("no append time"), std::string::npos) << reasons[0];
 }
 
 TEST_F(JobTest, LateEventsLandInOlderTilesAndPrefixes) {

@@ -3,6 +3,9 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <exception>
+#include <string>
+#include <utility>
 
 namespace catena::streaming {
 namespace {
@@ -11,6 +14,15 @@ using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kAfterRows{50};
 constexpr std::chrono::milliseconds kWhileIdle{1000};
+
+template <typename Work>
+Status Caught(const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {  // Memory or threads ran out.
+    return Unavailable(std::string("the heart of a stage stopped: ") + error.what());
+  }
+}
 
 }  // namespace
 
@@ -21,7 +33,7 @@ void Heart::Start() {
 Status Heart::Finish() {
   thread_ = std::jthread();
   CATENA_RETURN_IF_ERROR(failure());
-  return publisher_->Beat(Listen());
+  return Caught([this] { return publisher_->Beat(Listen()); });
 }
 
 Status Heart::failure() const {
@@ -43,6 +55,12 @@ Heartbeat Heart::Listen() const {
 }
 
 void Heart::Run(const std::stop_token& stop) {
+  Status ran = Caught([&] { return BeatUntil(stop); });
+  const std::lock_guard lock(mutex_);
+  failure_ = std::move(ran);
+}
+
+Status Heart::BeatUntil(const std::stop_token& stop) {
   std::mutex never_shared;
   std::condition_variable_any sleep;
   Heartbeat told;
@@ -53,11 +71,7 @@ void Heart::Run(const std::stop_token& stop) {
     const Heartbeat heartbeat = Listen();
     const bool is_due = rows != rows_told || Steady::now() - told_at >= kWhileIdle;
     if (is_due && heartbeat.watermarks != told.watermarks) {
-      if (Status beaten = publisher_->Beat(heartbeat); !beaten.ok()) {
-        const std::lock_guard lock(mutex_);
-        failure_ = std::move(beaten);
-        return;
-      }
+      CATENA_RETURN_IF_ERROR(publisher_->Beat(heartbeat));
       told = heartbeat;
       rows_told = rows;
       told_at = Steady::now();
@@ -65,6 +79,7 @@ void Heart::Run(const std::stop_token& stop) {
     std::unique_lock lock(never_shared);
     sleep.wait_for(lock, stop, kAfterRows, [] { return false; });
   }
+  return Status();
 }
 
 }  // namespace catena::streaming

@@ -4,7 +4,8 @@
 //     rows published since the last beat    within 50 ms
 //     only the clock has moved              every second
 //
-//   errors   those of the topic: told by failure(), and no more beats
+//   errors   those of the topic, kUnavailable where memory ran out: told by failure(), and no more
+//            beats
 //   threads  its own; failure() may be called by any
 
 #pragma once
@@ -30,6 +31,7 @@ class Heart {
  private:
   void Run(const std::stop_token& stop);
   Heartbeat Listen() const;
+  Status BeatUntil(const std::stop_token& stop);
 
   Publisher* publisher_;
   const Progress* progress_;
