@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kErrorBytes = 512;
 constexpr std::chrono::milliseconds kLeaderLook{50};
-constexpr std::chrono::milliseconds kOffsetLook{20};
+constexpr std::chrono::milliseconds kLookAgain{20};
 
 // Where reading goes on stands in the store alone, and a position that is gone is an error.
 constexpr std::array kOwnProperties = {"enable.auto.commit", "enable.auto.offset.store",
@@ -136,6 +136,17 @@ KafkaClient::~KafkaClient() { rd_kafka_destroy(handle_); }
 std::string KafkaClient::Place() const { return "topic " + address_.name + " at " + address_.root; }
 
 Result<TopicPartition> KafkaClient::Partitions() {
+  const auto give_up = std::chrono::steady_clock::now() + Millis{kKafkaAnswerMillis};
+  while (true) {
+    const Result<TopicPartition> partitions = PartitionsNow();
+    // A broker that has just come back knows no topics for a moment.
+    const bool may_change = !partitions.ok() && partitions.error().code == ErrorCode::kNotFound;
+    if (!may_change || std::chrono::steady_clock::now() >= give_up) return partitions;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+Result<TopicPartition> KafkaClient::PartitionsNow() {
   rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_, address_.name.c_str(), nullptr);
   const rd_kafka_metadata_t* metadata = nullptr;
   const rd_kafka_resp_err_t failed =
@@ -175,7 +186,7 @@ Result<std::vector<Offset>> KafkaClient::OffsetsAt(const std::vector<KafkaPartit
     const bool may_change =
         error.code == ErrorCode::kUnavailable || error.code == ErrorCode::kNotFound;
     if (!may_change || std::chrono::steady_clock::now() >= give_up) return error;
-    std::this_thread::sleep_for(kOffsetLook);
+    std::this_thread::sleep_for(kLookAgain);
   }
 }
 
@@ -230,14 +241,14 @@ Status KafkaClient::RequestCreation(TopicPartition partitions) {
 }
 
 Status KafkaClient::Create(TopicPartition partitions) {
-  Result<TopicPartition> existing = Partitions();
+  Result<TopicPartition> existing = PartitionsNow();
   if (!existing.ok() && existing.error().code != ErrorCode::kNotFound) return existing.error();
   if (!existing.ok()) {
     CATENA_RETURN_IF_ERROR(RequestCreation(partitions));
     const auto give_up = std::chrono::steady_clock::now() + Millis{kKafkaAnswerMillis};
     // Every broker learns of it in its own time.
     do {
-      existing = Partitions();
+      existing = PartitionsNow();
       if (existing.ok()) break;
       std::this_thread::sleep_for(kLeaderLook);
     } while (std::chrono::steady_clock::now() < give_up);

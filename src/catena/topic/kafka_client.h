@@ -63,7 +63,8 @@ class KafkaClient {
   KafkaClient& operator=(const KafkaClient&) = delete;
 
   rd_kafka_t* handle() const { return handle_; }
-  // Of the address; kNotFound names the command that makes the topic.
+  // Of the address; asked for again while the broker does not know the topic. kNotFound names the
+  // command that makes it.
   Result<TopicPartition> Partitions();
   // Of each partition the offset at `time`, as librdkafka takes it, RD_KAFKA_OFFSET_END and
   // RD_KAFKA_OFFSET_BEGINNING among them: one request a broker, again while leaders change.
@@ -79,6 +80,7 @@ class KafkaClient {
       : address_(address), handle_(handle) {}
   rd_kafka_resp_err_t LookUpOnce(const std::vector<KafkaPartition>& partitions, int64_t time,
                                  std::vector<Offset>* offsets) const;
+  Result<TopicPartition> PartitionsNow();
   Status RequestCreation(TopicPartition partitions);
 
   TopicAddress address_;
