@@ -53,7 +53,8 @@ Result<int64_t> CoveredFrom(topic::TopicReader* reader, topic::TopicPartition pa
   std::vector<topic::Record> first;
   CATENA_RETURN_IF_ERROR(reader->Seek(partition, begin));
   CATENA_RETURN_IF_ERROR(reader->Poll(partition, 1, &first));
-  const Timestamp appended = first.empty() ? clock.Now() : first[0].append_time;
+  const bool is_known = !first.empty() && first[0].append_time != topic::kNoAppendTime;
+  const Timestamp appended = is_known ? first[0].append_time : clock.Now();
   return ToMillis(appended + max_future_skew);
 }
 

@@ -78,6 +78,10 @@ Status Worker::AddDeadLetter(const topic::Record& record, const std::string& rea
 std::string Worker::Untimely(const types::Column& times, size_t row, Timestamp appended) const {
   if (times.IsNull(row)) return "its time column is null";
   const int64_t event_time = times.Values<int64_t>()[row];
+  if (appended == topic::kNoAppendTime) {
+    return "it has no append time to judge its event time by; give the topic "
+           "message.timestamp.type=LogAppendTime";
+  }
   if (event_time < kFirstEventTime) return "its event time lies before the year 1";
   if (event_time > ToMillis(appended + options_.max_future_skew)) {
     return "its event time is further ahead of its append time than max_future_skew_ms";
@@ -321,7 +325,8 @@ void Worker::NoteOldest() {
   int64_t oldest = INT64_MAX;
   for (const Lane& lane : lanes_) {
     if (lane.waiting.empty() || lane.waiting.front().records.empty()) continue;
-    oldest = std::min(oldest, ToMillis(lane.waiting.front().records.front().append_time));
+    const Timestamp appended = lane.waiting.front().records.front().append_time;
+    if (appended != topic::kNoAppendTime) oldest = std::min(oldest, ToMillis(appended));
   }
   for (const FoldTarget& target : parts_.targets) target.stats->SetOldest(parts_.index, oldest);
 }

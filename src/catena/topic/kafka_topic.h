@@ -8,7 +8,8 @@
 //   input    host:port[,host:port...] in TopicAddress::root; librdkafka's properties in its
 //            parameters; `consumer` as group.id, under which Commit tells lag tools
 //   units    append time is the record's timestamp: the producer's, or the broker's where the topic
-//            says LogAppendTime. A producer's may go back; this writer's own never do
+//            says LogAppendTime. A producer's may go back or be none (kNoAppendTime, which is
+//            Kafka's -1); this writer's own never do
 //   limits   8 MiB of fetched records a partition and feed, as much that some of its readers have
 //            taken; 32 MiB of unsent ones
 //   errors   kNotFound from Poll when what comes next was trimmed; kUnavailable when no broker

@@ -31,6 +31,9 @@ namespace catena::topic {
 using TopicPartition = int32_t;
 using Offset = int64_t;
 
+// Of a record that came without: a Kafka producer may send none.
+inline constexpr Timestamp kNoAppendTime = FromMillis(-1);
+
 struct Record {
   TopicPartition partition = 0;
   Offset offset = 0;
