@@ -85,6 +85,11 @@ class ChildProcess {
 
   pid_t pid() const { return pid_; }
   void Signal(int signal) { kill(pid_, signal); }
+  // Whether somebody has let it run on after a SIGSTOP, unless it has been asked since.
+  bool WasContinued() {
+    int status = 0;
+    return waitpid(pid_, &status, WCONTINUED | WNOHANG) == pid_ && WIFCONTINUED(status);
+  }
   // What waitpid says; 0 is a clean exit.
   int Wait() {
     int status = -1;
