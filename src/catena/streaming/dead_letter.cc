@@ -2,7 +2,6 @@
 #include "catena/streaming/dead_letter.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "catena/base/bytes.h"
@@ -35,6 +34,33 @@ struct ReplayMark {
   std::vector<topic::Offset> ends;
 };
 
+// By partition how many, then the distances between them.
+using OffsetsByPartition = std::map<topic::TopicPartition, std::set<topic::Offset>>;
+
+void AppendOffsets(const OffsetsByPartition& offsets, std::string* bytes) {
+  AppendVarint(bytes, offsets.size());
+  for (const auto& [partition, each] : offsets) {
+    AppendVarint(bytes, static_cast<uint64_t>(partition));
+    AppendVarint(bytes, each.size());
+    topic::Offset before = 0;
+    for (const topic::Offset offset : each) {
+      AppendVarint(bytes, static_cast<uint64_t>(offset - before));
+      before = offset;
+    }
+  }
+}
+
+void ReadOffsets(ByteReader* reader, OffsetsByPartition* offsets) {
+  for (uint64_t n = reader->Varint(); n > 0 && reader->ok(); --n) {
+    auto& each = (*offsets)[static_cast<topic::TopicPartition>(reader->Varint())];
+    topic::Offset offset = 0;
+    for (uint64_t left = reader->Varint(); left > 0 && reader->ok(); --left) {
+      offset += static_cast<topic::Offset>(reader->Varint());
+      each.insert(each.end(), offset);
+    }
+  }
+}
+
 std::string MarkName(const std::string& topic) { return "replay/" + topic; }
 
 Result<ReplayMark> ReadMark(kv::KVStore* store, const std::string& topic) {
@@ -44,26 +70,28 @@ Result<ReplayMark> ReadMark(kv::KVStore* store, const std::string& topic) {
   ByteReader reader(*stored);
   for (uint64_t n = reader.Varint(); n > 0 && reader.ok(); --n) {
     const auto partition = static_cast<topic::TopicPartition>(reader.Varint());
-    mark.replayed[partition] = static_cast<topic::Offset>(reader.Varint());
+    mark.replayed.below[partition] = static_cast<topic::Offset>(reader.Varint());
   }
   mark.into = reader.Sized();
   for (uint64_t n = reader.Varint(); n > 0 && reader.ok(); --n) {
     mark.ends.push_back(static_cast<topic::Offset>(reader.Varint()));
   }
+  if (reader.ok() && !reader.AtEnd()) ReadOffsets(&reader, &mark.replayed.each);
   if (!reader.ok() || !reader.AtEnd()) return Corruption("mark of a replay does not decode");
   return mark;
 }
 
 Status WriteMark(const std::string& topic, const ReplayMark& mark, kv::KVStore* store) {
   std::string bytes;
-  AppendVarint(&bytes, mark.replayed.size());
-  for (const auto& [partition, offset] : mark.replayed) {
+  AppendVarint(&bytes, mark.replayed.below.size());
+  for (const auto& [partition, offset] : mark.replayed.below) {
     AppendVarint(&bytes, static_cast<uint64_t>(partition));
     AppendVarint(&bytes, static_cast<uint64_t>(offset));
   }
   AppendSized(&bytes, mark.into);
   AppendVarint(&bytes, mark.ends.size());
   for (const topic::Offset end : mark.ends) AppendVarint(&bytes, static_cast<uint64_t>(end));
+  AppendOffsets(mark.replayed.each, &bytes);
   return store->Apply({{}, {{kDeadLetterDataset, MarkName(topic), std::move(bytes)}}},
                       /*durable=*/true);
 }
@@ -85,6 +113,13 @@ Result<std::multiset<std::string>> AppendedSince(const std::vector<topic::Offset
 }
 
 }  // namespace
+
+bool IsReplayed(const ReplayedOffsets& replayed, const DeadLetter& letter) {
+  const auto below = replayed.below.find(letter.record.partition);
+  if (below != replayed.below.end() && letter.record.offset < below->second) return true;
+  const auto each = replayed.each.find(letter.record.partition);
+  return each != replayed.each.end() && each->second.contains(letter.record.offset);
+}
 
 kv::Put DeadLetterPut(const std::string& topic, const topic::Record& record,
                       const std::string& reason) {
@@ -135,13 +170,12 @@ Result<Replay> ReplayDeadLetters(kv::KVStore* store, const std::string& topic,
   }
   Replay replay;
   std::vector<topic::OutRecord> records;
-  auto replayed = mark.replayed;
+  ReplayedOffsets replayed;  // All that there are, in the end.
   CATENA_RETURN_IF_ERROR(
       VisitDeadLetters(store, topic, [&](const std::string&, const DeadLetter& letter) {
-        if (IsReplayed(mark.replayed, letter)) return true;
         const topic::Record& record = letter.record;
-        topic::Offset& next = replayed[record.partition];
-        next = std::max(next, record.offset + 1);
+        replayed.each[record.partition].insert(record.offset);
+        if (IsReplayed(mark.replayed, letter)) return true;
         if (const auto there = appended.find(record.value); there != appended.end()) {
           appended.erase(there);
           ++replay.resumed;

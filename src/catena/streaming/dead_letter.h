@@ -5,7 +5,7 @@
 // or here, or still to be read; never nowhere, never twice.
 //
 //   layout   dataset `catena_dlq`, key: topic name, time: append time, sequence: source order; mark
-//            `replay/<topic>`: how far its letters were replayed
+//            `replay/<topic>`: which of its letters were replayed
 //   errors   decoding other bytes is kCorruption
 
 #pragma once
@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,12 +29,13 @@ struct DeadLetter {
   topic::Record record;  // Byte for byte.
 };
 
-// By partition, the offset up to which the letters of a topic were replayed.
-using ReplayedOffsets = std::map<topic::TopicPartition, topic::Offset>;
-inline bool IsReplayed(const ReplayedOffsets& replayed, const DeadLetter& letter) {
-  const auto done = replayed.find(letter.record.partition);
-  return done != replayed.end() && letter.record.offset < done->second;
-}
+// The letters of a topic that were replayed, by partition: those of these offsets; and, where the
+// first versions did it, all below one.
+struct ReplayedOffsets {
+  std::map<topic::TopicPartition, std::set<topic::Offset>> each;
+  std::map<topic::TopicPartition, topic::Offset> below;
+};
+bool IsReplayed(const ReplayedOffsets& replayed, const DeadLetter& letter);
 
 inline uint64_t SourceOrder(const topic::Record& record) {
   return static_cast<uint64_t>(record.partition) << 48 | static_cast<uint64_t>(record.offset);

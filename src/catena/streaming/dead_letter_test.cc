@@ -88,7 +88,32 @@ TEST_F(DeadLetterTest, ReplaysEachLetterOnce) {
   Keep(2, 0, "d");
   EXPECT_EQ(ReplayAll()->records, 2);
   EXPECT_EQ(Appended(), (std::multiset<std::string>{"a", "b", "c", "d"}));
-  EXPECT_EQ(ReplayedLetters(store_.get(), "t")->at(0), 5);
+  EXPECT_EQ(ReplayedLetters(store_.get(), "t")->each.at(0), (std::set<topic::Offset>{3, 4}));
+}
+
+// As of a GroupBy that is reset, and refuses what it had taken, or of another one of the topic.
+TEST_F(DeadLetterTest, LettersOfEarlierRecordsThatCameAfterAReplayAreReplayed) {
+  Keep(0, 9, "late");
+  EXPECT_EQ(ReplayAll()->records, 1);
+  Keep(0, 9, "late");
+  Keep(0, 2, "early");
+  EXPECT_EQ(ReplayAll()->records, 1);
+  EXPECT_EQ(ReplayAll()->records, 0);
+  EXPECT_EQ(Appended(), (std::multiset<std::string>{"early", "late"}));
+}
+
+TEST_F(DeadLetterTest, WhatTheFirstVersionsReplayedIsNotReplayedAgain) {
+  Keep(0, 3, "done");
+  Keep(0, 7, "new");
+  std::string bytes;
+  for (const uint64_t number : {1, 0, 5}) AppendVarint(&bytes, number);  // Of partition 0, below 5.
+  AppendSized(&bytes, "");
+  AppendVarint(&bytes, 0);
+  ASSERT_TRUE(store_->Apply({{}, {{kDeadLetterDataset, "replay/t", bytes}}}).ok());
+  EXPECT_EQ(ReplayAll()->records, 1);
+  Keep(0, 4, "refused later");
+  EXPECT_EQ(ReplayAll()->records, 1);
+  EXPECT_EQ(Appended(), (std::multiset<std::string>{"new", "refused later"}));
 }
 
 // Interrupted by a letter that does not decode, after it had said what it is about to do.
