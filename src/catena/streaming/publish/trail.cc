@@ -17,7 +17,8 @@ struct Piece {
   std::vector<topic::Offset> rows;
 };
 
-// In the order of the topic, so that a beat forgets the rows before it.
+// In the order of the topic, so that a beat forgets the rows before it of which it tells. One who
+// lost the partition and does not know it yet tells of fewer than are there.
 void Follow(const DecodedEnriched& decoded, topic::TopicPartition left, Piece* piece) {
   size_t beat = 0;
   for (uint32_t record = 0; record < decoded.origins.size(); ++record) {
@@ -27,8 +28,8 @@ void Follow(const DecodedEnriched& decoded, topic::TopicPartition left, Piece* p
     const auto& told = decoded.heartbeats[beat++].next_offsets;
     const auto next = told.find(left);
     if (next == told.end()) continue;
-    piece->next_offset = next->second;
-    piece->rows.clear();
+    piece->next_offset = std::max(piece->next_offset.value_or(0), next->second);
+    std::erase_if(piece->rows, [&](topic::Offset row) { return row < next->second; });
   }
 }
 

@@ -6,7 +6,8 @@
 //                                               ^ behind the last beat that tells of the partition
 //
 //   input    a topic to which heartbeats with next offsets are sent (enriched_record.h)
-//   output   the highest next offset that is told, none when none is; the rows behind
+//   output   the highest next offset that is told, none when none is; the rows behind, and those
+//            before that no beat behind them tells of
 //   cost     reads back from the ends until each partition has such a beat, twice as far each time:
 //            usually what a second appends
 //   threads  one thread
