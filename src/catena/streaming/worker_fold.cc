@@ -167,9 +167,16 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows 
   } else {
     const uint64_t tiles_before = sink.tile_updates();
     const Timestamp began = clock_->Now();
-    CATENA_TRY(next,
-               sink.Apply({&given.rows, given.event_times, append_times, orders, given.incomplete},
-                          batch.partition, next, std::move(given.dead_letters.puts)));
+    const auto refuse = [&](size_t row,
+                            const std::string& reason) -> Result<std::optional<kv::Put>> {
+      DeadLetters letter;
+      CATENA_RETURN_IF_ERROR(
+          AddDeadLetter(batch.records[given.record_of_row[row]], reason, &letter));
+      return letter.puts.empty() ? std::optional<kv::Put>() : std::move(letter.puts.front());
+    };
+    CATENA_TRY(next, sink.Apply({&given.rows, given.event_times, append_times, orders,
+                                 given.incomplete, refuse},
+                                batch.partition, next, std::move(given.dead_letters.puts)));
     const uint64_t tiles = sink.tile_updates() - tiles_before;
     target->stats->tiles.Add(clock_->Now(), 0, tiles);
     if (tiles > 0) {

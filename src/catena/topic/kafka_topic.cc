@@ -14,9 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "catena/base/hash.h"
 #include "catena/topic/file/file_descriptor.h"
-#include "catena/topic/file/frame.h"
 #include "catena/topic/kafka_client.h"
 #include "catena/topic/kafka_feed.h"
 
@@ -40,17 +38,6 @@ KafkaProperties ReaderProperties(const TopicAddress& address) {
           // A seek, and a partition that joins, wait for the fetch that is under way.
           {"fetch.wait.max.ms", "50"},
           {"fetch.error.backoff.ms", "100"}};
-}
-
-// One batch in flight, sent a millisecond after its first record: with more in flight, or none of
-// the wait, small batches queue behind each other and the latency of a busy writer melts.
-KafkaProperties WriterProperties() {
-  return {{"enable.idempotence", "true"},
-          {"linger.ms", "1"},
-          {"max.in.flight", "1"},
-          {"message.timeout.ms", "30000"},
-          {"message.max.bytes", std::to_string(kFrameBytesMax + 4096)},
-          {"queue.buffering.max.kbytes", "32768"}};
 }
 
 std::vector<KafkaPartition> PartitionsOf(const std::string& topic, TopicPartition count) {
@@ -338,95 +325,6 @@ class KafkaEnds : public TopicEnds {
   std::vector<ptrdiff_t> counts_;  // Of them, by topic.
 };
 
-// One record of an Append until the broker has answered.
-struct Delivery {
-  bool is_answered = false;
-  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  Offset offset = 0;
-};
-
-void NoteDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void*) {
-  auto* delivery = static_cast<Delivery*>(message->_private);
-  *delivery = {true, message->err, message->offset};
-}
-
-class KafkaWriter : public TopicWriter {
- public:
-  KafkaWriter(const TopicAddress& address, TopicPartition partitions, const Clock& clock)
-      : address_(address), clock_(clock), newest_(static_cast<size_t>(partitions)) {
-    std::fill(newest_.begin(), newest_.end(), Timestamp::min());
-  }
-
-  TopicPartition partitions() const override { return static_cast<TopicPartition>(newest_.size()); }
-
-  Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
-      const std::vector<OutRecord>& records) override {
-    for (const OutRecord& record : records) {
-      const size_t bytes = FrameBytes(record.key, record.value);
-      if (bytes > kFrameBytesMax) {
-        return InvalidData(fmt::format("record is too large for a topic; at most {} bytes: {}",
-                                       kFrameBytesMax, bytes));
-      }
-    }
-    CATENA_RETURN_IF_ERROR(Open());
-    std::vector<Delivery> deliveries(records.size());
-    std::vector<std::pair<TopicPartition, Offset>> places(records.size());
-    const Timestamp now = clock_.Now();
-    for (size_t i = 0; i < records.size(); ++i) {
-      places[i].first = static_cast<TopicPartition>(HashBytes(records[i].key) % newest_.size());
-      Produce(records[i], places[i].first, now, &deliveries[i]);
-    }
-    for (const Delivery& delivery : deliveries) {
-      while (!delivery.is_answered) rd_kafka_poll(client_->handle(), /*timeout_ms=*/100);
-    }
-    for (size_t i = 0; i < records.size(); ++i) {
-      if (deliveries[i].error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        const Error error = KafkaError(deliveries[i].error, "cannot append to " + client_->Place());
-        client_.reset();  // What it counted on as written is in doubt: the next one counts anew.
-        return error;
-      }
-      places[i].second = deliveries[i].offset;
-    }
-    return places;
-  }
-
-  Status Open() {
-    if (client_) return Status();
-    CATENA_TRY(client_,
-               KafkaClient::Open(RD_KAFKA_PRODUCER, address_, WriterProperties(), NoteDelivery));
-    return Status();
-  }
-
- private:
-  void Produce(const OutRecord& record, TopicPartition partition, Timestamp now,
-               Delivery* delivery) {
-    Timestamp& newest = newest_[static_cast<size_t>(partition)];
-    const Timestamp time = record.append_time == Timestamp::min() ? now : record.append_time;
-    newest = std::max(newest, time);
-    // librdkafka takes 0 for "now".
-    const int64_t millis = ToMillis(newest) == 0 ? 1 : ToMillis(newest);
-    while (true) {
-      const rd_kafka_resp_err_t code = rd_kafka_producev(
-          client_->handle(), RD_KAFKA_V_TOPIC(address_.name.c_str()),
-          RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-          RD_KAFKA_V_KEY(record.key.data(), record.key.size()),
-          RD_KAFKA_V_VALUE(const_cast<char*>(record.value.data()), record.value.size()),
-          RD_KAFKA_V_TIMESTAMP(millis), RD_KAFKA_V_OPAQUE(delivery), RD_KAFKA_V_END);
-      if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-      if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-        *delivery = {true, code, 0};
-        return;
-      }
-      rd_kafka_poll(client_->handle(), /*timeout_ms=*/10);
-    }
-  }
-
-  TopicAddress address_;
-  const Clock& clock_;
-  std::unique_ptr<KafkaClient> client_;
-  std::vector<Timestamp> newest_;  // By partition: the last append time given.
-};
-
 Result<std::unique_ptr<KafkaClient>> OpenConsumer(const TopicAddress& address) {
   return KafkaClient::Open(RD_KAFKA_CONSUMER, address, ReaderProperties(address));
 }
@@ -473,19 +371,6 @@ Result<std::unique_ptr<TopicReader>> OpenKafkaTopicReader(const TopicAddress& ad
   return std::unique_ptr<TopicReader>(
       std::make_unique<KafkaReader>(std::move(client), address.name, partitions,
                                     std::dynamic_pointer_cast<KafkaFeed>(std::move(feed))));
-}
-
-Result<std::unique_ptr<TopicWriter>> OpenKafkaTopicWriter(const TopicAddress& address,
-                                                          const Clock& clock) {
-  TopicPartition partitions = 0;
-  {
-    // A consumer asks, because a producer's question may create the topic.
-    CATENA_TRY(const auto client, OpenConsumer(address));
-    CATENA_TRY(partitions, client->Partitions());
-  }
-  auto writer = std::make_unique<KafkaWriter>(address, partitions, clock);
-  CATENA_RETURN_IF_ERROR(writer->Open());
-  return std::unique_ptr<TopicWriter>(std::move(writer));
 }
 
 }  // namespace catena::topic

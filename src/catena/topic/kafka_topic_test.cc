@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is Kafka's own: properties, absent brokers, trimmed topics, transactions, other producers.
+// What is Kafka's own: properties, absent brokers, trimmed topics, transactions, other producers,
+// topics that take small records only.
 
 #include <gtest/gtest.h>
 #include <librdkafka/rdkafka.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -146,6 +149,102 @@ TEST_F(KafkaTopicTest, RecordsWithoutKeyOrValueAreEmpty) {
   ASSERT_EQ(records.size(), 1u);
   EXPECT_EQ(records[0].key, "");
   EXPECT_EQ(records[0].value, "");
+}
+
+TEST_F(KafkaTopicTest, ARecordWithoutTimestampHasNoAppendTime) {
+  const auto producer = Producer();
+  ASSERT_EQ(rd_kafka_producev(producer->handle(), RD_KAFKA_V_TOPIC(address_.name.c_str()),
+                              RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_TIMESTAMP(-1), RD_KAFKA_V_END),
+            RD_KAFKA_RESP_ERR_NO_ERROR);
+  ASSERT_EQ(rd_kafka_flush(producer->handle(), 20'000), RD_KAFKA_RESP_ERR_NO_ERROR);
+  std::vector<Record> records;
+  ASSERT_TRUE(OpenTopicReader(address_).value()->Poll(0, 10, &records).ok());
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].append_time, kNoAppendTime);
+}
+
+// In a topic whose records have at most so many bytes.
+class SmallRecordsTest : public KafkaTopicTest {
+ protected:
+  static constexpr TopicPartition kPartitions = 3;
+
+  void Create(const char* bytes_max) {
+    address_.name += bytes_max;
+    const auto client = Producer();
+    char why[512];
+    rd_kafka_NewTopic_t* topic =
+        rd_kafka_NewTopic_new(address_.name.c_str(), kPartitions, -1, why, sizeof(why));
+    rd_kafka_NewTopic_set_config(topic, "max.message.bytes", bytes_max);
+    const std::unique_ptr<rd_kafka_queue_t, Deleter> answers(rd_kafka_queue_new(client->handle()));
+    rd_kafka_CreateTopics(client->handle(), &topic, 1, nullptr, answers.get());
+    const std::unique_ptr<rd_kafka_event_t, Deleter> event(
+        rd_kafka_queue_poll(answers.get(), 20'000));
+    rd_kafka_NewTopic_destroy(topic);
+    ASSERT_NE(event, nullptr);
+    ASSERT_TRUE(CreateTopic(address_, kPartitions).ok());  // Waits for leaders.
+  }
+  static std::vector<OutRecord> Records(int count, const std::vector<int>& large) {
+    std::vector<OutRecord> records;
+    for (int i = 0; i < count; ++i) {
+      const bool is_large = std::find(large.begin(), large.end(), i) != large.end();
+      std::string value = std::to_string(i);
+      value.resize(is_large ? 60'000 : 1'000, ' ');
+      records.push_back({"key " + std::to_string(i % 20), std::move(value), Timestamp::min()});
+    }
+    return records;
+  }
+  // By partition, in order.
+  std::vector<std::vector<int>> Appended() const {
+    std::vector<std::vector<int>> all;
+    const auto reader = OpenTopicReader(address_).value();
+    for (TopicPartition p = 0; p < kPartitions; ++p) {
+      std::vector<Record> records;
+      while (reader->Position(p) < reader->EndOffset(p).value()) {
+        const Status polled = reader->Poll(p, 10'000, &records);
+        if (polled.ok()) continue;
+        EXPECT_EQ(polled.error().code, ErrorCode::kUnavailable) << polled.error().message;
+      }
+      all.emplace_back();
+      for (const Record& record : records) all.back().push_back(std::stoi(record.value));
+    }
+    return all;
+  }
+};
+
+TEST_F(SmallRecordsTest, ALargerOneIsLeftOutAndTheOthersAreThereInOrder) {
+  Create("20000");
+  const std::vector<OutRecord> records = Records(200, {20, 41, 42, 199});
+  const auto writer = OpenTopicWriter(address_, SystemClock()).value();
+  EXPECT_EQ(writer->Append({records[20]}).error().code, ErrorCode::kInvalidData);
+  const auto appended = writer->AppendFitting(records);
+  ASSERT_TRUE(appended.ok()) << appended.error().message;
+  ASSERT_EQ(appended->refused.size(), 4u);
+  EXPECT_NE(appended->refused.at(199).find("max.message.bytes"), std::string::npos);
+  EXPECT_EQ(appended->places.size(), 196u);
+  size_t there = 0;
+  for (const std::vector<int>& partition : Appended()) {
+    EXPECT_TRUE(std::is_sorted(partition.begin(), partition.end()));
+    EXPECT_EQ(std::set<int>(partition.begin(), partition.end()).size(), partition.size());
+    there += partition.size();
+  }
+  EXPECT_EQ(there, 196u);
+  std::vector<Offset> next(kPartitions);
+  for (const auto& [partition, offset] : appended->places) {
+    EXPECT_EQ(offset, next[static_cast<size_t>(partition)]++);
+  }
+}
+
+TEST_F(SmallRecordsTest, ManySmallOnesAreNotTooMuchAtOnce) {
+  Create("3000");
+  const auto writer = OpenTopicWriter(address_, SystemClock()).value();
+  for (int round = 1; round <= 3; ++round) {
+    const auto appended = writer->AppendFitting(Records(100, {}));
+    ASSERT_TRUE(appended.ok()) << appended.error().message;
+    EXPECT_TRUE(appended->refused.empty());
+    size_t there = 0;
+    for (const std::vector<int>& partition : Appended()) there += partition.size();
+    EXPECT_EQ(there, 100u * static_cast<size_t>(round));
+  }
 }
 
 TEST_F(KafkaTopicTest, TheEndOfATransactionIsNoRecord) {

@@ -145,10 +145,8 @@ class MemoryTopicWriter : public TopicWriter {
   Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
       const std::vector<OutRecord>& records) override {
     for (const OutRecord& record : records) {
-      const size_t bytes = FrameBytes(record.key, record.value);
-      if (bytes > kFrameBytesMax) {
-        return InvalidData(fmt::format("record is too large for a topic; at most {} bytes: {}",
-                                       kFrameBytesMax, bytes));
+      if (std::string why = WhyNoFrame(record.key, record.value); !why.empty()) {
+        return InvalidData(std::move(why));
       }
     }
     const Timestamp now = clock_.Now();

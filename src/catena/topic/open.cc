@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "catena/topic/file/file_topic.h"
+#include "catena/topic/file/frame.h"
 #include "catena/topic/kafka_topic.h"
 #include "catena/topic/memory_topic.h"
 #include "catena/topic/topic.h"
@@ -104,6 +105,20 @@ Result<std::vector<Offset>> TopicReader::EndOffsets() {
 
 Status TopicReader::Commit(const std::map<TopicPartition, Offset>& /*next_offsets*/) {
   return Status();
+}
+
+Result<TopicWriter::Fitting> TopicWriter::AppendFitting(const std::vector<OutRecord>& records) {
+  Fitting fitting;
+  for (size_t i = 0; i < records.size(); ++i) {
+    std::string why = WhyNoFrame(records[i].key, records[i].value);
+    if (!why.empty()) fitting.refused.emplace(i, std::move(why));
+  }
+  std::vector<OutRecord> rest;
+  for (size_t i = 0; !fitting.refused.empty() && i < records.size(); ++i) {
+    if (!fitting.refused.contains(i)) rest.push_back(records[i]);
+  }
+  CATENA_TRY(fitting.places, Append(fitting.refused.empty() ? records : rest));
+  return fitting;
 }
 
 Status CreateTopic(const TopicAddress& address, TopicPartition partitions) {

@@ -119,6 +119,13 @@ class TopicWriter {
   // than 16 MiB; nothing is appended.
   virtual Result<std::vector<std::pair<TopicPartition, Offset>>> Append(
       const std::vector<OutRecord>& records) = 0;
+  struct Fitting {
+    std::vector<std::pair<TopicPartition, Offset>> places;  // Of those that are there, in order.
+    std::map<size_t, std::string> refused;                  // By number of the record: why.
+  };
+  // The same, but records that are larger than this topic takes, which may be less than 16 MiB, are
+  // left out and told.
+  virtual Result<Fitting> AppendFitting(const std::vector<OutRecord>& records);
 };
 
 // Where a topic of a conf lives. `name` may be a bare name or a URL: `file:///dir/name`,

@@ -12,6 +12,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,6 +31,9 @@ struct FoldRows {
   std::span<const int64_t> append_times;
   std::span<const uint64_t> source_orders;
   std::span<const uint8_t> incomplete;
+  // The dead letter of a row that proves not to be taken only when it is sent on; none where such
+  // rows are skipped, an error where they end the stream. Null: of sinks that send nothing on.
+  std::function<Result<std::optional<kv::Put>>(size_t row, const std::string& reason)> refuse = {};
 };
 
 class RowSink {
@@ -51,7 +56,8 @@ class RowSink {
   // Why a row cannot be taken, "" when it can: such a row is a dead letter.
   virtual std::string Refusal(const types::Batch& /*rows*/, size_t /*row*/) const { return ""; }
   // `next` is the partition's checkpoint with the caller's counts already added; Apply adds its
-  // own, stores everything at once and answers the checkpoint as stored.
+  // own, those of refused rows among them, stores everything at once and answers the checkpoint as
+  // stored.
   virtual Result<fetch::Checkpoint> Apply(const FoldRows& rows, int32_t partition,
                                           fetch::Checkpoint next,
                                           std::vector<kv::Put> dead_letters) = 0;

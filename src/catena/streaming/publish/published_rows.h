@@ -7,7 +7,8 @@
 //
 // Rows of one left partition are appended in the order of their offsets, at most
 // kPublishedAtOnce a call, and each call waits for the one before. So of what is not there only the
-// rows of the last call can be in doubt, and those are among the newest that are known here.
+// rows of the last call can be in doubt, and those are among the newest that are known here. What
+// the topic refused is a dead letter before the next call.
 //
 //   threads  a value
 

@@ -211,33 +211,45 @@ std::string Publisher::RecordKey(const types::Batch& rows, size_t row) const {
   return told.is_string() ? told.get<std::string>() : PrintJson(told);
 }
 
-Status Publisher::Append(const std::vector<topic::OutRecord>& records) {
-  if (records.empty()) return Status();
-  CATENA_TRY(const auto places, writer_->Append(records));
+void Publisher::NoteEnds(
+    const std::vector<std::pair<topic::TopicPartition, topic::Offset>>& places) {
   for (const auto& [partition, offset] : places) {
     topic::Offset& end = ends_[static_cast<size_t>(partition)];
     end = std::max(end, offset + 1);
   }
-  return Status();
 }
 
-Status Publisher::Append(const FoldRows& rows) {
+Result<Publisher::Refused> Publisher::Append(const FoldRows& rows) {
+  Refused refused;
   std::vector<topic::OutRecord> records;
+  std::vector<size_t> row_of_record;
+  const auto append = [&]() -> Status {
+    if (records.empty()) return Status();
+    CATENA_TRY(const auto appended, writer_->AppendFitting(records));
+    NoteEnds(appended.places);
+    for (const auto& [record, why] : appended.refused) {
+      refused.emplace(row_of_record[record], "its enriched row cannot be published: " + why);
+    }
+    records.clear();
+    row_of_record.clear();
+    return Status();
+  };
   for (size_t row = 0; row < rows.rows->rows(); ++row) {
     const Origin origin = OriginOf(rows, row);
     if (published_.Contains(origin.partition, origin.offset)) continue;
     CATENA_TRY(std::string value, encoder_->Row(*rows.rows, row, origin, rows.event_times[row],
                                                 rows.incomplete[row] != 0));
     records.push_back({RecordKey(*rows.rows, row), std::move(value), Timestamp::min()});
-    if (records.size() < kPublishedAtOnce) continue;
-    CATENA_RETURN_IF_ERROR(Append(records));
-    records.clear();
+    row_of_record.push_back(row);
+    if (records.size() == kPublishedAtOnce) CATENA_RETURN_IF_ERROR(append());
   }
-  return Append(records);
+  CATENA_RETURN_IF_ERROR(append());
+  return refused;
 }
 
 // Of the rows those that are newer than what the store has of their key.
-Result<std::vector<kv::Put>> Publisher::NewestRows(const FoldRows& rows) const {
+Result<std::vector<kv::Put>> Publisher::NewestRows(const FoldRows& rows,
+                                                   const Refused& refused) const {
   struct Newest {
     fetch::EnrichedRow row;
     size_t index = 0;
@@ -246,6 +258,7 @@ Result<std::vector<kv::Put>> Publisher::NewestRows(const FoldRows& rows) const {
   std::map<std::string, Newest> newest;
   for (size_t row = 0; row < rows.rows->rows(); ++row) {
     std::string key;
+    if (refused.contains(row)) continue;
     if (!types::EncodeKey(*rows.rows, key_columns_, row, &key)) continue;
     const fetch::EnrichedRow enriched{
         rows.event_times[row], rows.source_orders[row], rows.incomplete[row] != 0, {}};
@@ -285,15 +298,26 @@ Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partiti
                                            fetch::Checkpoint next,
                                            std::vector<kv::Put> dead_letters) {
   const std::lock_guard lock(mutex_);
-  next.folded += static_cast<int64_t>(rows.rows->rows());
+  Refused refused;
+  if (writer_) {
+    CATENA_TRY(refused, Append(rows));
+  }
+  std::vector<kv::Put> puts = std::move(dead_letters);
+  for (const auto& [row, why] : refused) {
+    if (!rows.refuse) return InvalidData(why);
+    CATENA_TRY(std::optional<kv::Put> letter, rows.refuse(row, why));
+    if (letter) puts.push_back(std::move(*letter));
+  }
+  const auto published = static_cast<int64_t>(rows.rows->rows() - refused.size());
+  next.folded += published;
+  next.dead_lettered += static_cast<int64_t>(refused.size());
   for (size_t row = 0; row < rows.rows->rows(); ++row) {
+    if (refused.contains(row)) continue;
     next.incomplete += rows.incomplete[row] != 0 ? 1 : 0;
     next.event_time_max = std::max(next.event_time_max, rows.event_times[row]);
   }
-  if (writer_) CATENA_RETURN_IF_ERROR(Append(rows));
-  std::vector<kv::Put> puts = std::move(dead_letters);
   if (parts_.to_kv) {
-    CATENA_TRY(std::vector<kv::Put> newest, NewestRows(rows));
+    CATENA_TRY(std::vector<kv::Put> newest, NewestRows(rows, refused));
     std::move(newest.begin(), newest.end(), std::back_inserter(puts));
   }
   std::vector<kv::CachedStore::HeldPut> held;
@@ -309,8 +333,9 @@ Result<fetch::Checkpoint> Publisher::Apply(const FoldRows& rows, int32_t partiti
     marks.push_back(EndsMark(name(), EndsBehind(partition, next.next_offset)));
   }
   CATENA_RETURN_IF_ERROR(store_->Hold(held, std::move(marks)));
+  if (!refused.empty()) CATENA_RETURN_IF_ERROR(store_->Sync());
   checkpoints_[partition] = next;
-  rows_published_ += static_cast<int64_t>(rows.rows->rows());
+  rows_published_ += published;
   return next;
 }
 
@@ -325,7 +350,9 @@ Status Publisher::Beat(Heartbeat heartbeat) {
   CATENA_TRY(const std::string value, encoder_->Beat(heartbeat));
   std::vector<topic::OutRecord> records;
   for (const std::string& key : beat_keys_) records.push_back({key, value, Timestamp::min()});
-  return Append(records);
+  CATENA_TRY(const auto places, writer_->Append(records));
+  NoteEnds(places);
+  return Status();
 }
 
 Result<uint64_t> Publisher::StateBytes() const {

@@ -7,7 +7,9 @@
 //
 // What is appended and not yet committed when the process dies lies behind the committed ends. Who
 // opens reads it there, and does not append it again: each row is in the topic once, as long as one
-// process at a time publishes to it (docs/decisions/0016). Records of others do no harm.
+// process at a time publishes to it (docs/decisions/0016). Records of others do no harm. A row that
+// is larger than the topic takes is a dead letter, stored for good before anything is appended
+// behind it: of what the topic lacks only the newest is ever in doubt.
 //
 //   input    rows of the Join's output
 //   output   records (enriched_record.h) under the key columns' values; in the KVStore dataset
@@ -92,9 +94,10 @@ class Publisher : public RowSink {
   void NoteFound(int32_t partition, topic::Offset offset);
   // The ends that are committed with this checkpoint.
   const std::vector<topic::Offset>& EndsBehind(int32_t partition, topic::Offset next_offset);
-  Status Append(const FoldRows& rows);
-  Status Append(const std::vector<topic::OutRecord>& records);
-  Result<std::vector<kv::Put>> NewestRows(const FoldRows& rows) const;
+  using Refused = std::map<size_t, std::string>;  // Rows that the topic does not take: why.
+  Result<Refused> Append(const FoldRows& rows);
+  void NoteEnds(const std::vector<std::pair<topic::TopicPartition, topic::Offset>>& places);
+  Result<std::vector<kv::Put>> NewestRows(const FoldRows& rows, const Refused& refused) const;
   std::string RecordKey(const types::Batch& rows, size_t row) const;
 
   PublisherParts parts_;

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 
 #include "catena/fetch/enriched_row.h"
+#include "catena/kv/cache/fronted_store.h"
+#include "catena/streaming/dead_letter.h"
 #include "catena/streaming/job_under_test.h"
 #include "catena/topic/record_text.h"
 
@@ -157,6 +159,96 @@ TEST_F(PublisherTest, WhatTwoCrashesLeftIsNotPublishedAgain) {
   const auto reader = *topic::OpenTopicReader({"memory", "", enriched_});
   for (const topic::Offset end : *reader->EndOffsets()) AppendZigzag(&ends, end);
   EXPECT_EQ(**store_->GetMark("parent_STREAMING", "published"), ends);
+}
+
+// A record just small enough for the left topic.
+TEST_F(PublisherTest, ARowThatItsTopicDoesNotTakeIsADeadLetterOnceWhateverStopsTheStream) {
+  std::string conf = ChainConf(tx_, risk_);
+  const std::string column = R"(["amount", "DOUBLE"], )";
+  conf.insert(conf.find(column) + column.size(), R"(["note", "STRING"], )");
+  conf_ = *conf::ParseConf(*ParseJson(conf, "chain"), "chain");
+  const auto append = [&](size_t note_bytes) {
+    const std::string value = R"({"user":1,"merchant":1,"amount":1,"ts":)" +
+                              std::to_string(++now_) + R"(,"note":")" +
+                              std::string(note_bytes, 'x') + R"("})";
+    ASSERT_TRUE(tx_writer_->Append({{"1", value, FromMillis(now_)}}).ok());
+  };
+  append(1);
+  RunJob();
+  const auto before = *fetch::ReadCheckpoints(store_.get(), "parent");
+  const auto ends = **store_->GetMark("parent_STREAMING", "published");
+  append(1);
+  append((size_t{16} << 20) - 150);
+  append(1);
+  const auto expect = [&] {
+    EXPECT_EQ(Records().size(), 3u);
+    fetch::Checkpoint sum;
+    for (const auto& [partition, each] : *fetch::ReadCheckpoints(store_.get(), "parent")) {
+      EXPECT_EQ(each.Consumed(), each.Accounted());
+      sum.folded += each.folded;
+      sum.dead_lettered += each.dead_lettered;
+    }
+    EXPECT_EQ(sum.folded, 3);
+    EXPECT_EQ(sum.dead_lettered, 1);
+    std::vector<std::pair<int64_t, std::string>> letters;
+    EXPECT_TRUE(VisitDeadLetters(store_.get(), tx_, [&](const auto&, const DeadLetter& letter) {
+                  letters.emplace_back(letter.record.offset, letter.reason);
+                  return true;
+                }).ok());
+    ASSERT_EQ(letters.size(), 1u);
+    EXPECT_EQ(letters[0].first, 2);
+    EXPECT_NE(letters[0].second.find("too large for a topic"), std::string::npos);
+  };
+  RunJob();
+  expect();
+  // As if the process had died before that was committed.
+  kv::WriteBatch back;
+  for (const auto& [partition, checkpoint] : before) {
+    back.marks.push_back(fetch::CheckpointMark("parent", partition, checkpoint));
+  }
+  back.marks.push_back({"parent_STREAMING", "published", ends});
+  ASSERT_TRUE(store_->Apply(back).ok());
+  RunJob();
+  expect();
+}
+
+// Else rows behind it would speak for it after a crash.
+TEST_F(PublisherTest, WhatTheTopicRefusedIsStoredBeforeMoreIsAppended) {
+  kv::FrontedStore store(*kv::OpenKVStore("memory:", kv::OpenMode::kOwn));
+  auto cached = std::make_unique<kv::CachedStore>(&store, size_t{64} << 20);
+  const types::Schema schema{{{"user", types::Kind::kLong}, {"note", types::Kind::kString}}};
+  PublisherParts parts{.join = "parent", .rows = schema, .key = {"user"}};
+  parts.topic = topic::TopicAddress{"memory", "", enriched_};
+  const auto publisher = *Publisher::Open(std::move(parts), cached.get(), &SystemClock());
+  const auto apply = [&](uint64_t offset, size_t note_bytes) {
+    types::BatchBuilder builder(schema);
+    EXPECT_TRUE(
+        builder.AppendRow(std::vector<types::Value>{int64_t{1}, std::string(note_bytes, 'x')})
+            .ok());
+    const types::Batch rows = builder.Build();
+    fetch::Checkpoint next = publisher->CheckpointOf(0);
+    next.next_offset = static_cast<int64_t>(offset) + 1;
+    const std::vector<int64_t> times(1, kStart);
+    const std::vector<uint64_t> orders(1, offset);
+    const std::vector<uint8_t> incomplete(1, 0);
+    const auto refuse = [&](size_t row, const std::string& why) -> Result<std::optional<kv::Put>> {
+      EXPECT_EQ(row, 0u);
+      topic::Record record;
+      record.offset = static_cast<topic::Offset>(offset);
+      return std::optional(DeadLetterPut("left", record, why));
+    };
+    return publisher->Apply({&rows, times, times, orders, incomplete, refuse}, 0, next, {});
+  };
+  ASSERT_TRUE(apply(0, 1).ok());
+  ASSERT_TRUE(apply(1, size_t{17} << 20).ok());
+  ASSERT_TRUE(apply(2, 1).ok());
+  cached.reset();  // As a kill does.
+  const fetch::Checkpoint stored = fetch::ReadCheckpoints(&store, "parent")->at(0);
+  EXPECT_EQ(stored.next_offset, 2);
+  EXPECT_EQ(stored.folded, 1);
+  EXPECT_EQ(stored.dead_lettered, 1);
+  EXPECT_EQ(store.ListDatasets()->front(), kDeadLetterDataset);
+  EXPECT_EQ(Records().size(), 2u);
 }
 
 TEST_F(PublisherTest, TheStoreHasTheNewestRowOfEachKey) {

@@ -273,10 +273,8 @@ class FileTopicWriter : public TopicWriter {
     for (auto& of_partition : records_) of_partition.clear();
     std::vector<std::pair<TopicPartition, Offset>> places(records.size());
     for (size_t i = 0; i < records.size(); ++i) {
-      const size_t bytes = FrameBytes(records[i].key, records[i].value);
-      if (bytes > kFrameBytesMax) {
-        return InvalidData(fmt::format("record is too large for a topic; at most {} bytes: {}",
-                                       kFrameBytesMax, bytes));
+      if (std::string why = WhyNoFrame(records[i].key, records[i].value); !why.empty()) {
+        return InvalidData(std::move(why));
       }
       const size_t partition = HashBytes(records[i].key) % appenders_.size();
       // Until the partition is written, the offset counts from its first record of this call.

@@ -40,6 +40,13 @@ size_t FrameBytes(std::string_view key, std::string_view value) {
   return kFrameHeaderBytes + 8 + VarintBytes(key.size()) + key.size() + value.size();
 }
 
+std::string WhyNoFrame(std::string_view key, std::string_view value) {
+  const size_t bytes = FrameBytes(key, value);
+  if (bytes <= kFrameBytesMax) return "";
+  return "record is too large for a topic; at most " + std::to_string(kFrameBytesMax) +
+         " bytes: " + std::to_string(bytes);
+}
+
 void AppendFrame(Timestamp append_time, std::string_view key, std::string_view value,
                  std::string* out) {
   const size_t start = out->size();

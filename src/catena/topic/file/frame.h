@@ -39,6 +39,8 @@ struct Frame {
 };
 
 size_t FrameBytes(std::string_view key, std::string_view value);
+// Why no frame holds a record, "" when one does.
+std::string WhyNoFrame(std::string_view key, std::string_view value);
 void AppendFrame(Timestamp append_time, std::string_view key, std::string_view value,
                  std::string* out);
 
