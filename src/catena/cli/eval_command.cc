@@ -168,11 +168,10 @@ Command EvalCommand() {
       "Compute a conf over a few rows of a file: unit-test a feature, a chain too.",
       "The file is YAML (or JSON) with `tables:`, lists of rows by table. A day is a row's ds, "
       "else that of its ts (of a mutation, its mutation_ts; rows of snapshots need a ds); times "
-      "may "
-      "be written 2026-11-20 12:00:05. A Join answers a row a left row. A GroupBy answers a row "
-      "for each of `queries:` "
-      "(keys and ts), or its values at the ends of the days. With `expect:`, rows in order, each "
-      "column that they name is compared; a difference is told and the exit code is 1. A file "
+      "may be written 2026-11-20 12:00:05. A Join answers a row a left row. A GroupBy answers a "
+      "row for each of `queries:` (keys and ts), or its values at the ends of the days. With "
+      "`expect:`, rows in order, each column that they name is compared; a difference is told and "
+      "the exit code is 1. A file "
       "NS.TABLE.csv is rows of that table, queries.csv are queries. No table of the warehouse is "
       "read or written.",
       "  catena eval production/group_bys/fraud/user_risk.v1 --rows user_risk_test.yaml\n"

@@ -5,7 +5,7 @@
 //   input    tables of Joins that the plan computes are not looked at: they are not there yet, or
 //            not as they will be
 //   errors   those of source_rows.h and join_backfill.h, with the names of the step and of the
-//   GroupBy in front
+//            GroupBy in front
 
 #pragma once
 
