@@ -16,21 +16,18 @@
 namespace catena::topic {
 namespace {
 
-// Reads until `size` bytes or the end of the file.
+// Up to `size` bytes, fewer where the file ends. By one call: behind what was its end a moment ago
+// may be bytes of another tail, where a recovery cut the one off and its writer went on.
 Result<size_t> ReadAt(int descriptor, int64_t position, char* into, size_t size,
                       const std::string& path) {
-  size_t done = 0;
-  while (done < size) {
-    const ssize_t got =
-        pread(descriptor, into + done, size - done, position + static_cast<int64_t>(done));
-    if (got == 0) break;
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      return Unavailable("cannot read topic segment: " + path + ": " + std::strerror(errno));
-    }
-    done += static_cast<size_t>(got);
+  ssize_t got = 0;
+  do {
+    got = pread(descriptor, into, size, position);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    return Unavailable("cannot read topic segment: " + path + ": " + std::strerror(errno));
   }
-  return done;
+  return static_cast<size_t>(got);
 }
 
 }  // namespace
