@@ -24,10 +24,13 @@ rocksdb::Options OptionsOf(const rocksdb::DB& db) {
 
 }  // namespace
 
-// No name of RocksDB's, which leaves such files alone; what a kill left is written over.
+// No name of RocksDB's, which leaves such files alone. What a kill left there may be a file of the
+// store by another name already, so the name goes, and nothing is written into it.
 CommitFile::CommitFile(rocksdb::DB* db, const std::string& folder)
     : db_(db), path_(folder + "/commit.file"), writer_(rocksdb::EnvOptions(), OptionsOf(*db)) {
-  status_ = writer_.Open(path_);
+  std::error_code code;
+  std::filesystem::remove(path_, code);
+  status_ = code ? rocksdb::Status::IOError(path_, code.message()) : writer_.Open(path_);
 }
 
 CommitFile::~CommitFile() {

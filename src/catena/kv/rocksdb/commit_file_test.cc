@@ -97,6 +97,36 @@ TEST(CommitFileTest, TheFirstWriteOfAllIsSeenByWhoLookedBefore) {
   EXPECT_EQ(owner->GetMark("D0", "mark").value(), "1");
 }
 
+// A kill between the two names of a file that is ingested leaves both.
+TEST(CommitFileTest, WhatAKillLeftIsNotWrittenInto) {
+  const ScratchFolder folder;
+  const RocksDBPlace place{folder.path + "/state", 4, 1};
+  auto owner = OpenRocksDBOwner(place).value();
+  const auto apply = [&owner](const std::string& key) {
+    WriteBatch batch;
+    batch.puts.push_back({"D0", key, {FromMillis(1), 0, std::string(200'000, key[0])}});
+    return owner->ApplySorted(SortedBatch(batch), {});
+  };
+  ASSERT_TRUE(apply("a").ok());
+  owner.reset();
+  size_t linked = 0;
+  for (const auto& file : std::filesystem::directory_iterator(place.path)) {
+    if (file.path().extension() != ".sst" || linked++ > 0) continue;
+    std::filesystem::create_hard_link(file.path(), place.path + "/commit.file");
+  }
+  ASSERT_EQ(linked, 1u);
+  for (const std::string key : {"b", "c"}) {
+    owner = OpenRocksDBOwner(place).value();
+    ASSERT_TRUE(apply(key).ok());
+    owner.reset();
+  }
+  owner = OpenRocksDBOwner(place).value();
+  const auto all = Everything(owner.get());
+  for (const std::string key : {"a", "b", "c"}) {
+    EXPECT_EQ(all.at("D0/" + key + "/1/0"), std::string(200'000, key[0]));
+  }
+}
+
 TEST(CommitFileTest, WhatIsNotSortedIsRefusedAndNothingOfItIsStored) {
   const ScratchFolder folder;
   const auto owner = OpenRocksDBOwner({folder.path + "/state", 4, 1}).value();
