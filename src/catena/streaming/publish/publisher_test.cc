@@ -40,6 +40,17 @@ class PublisherTest : public PublishedJobTest {
     }
     return places;
   }
+  // How far the store says that all is published, the ends last. Written again later, it is as if
+  // the process had died before it committed more.
+  kv::WriteBatch Committed() const {
+    kv::WriteBatch said;
+    for (const auto& [partition, checkpoint] : *fetch::ReadCheckpoints(store_.get(), "parent")) {
+      said.marks.push_back(fetch::CheckpointMark("parent", partition, checkpoint));
+    }
+    said.marks.push_back(
+        {"parent_STREAMING", "published", **store_->GetMark("parent_STREAMING", "published")});
+    return said;
+  }
   static Json JsonOf(std::optional<int64_t> value) { return value ? Json(*value) : Json(); }
 
   // Every transaction is there once, with its risk.
@@ -90,16 +101,10 @@ TEST_F(PublisherTest, WhatACrashLeftBehindTheCommittedEndsIsNotPublishedAgain) {
   Random random(kSeed + 1);
   AppendRandom(&random, 600, 600'000);
   RunJob();
-  const auto before = *fetch::ReadCheckpoints(store_.get(), "parent");
-  const auto ends = **store_->GetMark("parent_STREAMING", "published");
+  kv::WriteBatch back = Committed();
   AppendRandom(&random, 300, 600'000);
   RunJob();
   // As if the process had died before the second half was committed.
-  kv::WriteBatch back;
-  for (const auto& [partition, checkpoint] : before) {
-    back.marks.push_back(fetch::CheckpointMark("parent", partition, checkpoint));
-  }
-  back.marks.push_back({"parent_STREAMING", "published", ends});
   ASSERT_TRUE(store_->Apply(back).ok());
   AppendRandom(&random, 50, 600'000);
   RunJob();
@@ -175,8 +180,7 @@ TEST_F(PublisherTest, ARowThatItsTopicDoesNotTakeIsADeadLetterOnceWhateverStopsT
   };
   append(1);
   RunJob();
-  const auto before = *fetch::ReadCheckpoints(store_.get(), "parent");
-  const auto ends = **store_->GetMark("parent_STREAMING", "published");
+  const kv::WriteBatch back = Committed();
   append(1);
   append((size_t{16} << 20) - 150);
   append(1);
@@ -202,11 +206,6 @@ TEST_F(PublisherTest, ARowThatItsTopicDoesNotTakeIsADeadLetterOnceWhateverStopsT
   RunJob();
   expect();
   // As if the process had died before that was committed.
-  kv::WriteBatch back;
-  for (const auto& [partition, checkpoint] : before) {
-    back.marks.push_back(fetch::CheckpointMark("parent", partition, checkpoint));
-  }
-  back.marks.push_back({"parent_STREAMING", "published", ends});
   ASSERT_TRUE(store_->Apply(back).ok());
   RunJob();
   expect();
