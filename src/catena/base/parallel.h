@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ParallelFor: the same work for each number below a count, on several threads; ParallelEach: work
-// that cannot fail; ParallelRanges: for ranges of numbers; ParallelSort: what std::sort does.
+// that cannot fail; ParallelRanges: for ranges of numbers; ParallelSort: what std::sort does;
+// Contained: work of a thread that has nobody who catches what it throws.
 //
 //   order    each thread takes the next number when it is done with one; the caller works, too
 //   errors   the error of the smallest number that failed; numbers not yet begun are then left out.
@@ -15,8 +16,11 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include "catena/base/check.h"
@@ -97,6 +101,17 @@ void ParallelSort(std::vector<T>* values, int threads, const Less& less) {
     ParallelEach(parts / 2, threads, [&](size_t i) {
       std::inplace_merge(at(2 * i, parts), at(2 * i + 1, parts), at(2 * i + 2, parts), less);
     });
+  }
+}
+
+// What work() -> Status or Result throws, where memory or threads ran out, is kUnavailable of
+// `who`: what it works on is whole, and can be gone on with later.
+template <typename Work>
+std::invoke_result_t<Work> Contained(std::string_view who, const Work& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    return Unavailable(std::string(who) + " stopped: " + error.what());
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <new>
 
 namespace catena {
 namespace {
@@ -50,6 +51,16 @@ TEST(ParallelFor, ThrowsOnWhatIsThrownWhenAllHaveEnded) {
     EXPECT_EQ(begun, ended);
     EXPECT_LT(begun, 100000);
   }
+}
+
+TEST(Contained, GivesWhatWorkGivesAndTellsWhatItThrows) {
+  const Result<int> given = Contained("work", []() -> Result<int> { return 7; });
+  ASSERT_TRUE(given.ok());
+  EXPECT_EQ(*given, 7);
+  const Status thrown = Contained("work", []() -> Status { throw std::bad_alloc(); });
+  ASSERT_FALSE(thrown.ok());
+  EXPECT_EQ(thrown.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(thrown.error().message, "work stopped: std::bad_alloc");
 }
 
 TEST(ParallelSort, SortsAsOneThreadDoes) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "catena/base/parallel.h"
+
 namespace catena::streaming {
 namespace {
 
@@ -46,11 +48,7 @@ Result<const EndWatch::Ends*> EndWatch::Answer(const Look& look) const {
 }
 
 Result<std::vector<std::vector<topic::Offset>>> EndWatch::LookUp() {
-  try {
-    return ends_->Look();
-  } catch (const std::exception& error) {  // Memory ran out.
-    return Unavailable(std::string("the ends of topics could not be looked up: ") + error.what());
-  }
+  return Contained("a look-up of the ends of topics", [this] { return ends_->Look(); });
 }
 
 void EndWatch::Run(const std::stop_token& stop) {

@@ -9,6 +9,7 @@
 
 #include "catena/base/log.h"
 #include "catena/base/metrics.h"
+#include "catena/base/parallel.h"
 #include "catena/streaming/job_binding.h"
 #include "catena/streaming/worker.h"
 
@@ -20,16 +21,6 @@ constexpr Millis kCatchUpLook{20};
 constexpr Millis kStallLook{100};
 // Retention marks move in steps, so that they cost nothing.
 constexpr Millis kRetentionStep = kFiveMinutes;
-
-// Where memory or threads run out the state is whole, and the job can begin again at it.
-template <typename Work>
-Status Caught(const char* who, const Work& work) {
-  try {
-    return work();
-  } catch (const std::exception& error) {
-    return Unavailable(std::string(who) + " stopped: " + error.what());
-  }
-}
 
 double MillisOf(int64_t micros) { return static_cast<double>(micros) / 1000.0; }
 
@@ -157,7 +148,7 @@ Status StreamJob::State::BindAgain(std::stop_token stop, Error error) {
       TellStalled(error, began);
       reported = clock->Now();
     }
-    const Status again = Caught("a start", [&] { return Bind(); });
+    const Status again = Contained("a start", [&] { return Bind(); });
     if (again.ok()) {
       Metrics::Global().Set("catena_stream_stalled", {}, 0);
       CATENA_LOG_INFO("resumed", "after_ms={}", (clock->Now() - began).count());
@@ -350,7 +341,7 @@ void StreamJob::State::Start(const std::stop_source& all, std::vector<std::jthre
   for (auto& heart : bound->hearts) heart->Start();
   for (auto& [place, crew] : bound->crews) {
     threads->emplace_back([this, &all, crew = &crew] {
-      const Status ran = Caught("a stream worker", [&] { return crew->Run(all.get_token()); });
+      const Status ran = Contained("a stream worker", [&] { return crew->Run(all.get_token()); });
       if (!ran.ok()) Fail(ran.error());
     });
   }
@@ -366,7 +357,7 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
   if (!options.stream.debug) CATENA_RETURN_IF_ERROR(TellStarted());
   for (auto& worker : bound->workers) CATENA_RETURN_IF_ERROR(worker->Begin(all.get_token()));
   std::vector<std::jthread> threads;
-  const Status supervised = Caught("a stream", [&] {
+  const Status supervised = Contained("a stream", [&] {
     Start(all, &threads);
     Supervise(stop);
     return Status();
@@ -389,7 +380,7 @@ Status StreamJob::State::RunOnce(std::stop_token stop) {
 
 Status StreamJob::Run(std::stop_token stop) {
   while (true) {
-    const Status ran = Caught("a stream", [&] { return state_->RunOnce(stop); });
+    const Status ran = Contained("a stream", [&] { return state_->RunOnce(stop); });
     const bool is_stalled = !ran.ok() && ran.error().code == ErrorCode::kUnavailable;
     if (!is_stalled || stop.stop_requested()) return ran;
     CATENA_RETURN_IF_ERROR(state_->BindAgain(stop, ran.error()));

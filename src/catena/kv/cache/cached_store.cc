@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <exception>
 #include <future>
 #include <mutex>
 #include <numeric>
 #include <tuple>
+
+#include "catena/base/parallel.h"
 
 namespace catena::kv {
 namespace {
@@ -275,16 +276,13 @@ Status CachedStore::Commit() {
 // By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
 Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
                                       std::span<const Mark> marks) {
-  try {
-    return std::async(std::launch::async,
-                      [&]() -> Status {
-                        setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
-                        return Store(names, marks);
-                      })
-        .get();
-  } catch (const std::exception& error) {  // Memory or threads ran out.
-    return Unavailable(std::string("cannot commit: ") + error.what());
-  }
+  return Contained("a commit", [&] {
+    const auto store = [&] {
+      setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
+      return Store(names, marks);
+    };
+    return std::async(std::launch::async, store).get();
+  });
 }
 
 void CachedStore::CommitWhenMany(const std::stop_token& stop) {

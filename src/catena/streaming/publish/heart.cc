@@ -3,9 +3,10 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <exception>
 #include <string>
 #include <utility>
+
+#include "catena/base/parallel.h"
 
 namespace catena::streaming {
 namespace {
@@ -14,15 +15,7 @@ using Steady = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kAfterRows{50};
 constexpr std::chrono::milliseconds kWhileIdle{1000};
-
-template <typename Work>
-Status Caught(const Work& work) {
-  try {
-    return work();
-  } catch (const std::exception& error) {  // Memory or threads ran out.
-    return Unavailable(std::string("the heart of a stage stopped: ") + error.what());
-  }
-}
+constexpr char kWho[] = "the heart of a stage";
 
 }  // namespace
 
@@ -33,7 +26,7 @@ void Heart::Start() {
 Status Heart::Finish() {
   thread_ = std::jthread();
   CATENA_RETURN_IF_ERROR(failure());
-  return Caught([this] { return publisher_->Beat(Listen()); });
+  return Contained(kWho, [this] { return publisher_->Beat(Listen()); });
 }
 
 Status Heart::failure() const {
@@ -55,7 +48,7 @@ Heartbeat Heart::Listen() const {
 }
 
 void Heart::Run(const std::stop_token& stop) {
-  Status ran = Caught([&] { return BeatUntil(stop); });
+  Status ran = Contained(kWho, [&] { return BeatUntil(stop); });
   const std::lock_guard lock(mutex_);
   failure_ = std::move(ran);
 }
