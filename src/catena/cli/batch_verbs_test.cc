@@ -320,6 +320,33 @@ TEST_F(BatchVerbsTest, SqlPrintsWholeNumbersWholeAndInstantsAsPeopleWriteThem) {
   EXPECT_TRUE(Has(Good("sql" + dates).out, "\n2024-02-29,2024-02-29T03:04:05.678Z,"));
 }
 
+TEST_F(BatchVerbsTest, SqlPrintsExactNumbersExactlyAtAnyDepth) {
+  Write("select.sql",
+        "SELECT 0.50 AS d, 12345678901234567890.123456789012345678 AS e, "
+        "[12345678901234567890::HUGEINT, NULL] AS l, MAP {1::HUGEINT: 1.10} AS m, "
+        "{'HUGEINT': -0.05, 'u': [[18446744073709551615::UBIGINT]]} AS s, 0.5::DOUBLE AS x");
+  const std::string select = "sql - <" + folder_ + "/select.sql";
+  EXPECT_EQ(Good(select + " --json").out,
+            R"({"d":0.50,"e":12345678901234567890.123456789012345678,)"
+            R"("l":[12345678901234567890,null],"m":{"1":1.10},)"
+            R"("s":{"HUGEINT":-0.05,"u":[[18446744073709551615]]},"x":0.5})"
+            "\n");
+  EXPECT_EQ(Good(select).out,
+            "d,e,l,m,s,x\n0.50,12345678901234567890.123456789012345678,"
+            "\"[12345678901234567890,null]\",\"{\"\"1\"\":1.10}\","
+            "\"{\"\"HUGEINT\"\":-0.05,\"\"u\"\":[[18446744073709551615]]}\",0.5\n");
+  EXPECT_EQ(Good("sql --format table 'SELECT 0.5 AS half, 1.25 AS x UNION SELECT 10.5, 2 "
+                 "ORDER BY 1'")
+                .out,
+            "half     x\n 0.5  1.25\n10.5  2.00\n");
+  Good("sql --output x.parquet \"SELECT '2025-11-20' AS ds, 0.10 AS d, [7::HUGEINT] AS l\"");
+  Good("table load x.parquet shop.exact");
+  EXPECT_EQ(Good("sql 'SELECT d, l, typeof(d) AS t FROM shop.exact'").out,
+            "d,l,t\n0.10,[7],\"DECIMAL(3,2)\"\n");
+  EXPECT_EQ(Good("sql --json 'SELECT 1 AS a, 2 AS a, sum(3) AS a'").out,
+            "{\"a\":1,\"a_1\":2,\"a_2\":3}\n");
+}
+
 TEST_F(BatchVerbsTest, SqlReadsTheRowsThatJobsRead) {
   const std::string table = folder_ + "/warehouse/shop.db/orders/";
   fs::copy(table + "ds=2025-11-20", table + "ds=__HIVE_DEFAULT_PARTITION__");

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "catena/base/time.h"
 #include "catena/batch/join/label_views.h"
@@ -109,15 +110,6 @@ bool IsSyntaxError(const Error& error) {
   return error.message.find("syntax error") != std::string::npos;
 }
 
-// What can stand in parentheses after FROM reads and does nothing else.
-Status RequireReading(sql::Database* database, const std::string& text) {
-  const auto described = database->Describe("SELECT * FROM (" + text + "\n)");
-  if (described.ok() || !IsSyntaxError(described.error())) return Status();
-  const auto alone = database->Describe(text);
-  if (!alone.ok() && IsSyntaxError(alone.error())) return alone.error();
-  return InvalidConf("one SELECT that reads, nothing else, is possible here: " + text);
-}
-
 // The remedy when a namespace or a table is called as a word of SQL is, like `default`, where confs
 // without an outputNamespace write.
 Error WithQuotes(const table::Warehouse& warehouse, const Error& error) {
@@ -161,58 +153,61 @@ Error WithNearTable(const table::Warehouse& warehouse, const Error& error) {
 // Columns of a statement, and the statement that gives them as they are printed.
 struct Answer {
   std::string sql;
-  types::Schema schema;
-  std::vector<bool> digits;  // By column: a text of digits that is a whole number.
+  std::vector<std::string> names;
+  // Of a statement with numbers that no type of ours holds: they are DOUBLE here, while `sql` gives
+  // them as texts of all their digits.
+  std::optional<types::Schema> wide;
 
-  bool IsNumber(size_t column) const {
-    return digits[column] || schema.fields[column].type.IsNumeric();
+  const types::DataType& Type(const types::Batch& rows, size_t column) const {
+    return (wide ? *wide : rows.schema()).fields[column].type;
   }
 };
 
-// DuckDB has whole numbers wider than ours, into which it sums: asked for as all their digits, or
-// for Parquet, which has none of them, as BIGINT.
+// What can stand in parentheses after FROM reads and does nothing else.
+Error WhyNot(sql::Database* database, const std::string& text, const Error& in_parentheses) {
+  const auto alone = database->Describe(text);
+  const bool wrong =
+      !alone.ok() && (!IsSyntaxError(in_parentheses) || IsSyntaxError(alone.error()));
+  if (wrong) return alone.error();
+  if (!IsSyntaxError(in_parentheses)) return in_parentheses;
+  return InvalidConf("one SELECT that reads, nothing else, is possible here: " + text);
+}
+
+// DuckDB's exact numbers that are wider than ours are asked for as all their digits, at any depth;
+// for Parquet, which has no HUGEINT, that one as BIGINT.
 Result<Answer> AnswerOf(sql::Database* database, const std::string& text, bool parquet) {
+  const std::string wide = parquet ? "U?HUGEINT" : R"(U?HUGEINT|UBIGINT|DECIMAL\([0-9,]+\))";
+  const std::string type = "(^|[ (])(" + wide + R"()($|[\[,)]))";
+  const std::string replaced = parquet ? R"(\1BIGINT\3)" : R"(\1VARCHAR\3)";
+  const auto columns = database->Query(
+      "SELECT column_name, column_type, regexp_replace(column_type, " + sql::QuoteText(type) +
+      ", " + sql::QuoteText(replaced) + ", 'g') FROM (DESCRIBE SELECT * FROM (" + text + "\n))");
+  if (!columns.ok()) return WhyNot(database, text, columns.error());
   Answer answer{text};
-  CATENA_TRY(answer.schema, database->Describe(text));
-  CATENA_TRY(const auto types, database->Query("DESCRIBE SELECT * FROM (" + text + "\n)"));
-  std::string columns;
+  std::string casts;
   std::string places;
-  for (size_t i = 0; i < answer.schema.size(); ++i) {
-    const std::string_view type = types.column(1).Text(i);
-    const bool wide = type.ends_with("HUGEINT") || (type == "UBIGINT" && !parquet);
-    const std::string place = "c" + std::to_string(i);
+  bool any = false;
+  for (size_t i = 0; i < columns->rows(); ++i) {
+    answer.names.emplace_back(columns->column(0).Text(i));
+    const std::string printed(columns->column(2).Text(i));
     const std::string separator = i == 0 ? "" : ", ";
-    columns += separator +
-               (wide ? "CAST(" + place + " AS " + (parquet ? "BIGINT" : "VARCHAR") + ")" : place) +
-               " AS " + sql::QuoteName(answer.schema.fields[i].name);
+    const std::string place = "c" + std::to_string(i);
+    const bool cast = columns->column(1).Text(i) != printed;
+    casts += separator + (cast ? "CAST(" + place + " AS " + printed + ")" : place) + " AS " +
+             sql::QuoteName(answer.names.back());
     places += separator + place;
-    answer.digits.push_back(wide);
+    any = any || cast;
   }
-  if (std::find(answer.digits.begin(), answer.digits.end(), true) == answer.digits.end()) {
-    return answer;
+  if (!any) return answer;
+  if (!parquet) {
+    CATENA_TRY(answer.wide, database->Describe(text));
   }
-  answer.sql = "SELECT " + columns + " FROM (" + text + "\n) AS answer(" + places + ")";
+  answer.sql = "SELECT " + casts + " FROM (" + text + "\n) AS answer(" + places + ")";
   return answer;
 }
 
-// types::ToJson, but dates and timestamps are written as people write them.
-Json JsonOf(const types::Value& value, const types::DataType& type) {
-  if (const auto* list = std::get_if<types::ValueList>(&value.data)) {
-    Json array = Json::array();
-    for (const types::Value& element : *list) array.push_back(JsonOf(element, type.children[0]));
-    return array;
-  }
-  if (const auto* map = std::get_if<types::ValueMap>(&value.data)) {
-    Json object = Json::object();
-    for (size_t i = 0; i < map->size(); ++i) {
-      const bool fields = type.kind == types::Kind::kStruct;
-      const auto& [key, mapped] = (*map)[i];
-      const Json name = fields ? types::ToJson(key) : JsonOf(key, type.children[0]);
-      object[name.is_string() ? name.get<std::string>() : PrintJson(name)] =
-          JsonOf(mapped, type.children[fields ? i : 1]);
-    }
-    return object;
-  }
+// What is a text in JSON, without its quotes; dates and times are written as people write them.
+std::optional<std::string> PlainText(const types::Value& value, const types::DataType& type) {
   const auto* whole = std::get_if<int64_t>(&value.data);
   if (whole != nullptr && type.kind == types::Kind::kDate) {
     return FormatDate(Date{static_cast<int32_t>(*whole)});
@@ -220,7 +215,43 @@ Json JsonOf(const types::Value& value, const types::DataType& type) {
   if (whole != nullptr && type.kind == types::Kind::kTimestamp) {
     return FormatTimestamp(FromMillis(*whole));
   }
-  return types::ToJson(value);
+  const auto* text = std::get_if<std::string>(&value.data);
+  if (text == nullptr || type.kind == types::Kind::kDouble) return std::nullopt;
+  return *text;
+}
+
+std::string TextOf(const types::Value& value, const types::DataType& type);
+
+std::string ObjectOf(const std::map<std::string, std::string>& members) {
+  std::string object;
+  for (const auto& [name, text] : members) {
+    object += (object.empty() ? "" : ",") + PrintJson(Json(name)) + ":" + text;
+  }
+  return "{" + object + "}";
+}
+
+// types::ToJson, but of Answer::wide, and of texts as PlainText has them.
+std::string JsonOf(const types::Value& value, const types::DataType& type) {
+  if (const auto* list = std::get_if<types::ValueList>(&value.data)) {
+    std::string array;
+    for (const types::Value& element : *list) {
+      array += (array.empty() ? "" : ",") + JsonOf(element, type.children[0]);
+    }
+    return "[" + array + "]";
+  }
+  if (const auto* map = std::get_if<types::ValueMap>(&value.data)) {
+    std::map<std::string, std::string> members;
+    for (size_t i = 0; i < map->size(); ++i) {
+      const bool fields = type.kind == types::Kind::kStruct;
+      const auto& [key, mapped] = (*map)[i];
+      members[fields ? std::get<std::string>(key.data) : TextOf(key, type.children[0])] =
+          JsonOf(mapped, type.children[fields ? i : 1]);
+    }
+    return ObjectOf(members);
+  }
+  if (const auto text = PlainText(value, type)) return PrintJson(Json(*text));
+  const auto* digits = std::get_if<std::string>(&value.data);
+  return digits != nullptr ? *digits : PrintJson(types::ToJson(value));
 }
 
 std::string TextOf(const types::Value& value, const types::DataType& type) {
@@ -228,8 +259,8 @@ std::string TextOf(const types::Value& value, const types::DataType& type) {
   if (const auto* number = std::get_if<double>(&value.data); number && !std::isfinite(*number)) {
     return std::isnan(*number) ? "NaN" : *number > 0 ? "Infinity" : "-Infinity";  // JSON has null.
   }
-  const Json json = JsonOf(value, type);
-  return json.is_string() ? json.get<std::string>() : PrintJson(json);
+  const auto text = PlainText(value, type);
+  return text ? *text : JsonOf(value, type);
 }
 
 std::string Cell(const std::string& text) {
@@ -237,11 +268,11 @@ std::string Cell(const std::string& text) {
   return sql::QuoteName(text);  // CSV doubles quotes as SQL does.
 }
 
-void WriteCsv(const types::Batch& rows, std::ostream& out) {
+void WriteCsv(const Answer& answer, const types::Batch& rows, std::ostream& out) {
   for (size_t row = 0; row < rows.rows(); ++row) {
     for (size_t i = 0; i < rows.width(); ++i) {
-      const types::DataType& type = rows.schema().fields[i].type;
-      out << (i == 0 ? "" : ",") << Cell(TextOf(rows.column(i).ValueAt(row), type));
+      const types::Value value = rows.column(i).ValueAt(row);
+      out << (i == 0 ? "" : ",") << Cell(TextOf(value, answer.Type(rows, i)));
     }
     out << "\n";
   }
@@ -251,29 +282,20 @@ void WriteJson(const Answer& answer, const types::Batch& rows, std::ostream& out
   for (size_t row = 0; row < rows.rows(); ++row) {
     std::map<std::string, std::string> members;  // Sorted, as in all JSON of ours.
     for (size_t i = 0; i < rows.width(); ++i) {
-      const auto& [name, type] = answer.schema.fields[i];
-      const types::Value value = rows.column(i).ValueAt(row);
-      const bool digits = answer.digits[i] && !value.is_null();
-      members[name] = digits ? std::get<std::string>(value.data) : PrintJson(JsonOf(value, type));
+      members[answer.names[i]] = JsonOf(rows.column(i).ValueAt(row), answer.Type(rows, i));
     }
-    const char* separator = "{";
-    for (const auto& [name, text] : members) {
-      out << separator << PrintJson(Json(name)) << ":" << text;
-      separator = ",";
-    }
-    out << "}\n";
+    out << ObjectOf(members) << "\n";
   }
 }
 
 // Columns under each other; all rows are held until the widths are known.
 void WriteTable(const Answer& answer, const types::Batch& rows, std::ostream& out) {
-  const types::Schema& schema = answer.schema;
   std::vector<std::vector<std::string>> lines(rows.rows() + 1);
-  std::vector<size_t> widths(schema.size());
-  for (size_t i = 0; i < schema.size(); ++i) {
-    lines[0].push_back(schema.fields[i].name);
+  std::vector<size_t> widths(rows.width());
+  lines[0] = answer.names;
+  for (size_t i = 0; i < rows.width(); ++i) {
     for (size_t row = 0; row < rows.rows(); ++row) {
-      lines[row + 1].push_back(TextOf(rows.column(i).ValueAt(row), schema.fields[i].type));
+      lines[row + 1].push_back(TextOf(rows.column(i).ValueAt(row), answer.Type(rows, i)));
     }
     for (const auto& line : lines) widths[i] = std::max(widths[i], line[i].size());
   }
@@ -281,8 +303,8 @@ void WriteTable(const Answer& answer, const types::Batch& rows, std::ostream& ou
     std::string text;
     for (size_t i = 0; i < line.size(); ++i) {
       text += (i == 0 ? "" : "  ");
-      text += answer.IsNumber(i) ? fmt::format("{:>{}}", line[i], widths[i])
-                                 : fmt::format("{:<{}}", line[i], widths[i]);
+      text += answer.Type(rows, i).IsNumeric() ? fmt::format("{:>{}}", line[i], widths[i])
+                                               : fmt::format("{:<{}}", line[i], widths[i]);
     }
     text.erase(text.find_last_not_of(' ') + 1);
     out << text << "\n";
@@ -297,19 +319,18 @@ Status Write(sql::Database* database, const SqlFlags& given, const Answer& answe
     return Status();
   }
   if (given.format == "csv") {
-    for (size_t i = 0; i < answer.schema.size(); ++i) {
-      out << (i == 0 ? "" : ",") << Cell(answer.schema.fields[i].name);
+    for (size_t i = 0; i < answer.names.size(); ++i) {
+      out << (i == 0 ? "" : ",") << Cell(answer.names[i]);
     }
     out << "\n";
   }
   return database->Scan(answer.sql, [&](types::Batch rows) -> Status {
-    given.format == "csv" ? WriteCsv(rows, out) : WriteJson(answer, rows, out);
+    given.format == "csv" ? WriteCsv(answer, rows, out) : WriteJson(answer, rows, out);
     return Status();
   });
 }
 
 Status WriteWhereAsked(sql::Database* database, const SqlFlags& given) {
-  CATENA_RETURN_IF_ERROR(RequireReading(database, given.text));
   const bool parquet = given.output.ends_with(".parquet");
   CATENA_TRY(const Answer answer, AnswerOf(database, given.text, parquet));
   if (given.output.empty()) return Write(database, given, answer, std::cout);
@@ -353,9 +374,9 @@ Command SqlCommand() {
       "Run one SELECT over the tables of the warehouse.",
       "DuckDB's SQL; tables are namespace.table with their day in the column ds, which a WHERE "
       "narrows to the files of those days. Nothing is ever written but --output. SHOW ALL TABLES, "
-      "DESCRIBE and SUMMARIZE work too. Whole numbers are printed with all their digits, those of "
-      "a HUGEINT too, which is what SUM of a LONG gives (a BIGINT in Parquet); dates and times as "
-      "2026-11-20 and 2026-11-20T13:05:00.123Z, UTC, in JSON as text.",
+      "DESCRIBE and SUMMARIZE work too. Whole numbers and DECIMALs are printed with all their "
+      "digits, a HUGEINT too, which is what SUM of a LONG gives (in Parquet a BIGINT); dates and "
+      "times as 2026-11-20 and 2026-11-20T13:05:00.123Z, UTC, in JSON as text.",
       "  catena sql \"SELECT ds, count(*) FROM payments.transactions GROUP BY ds ORDER BY ds\"\n"
       "  catena sql --format table \"SUMMARIZE payments.transactions\"\n"
       "  catena sql --output rows.parquet \"SELECT * FROM fraud.final_v1 WHERE ds = "
