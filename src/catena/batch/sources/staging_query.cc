@@ -50,6 +50,16 @@ Status CreateViews(const BatchContext& context, const std::vector<std::string>& 
   return Status();
 }
 
+// DuckDB would give the second column of a name another one; Spark refuses it.
+Status RequireOneOfEachName(sql::Database* database, const std::string& query) {
+  CATENA_TRY(const types::Batch twice,
+             database->Query("SELECT min(column_name) FROM (DESCRIBE " + query +
+                             "\n) GROUP BY lower(column_name) HAVING count(*) > 1 ORDER BY 1"));
+  if (twice.rows() == 0) return Status();
+  return InvalidConf("the query gives two columns one name (of any case); rename one: " +
+                     std::string(twice.column(0).Text(0)));
+}
+
 // The answer's columns without `ds`. DuckDB sums integers into a type of its own.
 Result<std::string> ColumnsOf(sql::Database* database) {
   CATENA_TRY(const types::Batch found,
@@ -119,6 +129,7 @@ Status RunStep(const BatchContext& context, const conf::StagingQuery& staging_qu
         }};
     CATENA_TRY(const std::string query, sql::FillTemplate(staging_query.duckdb, dates));
     CATENA_RETURN_IF_ERROR(sql::GuardQuery(database, query, staging_query.tables));
+    CATENA_RETURN_IF_ERROR(RequireOneOfEachName(database, query));
     CATENA_RETURN_IF_ERROR(
         database->Execute(std::string("CREATE OR REPLACE TABLE ") + kAnswer + " AS " + query));
     CATENA_TRY(const std::string columns, ColumnsOf(database));

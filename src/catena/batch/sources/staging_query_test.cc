@@ -166,6 +166,9 @@ TEST_F(StagingQueryTest, TellsWhatIsWrongInOneLine) {
   EXPECT_THAT(Refusal(Query("SELECT a, ds FROM t.absent", "", R"("t.absent")")),
               HasSubstr("t.absent"));
   EXPECT_THAT(Refusal(Query("SELECT nope, ds FROM t.events")), HasSubstr("nope"));
+  EXPECT_THAT(Refusal(Query("WITH e AS (SELECT * FROM t.events) SELECT amount, 1 AS Amount, ds "
+                            "FROM e -- last")),
+              HasSubstr("two columns one name (of any case); rename one: Amount"));
   EXPECT_THAT(Refusal(Query("", "")), HasSubstr("never translated"));
   EXPECT_THAT(Refusal(Query(kTotals, R"(, "setups": ["CREATE TEMPORARY FUNCTION f AS 'x'"])")),
               HasSubstr(".setups: they run in Spark only"));
