@@ -400,6 +400,10 @@ TEST_F(BatchVerbsTest, EvalSaysWhatIsWrongWithRows) {
   expect("tabels: {}", {"tabels", "queries, expect"});
   expect("tables: [\n", {"rows.yaml", "line"});
   expect("tables: {}", {"no rows to evaluate"});
+  Write("shop.orders.csv", "user_id,ts\n7,0\n8,0,9\n");
+  Wrong("eval group_bys/shop/spend.v1 --rows shop.orders.csv", 2, {"shop.orders.csv", "Line: 3"});
+  Write("shop.orders.csv", "user_id,ts,ts\n7,0,1\n");
+  Wrong("eval group_bys/shop/spend.v1 --rows shop.orders.csv", 2, {"two columns have one name"});
   Wrong("eval group_bys/shop/spend.v1", 2, {"--rows is required"});
   Wrong("eval group_bys/shop/spend.v1 --rows nope.csv", 2, {"nope.csv"});
   Wrong("eval nope --rows rows.yaml", 2, {"nope"});

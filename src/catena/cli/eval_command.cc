@@ -12,6 +12,7 @@
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
 #include "catena/sql/quote.h"
+#include "catena/table/file_format.h"
 
 namespace catena::cli {
 namespace {
@@ -94,18 +95,18 @@ Status ReadCsvRows(const std::string& file, Rows* rows) {
   options.threads = 1;
   options.allowed_directories = {fs::path(path).parent_path().string()};
   CATENA_TRY(const auto database, sql::Database::Open(options));
-  CATENA_TRY(const types::Batch batch,
-             database
-                 ->Query("SELECT * FROM read_csv(" + sql::QuotePath(path) +
-                         ", header = true, sample_size = -1, auto_type_candidates = ['BOOLEAN', "
-                         "'BIGINT', 'DOUBLE', 'VARCHAR'])")
-                 .WithContext("cannot read " + file));
+  const auto batch = table::ReadFileRows(database.get(), path);
+  if (!batch.ok()) {
+    // As of YAML: 1 is for answers that are not the expected ones.
+    const bool malformed = batch.error().code == ErrorCode::kInvalidData;
+    return malformed ? InvalidConf(batch.error().message) : batch.error();
+  }
   const std::string table = fs::path(path).stem().string();
   std::vector<Json>& list = table == "queries" ? rows->input.queries : rows->input.tables[table];
-  for (size_t row = 0; row < batch.rows(); ++row) {
+  for (size_t row = 0; row < batch->rows(); ++row) {
     Json& object = list.emplace_back(Json::object());
-    for (size_t i = 0; i < batch.width(); ++i) {
-      object[batch.schema().fields[i].name] = types::ToJson(batch.column(i).ValueAt(row));
+    for (size_t i = 0; i < batch->width(); ++i) {
+      object[batch->schema().fields[i].name] = types::ToJson(batch->column(i).ValueAt(row));
     }
   }
   return Status();
@@ -171,9 +172,8 @@ Command EvalCommand() {
       "may be written 2026-11-20 12:00:05. A Join answers a row a left row. A GroupBy answers a "
       "row for each of `queries:` (keys and ts), or its values at the ends of the days. With "
       "`expect:`, rows in order, each column that they name is compared; a difference is told and "
-      "the exit code is 1. A file "
-      "NS.TABLE.csv is rows of that table, queries.csv are queries. No table of the warehouse is "
-      "read or written.",
+      "the exit code is 1 (of rows that cannot be read, 2). A file NS.TABLE.csv is rows of that "
+      "table, queries.csv are queries. No table of the warehouse is read or written.",
       "  catena eval production/group_bys/fraud/user_risk.v1 --rows user_risk_test.yaml\n"
       "  catena eval joins/fraud/final.v1 --rows payments.transactions.csv --rows "
       "risk.scores.csv\n"

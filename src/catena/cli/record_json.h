@@ -2,8 +2,7 @@
 // RecordJson: a record of a topic as people see it.
 //
 //   output   its own fields when it holds an object in the format of `text`, else `_raw`, its
-//   bytes,
-//            and `_reason`; and _partition, _offset, _append_time (milliseconds)
+//            bytes, and `_reason`; and _partition, _offset, _append_time (milliseconds)
 //   errors   a schema registry that does not answer
 
 #pragma once

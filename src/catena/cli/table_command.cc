@@ -199,9 +199,9 @@ Command TableLoadCommand() {
       "Load a CSV, JSON or Parquet file into a table, a partition a day.",
       "The end of the name says what the file is: .csv (with a header line), .json, .ndjson, "
       ".parquet. Each day that it has rows of is replaced as a whole. Types are those of "
-      "--schema, else of <repo>/schemas/<ns.table>.json, else recognised from the values. "
-      "Delta and Iceberg tables are read in place, or brought in by `catena "
-      "import`.",
+      "--schema, else of <repo>/schemas/<ns.table>.json, else recognised from the values. Text is "
+      "UTF-8; an empty field of CSV is null, also one in quotes, as Spark reads it. Delta and "
+      "Iceberg tables are read in place, or brought in by `catena import`.",
       "  catena table load transactions.csv payments.transactions\n"
       "  catena table load rows.ndjson data.purchases --partition-column day --partition-format "
       "yyyyMMdd\n",

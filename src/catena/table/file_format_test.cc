@@ -144,6 +144,67 @@ TEST_F(FileFormatTest, CsvNamesTheFirstLineWithAnotherNumberOfFields) {
   }
 }
 
+TEST_F(FileFormatTest, AFileThatIsMalformedIsWrongDataInEveryFormat) {
+  for (const FileFormat& format : FileFormats()) {
+    const std::string path = (root_ / (std::string("bad") + format.endings[0])).string();
+    std::ofstream(path) << "{\"ds\": \"2026-11-01\"}\n{\"ds\": ,,\n";
+    const auto days = ImportFile(database_.get(), path, Find("data.wrong"), {});
+    ASSERT_FALSE(days.ok()) << format.name;
+    EXPECT_EQ(days.error().code, ErrorCode::kInvalidData) << days.error().message;
+  }
+}
+
+TEST_F(FileFormatTest, OtherEncodingsThanUtf8AreNamedWithTheRemedy) {
+  const auto expect = [&](const std::string& name, const std::string& bytes) {
+    const std::string path = (root_ / name).string();
+    std::ofstream(path, std::ios::binary) << bytes;
+    const std::string error = ErrorOf(path);
+    EXPECT_THAT(error, HasSubstr("not UTF-8; `iconv")) << name;
+    EXPECT_THAT(error, HasSubstr(path)) << name;
+    EXPECT_THAT(error, testing::Not(HasSubstr("SELECT"))) << name;
+  };
+  std::string utf16 = "\xff\xfe";
+  for (const char c : std::string("a,ds\n1,2026-11-01\n")) utf16 += {c, '\0'};
+  expect("mark.csv", utf16);
+  expect("plain.csv", utf16.substr(2));
+  expect("value.csv", "a,ds\ncaf\xe9,2026-11-01\n");
+  expect("header.csv", "caf\xe9,ds\n1,2026-11-01\n");
+  std::string late = "a,ds\n";
+  for (int row = 0; row < 30000; ++row) late += "x,2026-11-01\n";
+  expect("late.csv", late + "caf\xe9,2026-11-01\n");
+  expect("value.json", "{\"a\": \"caf\xe9\", \"ds\": \"2026-11-01\"}\n");
+  expect("mark.json", utf16);
+  // A byte order mark of UTF-8 is one, and no part of the first name.
+  std::ofstream(root_ / "bom.csv") << "\xef\xbb\xbf"
+                                   << "a,ds\n1,2026-11-01\n";
+  ASSERT_TRUE(ImportFile(database_.get(), root_ / "bom.csv", Find("data.bom")).ok());
+  EXPECT_EQ(Find("data.bom").SchemaOf()->ToString(), "a LONG");
+}
+
+TEST_F(FileFormatTest, CsvColumnsOfOneNameAreRefused) {
+  const std::string path = (root_ / "twice.csv").string();
+  for (const char* header : {"a,b,a,ds", "a,b,A,ds", "a,ds,b,ds", "\"a\",b,a,ds"}) {
+    std::ofstream(path) << header << "\n1,2,3,2026-11-01\n";
+    EXPECT_THAT(ErrorOf(path), HasSubstr("two columns have one name")) << header;
+    EXPECT_THAT(ErrorOf(path), HasSubstr(path)) << header;
+  }
+  std::ofstream(path) << "a,a_1,,ds\n1,2,3,2026-11-01\n";
+  EXPECT_TRUE(ImportFile(database_.get(), path, Find("data.once")).ok());
+}
+
+TEST_F(FileFormatTest, AnEmptyFieldOfCsvIsNullInQuotesToo) {
+  const std::string path = (root_ / "empty.csv").string();
+  std::ofstream(path) << "s,n,ds\n\"\",\"\",\"2026-11-01\"\n,,2026-11-01\n"
+                         "\" \",\"7\",2026-11-01\n";
+  const Table table = Find("data.empty");
+  ASSERT_TRUE(ImportFile(database_.get(), path, table).ok());
+  const Batch rows = table.Read({}).value();
+  EXPECT_EQ(rows.schema().ToString(), "s STRING, n LONG");
+  EXPECT_EQ(rows.Row(0), (std::vector<Value>{Value(), Value()}));
+  EXPECT_EQ(rows.Row(1), (std::vector<Value>{Value(), Value()}));
+  EXPECT_EQ(rows.Row(2), (std::vector<Value>{" ", 7}));
+}
+
 TEST_F(FileFormatTest, JsonMayLeaveOutFieldsAndNestLists) {
   const fs::path json = root_ / "rows.ndjson";
   const Table table = Find("data.json");

@@ -44,12 +44,36 @@ struct FileColumn {
   std::string spelled;  // Its type, as DuckDB has recognised it.
 };
 
-Result<std::vector<FileColumn>> ColumnsOf(sql::Database* database, const std::string& from) {
-  CATENA_TRY(const auto rows, database->Query("DESCRIBE SELECT * FROM " + from));
+// Why a file cannot be read. Whatever it is, the file is wrong and not who asks.
+Error Unreadable(sql::Database* database, const FileFormat& format, const std::string& path,
+                 const Error& error) {
+  const std::string& message = error.message;
+  for (const char* encoding : {"not utf-8 encoded", "invalid UTF-8", "UTF-16 encoding"}) {
+    if (message.find(encoding) == std::string::npos) continue;
+    return NotUtf8(
+        path, message.substr(0, std::min(message.find(" Possible "), message.find("; SQL: "))));
+  }
+  if (format.check_lines != nullptr) {
+    const Status lines = format.check_lines(database, path);
+    if (!lines.ok()) return lines.error();
+  }
+  const bool wrong = error.code == ErrorCode::kInvalidConf;
+  return (wrong ? InvalidData(message) : error).WithContext("cannot import " + path);
+}
+
+Result<std::vector<FileColumn>> ColumnsOf(sql::Database* database, const FileFormat& format,
+                                          const std::string& path) {
+  std::error_code code;
+  if (!std::filesystem::is_regular_file(path, code)) return NotFound("no such file: " + path);
+  if (format.check_header != nullptr) {
+    CATENA_RETURN_IF_ERROR(format.check_header(database, path));
+  }
+  const auto rows = database->Query("DESCRIBE SELECT * FROM " + format.from(path, {}));
+  if (!rows.ok()) return Unreadable(database, format, path, rows.error());
   std::vector<FileColumn> columns;
-  for (size_t row = 0; row < rows.rows(); ++row) {
+  for (size_t row = 0; row < rows->rows(); ++row) {
     columns.push_back(
-        {std::string(rows.column(0).Text(row)), std::string(rows.column(1).Text(row))});
+        {std::string(rows->column(0).Text(row)), std::string(rows->column(1).Text(row))});
   }
   return columns;
 }
@@ -165,23 +189,29 @@ Result<std::vector<DayOfText>> DaysOf(sql::Database* database, const std::string
 
 }  // namespace
 
+Error NotUtf8(const std::string& path, const std::string& seen) {
+  return InvalidData(
+      "the file is not UTF-8; `iconv -f ENCODING -t UTF-8 FILE >NEW` makes it so, "
+      "often from UTF-16 or WINDOWS-1252: " +
+      path + ": " + seen);
+}
+
+Result<types::Batch> ReadFileRows(sql::Database* database, const std::string& path) {
+  CATENA_TRY(const FileFormat* format, FormatOf(path));
+  CATENA_RETURN_IF_ERROR(ColumnsOf(database, *format, path).status());
+  return database->Query("SELECT * FROM " + format->from(path, {}))
+      .WithContext("cannot import " + path);
+}
+
 Result<std::vector<Date>> ImportFile(sql::Database* database, const std::string& path,
                                      const Table& table, const ImportOptions& options) {
   CATENA_TRY(const FileFormat* format, FormatOf(path));
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return NotFound("no such file: " + path);
   const types::Schema declared = Declared(options);
-  const auto columns = ColumnsOf(database, format->from(path, {}));
-  if (!columns.ok()) {
-    if (format->check_lines != nullptr) {
-      CATENA_RETURN_IF_ERROR(format->check_lines(database, path));
-    }
-    return columns.error().WithContext("cannot import " + path);
-  }
-  CATENA_RETURN_IF_ERROR(CheckColumns(*columns, declared, path));
+  CATENA_TRY(const auto columns, ColumnsOf(database, *format, path));
+  CATENA_RETURN_IF_ERROR(CheckColumns(columns, declared, path));
   CATENA_TRY(
       const auto loaded,
-      LoadedFile::Load(database, path, Select(*columns, declared, format->from(path, declared))));
+      LoadedFile::Load(database, path, Select(columns, declared, format->from(path, declared))));
   CATENA_TRY(const auto texts, DaysOf(database, loaded.name(), path, *format, options));
   const std::string column = sql::QuoteName(options.partition_column);
   std::vector<Date> days;

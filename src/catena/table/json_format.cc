@@ -11,9 +11,8 @@ namespace {
 
 std::string From(const std::string& path, const types::Schema&) {
   return "read_json(" + sql::QuotePath(path) +
-         ", sample_size = -1, records = true, map_inference_threshold = -1, dateformat = 'none "
-         "%Y', "
-         "timestampformat = 'none %Y')";
+         ", sample_size = -1, records = true, map_inference_threshold = -1, "
+         "dateformat = 'none %Y', timestampformat = 'none %Y')";
 }
 
 }  // namespace
