@@ -235,6 +235,32 @@ TEST_F(BatchVerbsTest, SqlReadsInThreeFormatsIntoFilesAndNeverWritesElsewhere) {
   Wrong("sql \"SELECT * FROM read_text('/etc/passwd')\"", 2, {"/etc/passwd"});
 }
 
+TEST_F(BatchVerbsTest, SqlThatFailsMidwayLeavesTheFileAsItWas) {
+  Write("select.sql",
+        "SELECT CAST(CASE WHEN i = 299999 THEN 'boom' ELSE '1' END AS INT) AS n FROM "
+        "range(300000) AS t(i)");
+  fs::create_directory(folder_ + "/out");
+  for (const std::string name : {"x.csv", "x.parquet"}) {
+    const std::string sql = "sql --output out/" + name + " - <" + folder_ + "/select.sql";
+    Wrong(sql, 1, {"boom"});
+    EXPECT_TRUE(fs::is_empty(folder_ + "/out")) << name;
+    Write("out/" + name, "old");
+    fs::create_symlink(name, folder_ + "/out/link-" + name);
+    Wrong("sql --output out/link-" + name + " - <" + folder_ + "/select.sql", 1, {"boom"});
+    EXPECT_EQ(Read("out/" + name), "old");
+    Good("sql --output out/link-" + name + " 'SELECT 1 AS n'");
+    EXPECT_TRUE(fs::is_symlink(folder_ + "/out/link-" + name));
+    EXPECT_NE(Read("out/" + name), "old");
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_ + "/out"), {}), 2) << name;
+    fs::remove_all(folder_ + "/out");
+    fs::create_directory(folder_ + "/out");
+  }
+  Good("sql --output /dev/null 'SELECT 1 AS n'");
+  EXPECT_TRUE(fs::is_character_file("/dev/null"));
+  if (!fs::exists("/dev/full")) return;
+  Wrong("sql --output /dev/full 'SELECT 1 AS n'", 75, {"--output", "/dev/full"});
+}
+
 TEST_F(BatchVerbsTest, EvalAnswersAndComparesRows) {
   Write("rows.yaml",
         "tables:\n"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `catena sql`: one SELECT over the tables of the warehouse.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -20,6 +21,8 @@
 
 namespace catena::cli {
 namespace {
+
+namespace fs = std::filesystem;
 
 struct SqlFlags {
   std::string text;
@@ -330,20 +333,41 @@ Status Write(sql::Database* database, const SqlFlags& given, const Answer& answe
   });
 }
 
+Status WriteFile(sql::Database* database, const SqlFlags& given, const Answer& answer,
+                 const std::string& path) {
+  if (given.output.ends_with(".parquet")) return database->CopyToParquet(answer.sql, path);
+  const auto cannot = [&] { return Unavailable("--output: cannot write: " + given.output); };
+  std::ofstream file(path, std::ios::trunc);
+  if (!file) return cannot();
+  CATENA_RETURN_IF_ERROR(Write(database, given, answer, file));
+  file.flush();
+  return file ? Status() : cannot();
+}
+
+// Beside, then renamed: what fails midway leaves the file as it was. A pipe is only written to.
+Status ReplaceOutput(sql::Database* database, const SqlFlags& given, const Answer& answer) {
+  std::error_code code;
+  if (fs::exists(given.output, code) && !fs::is_regular_file(given.output, code)) {
+    return WriteFile(database, given, answer, given.output);
+  }
+  const std::string beside = given.output + ".tmp-" + std::to_string(getpid());
+  Status written = WriteFile(database, given, answer, beside);
+  if (written.ok()) {
+    fs::rename(beside, given.output, code);
+    if (code) written = Unavailable("--output: " + code.message() + ": " + given.output);
+  }
+  if (!written.ok()) fs::remove(beside, code);
+  return written;
+}
+
 Status WriteWhereAsked(sql::Database* database, const SqlFlags& given) {
   const bool parquet = given.output.ends_with(".parquet");
   CATENA_TRY(const Answer answer, AnswerOf(database, given.text, parquet));
   if (given.output.empty()) return Write(database, given, answer, std::cout);
-  if (parquet) return database->CopyToParquet(answer.sql, given.output);
-  // A statement that is wrong has ended by now, and what was in the file is still there.
-  std::ofstream file(given.output, std::ios::trunc);
-  CATENA_RETURN_IF_ERROR(Write(database, given, answer, file));
-  file.flush();
-  return file ? Status() : Unavailable("--output: cannot write: " + given.output);
+  return ReplaceOutput(database, given, answer);
 }
 
 Result<int> Query(SqlFlags given, const CommonFlags& common) {
-  namespace fs = std::filesystem;
   CATENA_TRY(const Settings settings, common.Load());
   if (given.json) given.format = "json";
   if (given.text == "-") {
@@ -352,7 +376,8 @@ Result<int> Query(SqlFlags given, const CommonFlags& common) {
   given.text.erase(given.text.find_last_not_of("; \n\t") + 1);
   std::vector<std::string> also;
   if (!given.output.empty()) {
-    given.output = fs::absolute(given.output).lexically_normal().string();
+    std::error_code code;  // A link stays one: what it points to is replaced.
+    given.output = fs::weakly_canonical(fs::absolute(given.output), code).string();
     also.push_back(fs::path(given.output).parent_path().string());
     if (!fs::is_directory(also[0])) return InvalidConf("--output: no such folder: " + also[0]);
   }
