@@ -28,20 +28,37 @@ Result<std::string> ReadFile(const std::string& path) {
   return std::move(bytes).str();
 }
 
+namespace {
+
+Status WriteSynced(const std::string& path, std::string_view bytes) {
+  const auto refused = [&](int code) {
+    return Unavailable("cannot write file: " + path + ": " + std::strerror(code));
+  };
+  const int descriptor = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
+  if (descriptor < 0) return refused(errno);
+  while (!bytes.empty()) {
+    const ssize_t written = write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) break;
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  const int code = !bytes.empty() || fsync(descriptor) != 0 ? errno : 0;
+  close(descriptor);
+  return code == 0 ? Status() : refused(code);
+}
+
+}  // namespace
+
 Status ReplaceFile(const std::string& path, std::string_view bytes) {
   static std::atomic<uint64_t> counter{0};
   const std::string beside =
       path + ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(counter++);
-  {
-    std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    out.flush();
-    if (!out) return Unavailable("cannot write file: " + beside + ": " + std::strerror(errno));
+  Status replaced = WriteSynced(beside, bytes);
+  if (replaced.ok() && std::rename(beside.c_str(), path.c_str()) != 0) {
+    replaced = Unavailable("cannot replace file: " + path + ": " + std::strerror(errno));
   }
-  if (std::rename(beside.c_str(), path.c_str()) != 0) {
-    return Unavailable("cannot replace file: " + path + ": " + std::strerror(errno));
-  }
-  return Status();
+  if (!replaced.ok()) unlink(beside.c_str());
+  return replaced;
 }
 
 Result<FileLock> FileLock::Acquire(const std::string& path, bool wait) {

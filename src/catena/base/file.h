@@ -15,7 +15,8 @@ namespace catena {
 
 Result<std::string> ReadFile(const std::string& path);
 
-// Readers see the old bytes or the new ones, never a mixture: writes beside, then renames.
+// Readers see the old bytes or the new ones, never a mixture, after a loss of power too: writes
+// beside, syncs, then renames. An error leaves nothing beside.
 Status ReplaceFile(const std::string& path, std::string_view bytes);
 
 // An exclusive advisory lock on `path` (created when absent), held until destruction.
