@@ -27,13 +27,16 @@ constexpr size_t kGenerationsMin = 2;
 // Puts of one generation, applied whenever a chunk is full.
 class UploadWriter {
  public:
-  UploadWriter(kv::KVStore* store, const std::string& group_by, Timestamp batch_end,
+  // `begin`: no upload of this batchEnd or a later one has written yet; the first chunk says so.
+  UploadWriter(kv::KVStore* store, const std::string& group_by, Timestamp batch_end, bool begin,
                size_t chunk_bytes, StepReport* report)
       : store_(store),
         dataset_(fetch::UploadDataset(group_by)),
         batch_end_(batch_end),
         chunk_bytes_(chunk_bytes),
-        report_(report) {}
+        report_(report) {
+    if (begin) chunk_.marks.push_back(fetch::UploadBegunMark(group_by, batch_end));
+  }
 
   Status Put(std::string_view key, std::string value) {
     pending_ += key.size() + value.size();
@@ -43,7 +46,7 @@ class UploadWriter {
         kv::Put{dataset_, std::string(key), kv::TimedValue{batch_end_, 0, std::move(value)}});
     return pending_ < chunk_bytes_ ? Status() : Flush();
   }
-  // Values of keys that an earlier run of the same upload had and this one has not.
+  // Values of keys that an earlier upload of the same batchEnd had and this one has not.
   Status ClearKeysNotIn(const KeyIndex& keys, const std::string& empty_value) {
     std::vector<std::string> gone;
     CATENA_RETURN_IF_ERROR(
@@ -55,8 +58,8 @@ class UploadWriter {
     report_->rows -= gone.size();
     return Status();
   }
-  Status Publish(std::vector<kv::Mark> marks) {
-    chunk_.marks = std::move(marks);
+  Status Publish(const std::vector<kv::Mark>& marks) {
+    chunk_.marks.insert(chunk_.marks.end(), marks.begin(), marks.end());
     CATENA_RETURN_IF_ERROR(store_->Apply(chunk_, /*durable=*/true));
     return Status();
   }
@@ -65,7 +68,7 @@ class UploadWriter {
  private:
   Status Flush() {
     CATENA_RETURN_IF_ERROR(store_->Apply(chunk_));
-    chunk_.puts.clear();
+    chunk_ = {};
     pending_ = 0;
     return Status();
   }
@@ -247,6 +250,15 @@ std::vector<Generation> Retained(std::vector<Generation> generations, const Gene
   return generations;
 }
 
+// Whether the store may hold values of that batchEnd: of a generation, of one that went or was
+// another definition's, or of an upload that died.
+Result<bool> MayHoldValues(kv::KVStore* store, const std::string& name, Timestamp batch_end) {
+  CATENA_TRY(const auto begun, fetch::ReadUploadBegun(store, name));
+  CATENA_TRY(const std::vector<Generation> generations, fetch::ReadGenerations(store, name));
+  if (begun && batch_end <= *begun) return true;
+  return !generations.empty() && batch_end <= generations.back().batch_end;
+}
+
 // Entities as of any time are a snapshot and what a stream adds; without one they would stand
 // still.
 Status RequireStreamed(const conf::GroupBy& group_by) {
@@ -290,19 +302,15 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   CATENA_RETURN_IF_ERROR(RequireStreamed(group_by));
   CATENA_RETURN_IF_ERROR(RequireEnded(group_by, step.through, context.clock->Now()));
   StepReport report = BeginReport(step);
-  UploadWriter writer(store, name, step.through.End(), options.chunk_bytes, &report);
-  report.table = writer.dataset();
-
-  CATENA_TRY(const auto old_info, fetch::ReadServingInfo(store, name));
-  CATENA_RETURN_IF_ERROR(RequireSameStream(store, name, old_info, step.meaning));
-  CATENA_TRY(std::vector<Generation> generations, fetch::ReadGenerations(store, name));
   Generation generation;
   generation.batch_end = step.through.End();
   generation.computed_at = context.clock->Now();
+  CATENA_TRY(const auto stored_info, fetch::ReadServingInfo(store, name));
+  CATENA_RETURN_IF_ERROR(RequireSameStream(store, name, stored_info, step.meaning));
+  CATENA_TRY(const bool again, MayHoldValues(store, name, generation.batch_end));
+  UploadWriter writer(store, name, generation.batch_end, !again, options.chunk_bytes, &report);
+  report.table = writer.dataset();
   CATENA_TRY(const auto landed_at, LandedAt(context, step));
-  const bool again =
-      std::any_of(generations.begin(), generations.end(),
-                  [&](const Generation& old) { return old.batch_end == generation.batch_end; });
   auto uploaded = group_by.accuracy == conf::Accuracy::kTemporal
                       ? UploadTemporal(context, step, again, &writer, &report)
                       : UploadSnapshot(context, step, again, &writer, &report);
@@ -312,6 +320,9 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   if (generation.cut.empty() && landed_at) {
     generation.computed_at = std::min(generation.computed_at, *landed_at);
   }
+  // Read now: another upload may have published one meanwhile.
+  CATENA_TRY(const auto old_info, fetch::ReadServingInfo(store, name));
+  CATENA_TRY(std::vector<Generation> generations, fetch::ReadGenerations(store, name));
   if (old_info && *old_info != uploaded->info && !generations.empty()) {
     // Values of another definition decode to other features, or not at all.
     report.notes.push_back("generations of another definition are no longer served: " +
@@ -322,7 +333,10 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
       Retained(std::move(generations), generation, context.clock->Now() - options.as_of_retention);
   CATENA_RETURN_IF_ERROR(writer.Publish(
       {fetch::ServingInfoMark(name, uploaded->info), fetch::GenerationsMark(name, generations)}));
-  CATENA_RETURN_IF_ERROR(store->SetHorizon(writer.dataset(), generations.front().batch_end));
+  // The only one may yet get an older one beside it, whose values must not be forgotten.
+  if (generations.size() >= kGenerationsMin) {
+    CATENA_RETURN_IF_ERROR(store->SetHorizon(writer.dataset(), generations.front().batch_end));
+  }
   report.computed.push_back(step.through);
   CATENA_LOG_INFO("generation_published", "group_by={} batch_end={} keys={} bytes={}", name,
                   FormatTimestamp(generation.batch_end), report.rows, report.bytes);

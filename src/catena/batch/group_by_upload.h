@@ -5,13 +5,14 @@
 //                              ->  serving info and the list of generations, durable: now visible
 //
 //   output   TEMPORAL: an UploadIr a key, of entities the key's rows; SNAPSHOT: a row of outputs
-//   (without aggregations of value
-//            columns) as types::RowCodec writes it. Dataset fetch::UploadDataset, time batchEnd
+//            (without aggregations of value columns) as types::RowCodec writes it. Dataset
+//            fetch::UploadDataset, time batchEnd
 //   order    computed_at is taken before the table is read, so whatever was appended later is not
 //            believed to be inside. Of tables without offsets it is no later than the newest change
 //            of the partitions read: what was appended since has not landed in them
 //   retries  the same upload again replaces its values; keys that are gone become empty. A crash
-//            leaves values that no generation names
+//            leaves values that no generation names; the next upload of their batchEnd empties them
+//   threads  uploads of one GroupBy at once: each publishes what the others have published beside
 //   errors   those of the tables and the store; kInvalidConf: a day of events that has not ended,
 //            or another definition than the one whose streamed state the store holds
 //   source   Chronon GroupByUpload; generations in docs/concepts/tiles.md

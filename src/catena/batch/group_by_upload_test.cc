@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <functional>
+#include <optional>
+
 #include "catena/batch/warehouse_fixture.h"
 #include "catena/fetch/online_state.h"
 #include "catena/kv/memory_store.h"
@@ -38,7 +41,25 @@ class GroupByUploadTest : public ::testing::Test, protected TemporaryWarehouse {
     EXPECT_TRUE(answers[0].ok());
     return answers[0]->empty() ? "" : answers[0]->front().value;
   }
-  kv::MemoryKVStore store_;
+  std::optional<Value> SumOf(const Value& key, Date batch_end) {
+    const std::string bytes = ValueOf(key, batch_end);
+    if (bytes.empty()) return std::nullopt;
+    const types::RowCodec codec(types::Schema{{{"amount_sum_2d", types::Kind::kLong}}});
+    types::BatchBuilder rows(codec.schema());
+    EXPECT_TRUE(codec.DecodeInto(bytes, &rows).ok());
+    return rows.Build().Row(0)[0];
+  }
+  // Does something else before write number `at`, from 0, and writes that one unless it is to end.
+  class InterruptedStore : public kv::MemoryKVStore {
+   public:
+    Status Apply(const kv::WriteBatch& batch, bool durable) override {
+      if (at-- == 0) CATENA_RETURN_IF_ERROR(then());
+      return kv::MemoryKVStore::Apply(batch, durable);
+    }
+    int at = -1;
+    std::function<Status()> then;
+  };
+  InterruptedStore store_;
 };
 
 constexpr char kSnapshot[] = R"json({"metaData": {"name": "gb", "outputNamespace": "t"},
@@ -145,6 +166,58 @@ TEST_F(GroupByUploadTest, TheSameUploadAgainReplacesAndEmptiesKeysThatAreGone) {
   const types::Batch batch = rows.Build();
   EXPECT_EQ(batch.Row(0)[0], Value(5));
   EXPECT_TRUE(batch.Row(1)[0].is_null());
+}
+
+TEST_F(GroupByUploadTest, WhatAnUploadThatDiedLeftIsNotRead) {
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-04", 1)}, {"b", 2, At("2026-03-04", 1)}});
+  store_.at = 2;
+  store_.then = [] { return Unavailable("killed"); };
+  UploadOptions options;
+  options.chunk_bytes = 1;
+  RunReport report;
+  ASSERT_FALSE(
+      RunUpload(context_, ConfOf(kSnapshot), Day("2026-03-04"), &store_, options, &report).ok());
+  EXPECT_TRUE(GenerationDays().empty());
+  ASSERT_EQ(SumOf("b", Day("2026-03-05")), Value(2));
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 5, At("2026-03-04", 1)}});
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  EXPECT_EQ(SumOf("a", Day("2026-03-05")), Value(5));
+  EXPECT_EQ(SumOf("b", Day("2026-03-05")), Value());
+}
+
+TEST_F(GroupByUploadTest, ValuesOfAnotherDefinitionsGenerationAreNotRead) {
+  Write("t.events", "2026-03-03", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-03", 1)}, {"b", 2, At("2026-03-03", 1)}});
+  Write("t.events", "2026-03-04", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-04", 1)}});
+  std::string count = kSnapshot;
+  count.replace(count.find("\"operation\": 7"), 14, "\"operation\": 6");
+  Uploaded(ConfOf(count), "2026-03-03");
+  Uploaded(ConfOf(kSnapshot), "2026-03-04");
+  Write("t.events", "2026-03-03", "key STRING, amount LONG, ts LONG",
+        {{"a", 1, At("2026-03-03", 1)}});
+  Uploaded(ConfOf(kSnapshot), "2026-03-03");
+  EXPECT_EQ(GenerationDays(), (std::vector<Date>{Day("2026-03-04"), Day("2026-03-05")}));
+  EXPECT_EQ(SumOf("a", Day("2026-03-04")), Value(1));
+  EXPECT_EQ(SumOf("b", Day("2026-03-04")), Value());
+}
+
+TEST_F(GroupByUploadTest, TwoUploadsAtOncePublishBoth) {
+  for (const char* day : {"2026-03-03", "2026-03-04"}) {
+    Write("t.events", day, "key STRING, amount LONG, ts LONG", {{"a", 1, At(day, 1)}});
+  }
+  store_.at = 0;
+  store_.then = [&] {
+    return UploadGroupBy(context_, ConfOf(kSnapshot), Day("2026-03-03"), &store_).status();
+  };
+  UploadOptions options;
+  options.chunk_bytes = 1;
+  RunReport report;
+  ASSERT_TRUE(
+      RunUpload(context_, ConfOf(kSnapshot), Day("2026-03-04"), &store_, options, &report).ok());
+  EXPECT_EQ(GenerationDays(), (std::vector<Date>{Day("2026-03-04"), Day("2026-03-05")}));
 }
 
 TEST_F(GroupByUploadTest, AnotherDefinitionEndsTheOldGenerations) {

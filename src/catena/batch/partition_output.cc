@@ -31,7 +31,7 @@ std::string Because(const plan::PlannedDay& planned) {
     case plan::Why::kMissing:
       return "they were missing";
     case plan::Why::kStale:
-      return "another definition had made them";
+      return "another definition had made them, or a job that did not end";
     case plan::Why::kLeftChanged:
       return "their left partition changed";
     case plan::Why::kLeftUnknown:

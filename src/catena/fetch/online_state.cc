@@ -24,6 +24,7 @@ Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read
 
 constexpr char kUploadSuffix[] = "_BATCH";
 constexpr char kStreamingSuffix[] = "_STREAMING";
+constexpr char kBegun[] = "begun";
 constexpr char kCheckpointPrefix[] = "checkpoint/";
 constexpr uint8_t kEntityRowsVersion = 1;
 constexpr int kPartitionShift = 48;  // Of a source order; the offset lies below.
@@ -217,6 +218,19 @@ kv::Mark GenerationsMark(const std::string& group_by, const std::vector<Generati
                     {"cut", std::move(cut)}});
   }
   return kv::Mark{UploadDataset(group_by), "generations", PrintJson(json)};
+}
+
+Result<std::optional<Timestamp>> ReadUploadBegun(kv::KVStore* store, const std::string& group_by) {
+  CATENA_TRY(auto text, store->GetMark(UploadDataset(group_by), kBegun));
+  if (!text) return std::optional<Timestamp>();
+  return ReadJsonMark<std::optional<Timestamp>>(
+      *text, "upload of " + group_by, [](const Json& json) -> Result<std::optional<Timestamp>> {
+        return std::optional(FromMillis(json.at("batch_end").get<int64_t>()));
+      });
+}
+
+kv::Mark UploadBegunMark(const std::string& group_by, Timestamp batch_end) {
+  return {UploadDataset(group_by), kBegun, PrintJson({{"batch_end", ToMillis(batch_end)}})};
 }
 
 Result<std::map<int32_t, Checkpoint>> ReadCheckpoints(kv::KVStore* store,

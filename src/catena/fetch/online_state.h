@@ -114,6 +114,9 @@ kv::Mark ServingInfoMark(const std::string& group_by, const ServingInfo& info);
 // Oldest first.
 Result<std::vector<Generation>> ReadGenerations(kv::KVStore* store, const std::string& group_by);
 kv::Mark GenerationsMark(const std::string& group_by, const std::vector<Generation>& generations);
+// The newest batchEnd of which an upload ever wrote values, published or not.
+Result<std::optional<Timestamp>> ReadUploadBegun(kv::KVStore* store, const std::string& group_by);
+kv::Mark UploadBegunMark(const std::string& group_by, Timestamp batch_end);
 
 // What was dealt with of one topic partition: the counts that must add up (docs/concepts/delivery).
 struct Checkpoint {

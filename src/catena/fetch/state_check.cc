@@ -2,6 +2,7 @@
 #include "catena/fetch/state_check.h"
 
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "catena/aggregate/ir_codec.h"
@@ -28,8 +29,12 @@ class Checker {
 
   Result<StateCheck> Run() {
     using kv::TimedValue;
-    CATENA_RETURN_IF_ERROR(
-        Check(UploadDataset(name_), [&](const TimedValue& value) { return Upload(value); }));
+    CATENA_TRY(const auto generations, ReadGenerations(store_, name_));
+    std::set<Timestamp> named;  // Other values are nobody's: of an upload that died, perhaps.
+    for (const Generation& generation : generations) named.insert(generation.batch_end);
+    CATENA_RETURN_IF_ERROR(Check(UploadDataset(name_), [&](const TimedValue& value) {
+      return named.contains(value.time) ? Upload(value) : Status();
+    }));
     for (const aggregate::Layer layer : aggregate::kLayers) {
       CATENA_RETURN_IF_ERROR(
           Check(TileDataset(name_, layer), [&](const TimedValue& value) -> Status {

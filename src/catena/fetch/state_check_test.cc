@@ -73,6 +73,8 @@ TEST_F(StateCheckTest, SaysWhereSomethingIsBroken) {
   Put(TileDataset("spend.v1", aggregate::Layer::kDay), kMidnight, "\x00\xff\xff");
   Put(LateDataset("spend.v1"), kMidnight, "");
   Put(UploadDataset("spend.v1"), kMidnight, "\x7f");
+  EXPECT_EQ(Problems().size(), 4u);  // No generation names it: an upload that died left it.
+  Apply({{}, {GenerationsMark("spend.v1", {{FromMillis(kMidnight), {}, {}}})}});
   EXPECT_EQ(Problems().size(), 5u);
   Apply({{}, {CheckpointMark("spend.v1", 1, {.start_offset = 0, .next_offset = 5, .folded = 3})}});
   EXPECT_THAT(Problems().back(), HasSubstr("5 records consumed, 3 accounted for"));
