@@ -52,6 +52,7 @@ struct Projection::Bound {
 
   Status Prepare(Database* database, const QueryPlan& plan);
   Error FirstBadExpression(const QueryPlan& plan, const Error& whole);
+  Status RequireConditions(const QueryPlan& plan);
   Result<Computed> Compute(const Batch& batch, size_t begin, size_t end);
   Status ComputeAround(const Batch& batch, size_t begin, size_t end, std::vector<Computed>* pieces,
                        std::vector<BadRow>* bad);
@@ -110,6 +111,22 @@ Error Projection::Bound::FirstBadExpression(const QueryPlan& plan, const Error& 
   return whole;
 }
 
+// As Spark does. DuckDB casts what is none, which fails at some row or lets rows through.
+Status Projection::Bound::RequireConditions(const QueryPlan& plan) {
+  if (plan.wheres.empty()) return Status();
+  std::vector<std::string> wheres;
+  for (const PlannedExpression& where : plan.wheres) wheres.push_back(where.duckdb);
+  CATENA_TRY(auto prepared, connection.Prepare(SelectSql(wheres, {}, id)));
+  CATENA_TRY(const types::Schema schema, prepared.Describe());
+  for (size_t i = 0; i < wheres.size(); ++i) {
+    const types::DataType& type = schema.fields[i].type;
+    if (type.kind == types::Kind::kBool) continue;
+    return InvalidConf("where: " + plan.wheres[i].spark + ": must be BOOLEAN, is " +
+                       types::TypeName(type) + "; compare it with something");
+  }
+  return Status();
+}
+
 Status Projection::Bound::Prepare(Database* database, const QueryPlan& plan) {
   std::vector<std::string> expressions;
   std::vector<bool> reads(input.size(), false);
@@ -142,6 +159,7 @@ Status Projection::Bound::Prepare(Database* database, const QueryPlan& plan) {
   auto typed = answer->Readers();
   if (!typed.ok()) return FirstBadExpression(plan, typed.error());
   readers = std::move(typed).value();
+  CATENA_RETURN_IF_ERROR(RequireConditions(plan));
   CATENA_TRY(const auto chunk, answer->Next());
   if (chunk.get() != nullptr && duckdb_data_chunk_get_size(chunk.get()) > 0) {
     return InvalidConf("a select gives rows where there are none: it is not a row expression");

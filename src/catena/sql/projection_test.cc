@@ -191,6 +191,33 @@ TEST(Projection, TypeErrorsNameTheExpression) {
   }
 }
 
+TEST(Projection, AWhereThatIsNoConditionIsRefusedAtBind) {
+  const auto database = OpenDatabase();
+  for (const auto& [where, type] : std::vector<std::pair<std::string, std::string>>{
+           {"amount", "LONG"}, {"user", "STRING"}, {"amount + 1", "LONG"}, {"'true'", "STRING"}}) {
+    const auto bound = Projection::Bind(database.get(),
+                                        Selects({{"x", "amount"}}, {"amount > 1", where}), kSchema);
+    ASSERT_FALSE(bound.ok()) << where;
+    EXPECT_EQ(bound.error().code, ErrorCode::kInvalidConf);
+    EXPECT_EQ(bound.error().message,
+              "where: " + where + ": must be BOOLEAN, is " + type + "; compare it with something");
+  }
+  const types::Schema truth{{{"b", types::Kind::kBool}}};
+  EXPECT_TRUE(Projection::Bind(database.get(), Selects({{"b", "b"}}, {"b", "NOT b"}), truth).ok());
+}
+
+TEST(Projection, ATimeColumnThatIsNoNumberSaysTheRemedy) {
+  const auto database = OpenDatabase();
+  for (const types::Kind kind : {types::Kind::kTimestamp, types::Kind::kDate}) {
+    conf::Query query;
+    query.time_column = {"at", "at"};
+    const auto bound = Projection::Bind(database.get(), query, {{{"at", kind}}});
+    ASSERT_FALSE(bound.ok());
+    EXPECT_EQ(bound.error().code, ErrorCode::kInvalidConf);
+    EXPECT_THAT(bound.error().message, HasSubstr("say unix_millis(at)"));
+  }
+}
+
 TEST(Projection, UntranslatedSaysTheRemedy) {
   const auto database = OpenDatabase();
   Query query;

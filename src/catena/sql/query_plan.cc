@@ -142,6 +142,12 @@ Result<QueryPlan> PlanQuery(Database* database, const conf::Query& query,
   if (!plan.columns.empty() && plan.columns.back().name == kTimeColumn && !has_ts) {
     PlannedExpression& ts = plan.columns.back();
     const auto column = ts.plain_column.empty() ? std::nullopt : input.Find(ts.plain_column);
+    const types::Kind kind = column ? input.fields[*column].type.kind : types::Kind::kLong;
+    if (kind == types::Kind::kTimestamp || kind == types::Kind::kDate) {
+      return InvalidConf("time column: must be milliseconds, is " +
+                         types::TypeName(input.fields[*column].type) + "; say unix_millis(" +
+                         ts.spark + ")");
+    }
     if (!column || input.fields[*column].type != types::DataType(types::Kind::kLong)) {
       ts.duckdb = "CAST(" + ts.duckdb + " AS BIGINT)";
       ts.plain_column.clear();
