@@ -188,8 +188,12 @@ TEST_F(FileFormatTest, CsvColumnsOfOneNameAreRefused) {
     EXPECT_THAT(ErrorOf(path), HasSubstr("two columns have one name")) << header;
     EXPECT_THAT(ErrorOf(path), HasSubstr(path)) << header;
   }
-  std::ofstream(path) << "a,a_1,,ds\n1,2,3,2026-11-01\n";
-  EXPECT_TRUE(ImportFile(database_.get(), path, Find("data.once")).ok());
+  // Names of folders are no columns of the header.
+  fs::create_directories(root_ / "ds=2026-11-01" / "n=1");
+  for (const std::string& once : {path, (root_ / "ds=2026-11-01" / "n=1" / "x.csv").string()}) {
+    std::ofstream(once) << "a,a_1,,ds\n1,2,3,2026-11-01\n";
+    EXPECT_TRUE(ImportFile(database_.get(), once, Find("data.once")).ok()) << once;
+  }
 }
 
 TEST_F(FileFormatTest, AnEmptyFieldOfCsvIsNullInQuotesToo) {
