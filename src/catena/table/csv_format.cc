@@ -11,8 +11,10 @@
 namespace catena::table {
 namespace {
 
-// Not to be guessed: a line with a field too many would make of commas something else.
-constexpr char kDialect[] = ", skip = 0, delim = ',', quote = '\"', escape = '\"'";
+// Not to be guessed: a line with a field too many would make of commas something else, and the name
+// of a folder a column.
+constexpr char kDialect[] =
+    ", skip = 0, delim = ',', quote = '\"', escape = '\"', hive_partitioning = false";
 
 std::string From(const std::string& path, const types::Schema& declared) {
   std::string types;
@@ -34,9 +36,8 @@ Status CheckHeader(sql::Database* database, const std::string& path) {
   if (path.ends_with(".csv") && std::count(head, head + in.gcount(), '\0') > 0) {
     return NotUtf8(path, "it has zero bytes, as UTF-16 has");
   }
-  const auto header =
-      database->Query("SELECT * FROM read_csv(" + sql::QuotePath(path) + kDialect +
-                      ", header = false, all_varchar = true, hive_partitioning = false) LIMIT 1");
+  const auto header = database->Query("SELECT * FROM read_csv(" + sql::QuotePath(path) + kDialect +
+                                      ", header = false, all_varchar = true) LIMIT 1");
   if (!header.ok() || header->rows() == 0) return Status();  // Whoever reads the rows says why.
   std::set<std::string> names;
   for (size_t i = 0; i < header->width(); ++i) {

@@ -188,11 +188,22 @@ TEST_F(FileFormatTest, CsvColumnsOfOneNameAreRefused) {
     EXPECT_THAT(ErrorOf(path), HasSubstr("two columns have one name")) << header;
     EXPECT_THAT(ErrorOf(path), HasSubstr(path)) << header;
   }
-  // Names of folders are no columns of the header.
-  fs::create_directories(root_ / "ds=2026-11-01" / "n=1");
-  for (const std::string& once : {path, (root_ / "ds=2026-11-01" / "n=1" / "x.csv").string()}) {
-    std::ofstream(once) << "a,a_1,,ds\n1,2,3,2026-11-01\n";
-    EXPECT_TRUE(ImportFile(database_.get(), once, Find("data.once")).ok()) << once;
+  std::ofstream(path) << "a,a_1,,ds\n1,2,3,2026-11-01\n";
+  EXPECT_TRUE(ImportFile(database_.get(), path, Find("data.once")).ok());
+}
+
+TEST_F(FileFormatTest, NamesOfFoldersAreNoColumns) {
+  const fs::path folder = root_ / "ds=2020-01-01" / "name=folder" / "more=1";
+  fs::create_directories(folder);
+  for (const FileFormat& format : FileFormats()) {
+    const Table table = Find(std::string("data.in_folders_") + format.name);
+    const fs::path file = folder / fs::path(Write(format, kRows)).filename();
+    fs::rename(root_ / file.filename(), file);
+    EXPECT_EQ(ImportFile(database_.get(), file, table).value(), (std::vector<Date>{Day(1), Day(2)}))
+        << format.name;
+    const Batch rows = table.Read({}).value();
+    EXPECT_EQ(rows.width(), 5u) << format.name;
+    EXPECT_EQ(rows.Find("name")->ValueAt(2), Value("z")) << format.name;
   }
 }
 

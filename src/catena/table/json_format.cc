@@ -11,7 +11,8 @@ namespace {
 
 std::string From(const std::string& path, const types::Schema&) {
   return "read_json(" + sql::QuotePath(path) +
-         ", sample_size = -1, records = true, map_inference_threshold = -1, "
+         ", sample_size = -1, records = true, map_inference_threshold = -1, hive_partitioning = "
+         "false, "
          "dateformat = 'none %Y', timestampformat = 'none %Y')";
 }
 
