@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <thread>
 
 #include "catena/base/log.h"
@@ -29,13 +30,15 @@ struct ConfDeleter {
 };
 using Conf = std::unique_ptr<rd_kafka_conf_t, ConfDeleter>;
 
-void WriteKafkaLog(const rd_kafka_t*, int level, const char* facility, const char* text) {
+// Nothing may be thrown through librdkafka's frames: what memory has no room for is not told.
+void WriteKafkaLog(const rd_kafka_t*, int level, const char* facility, const char* text) try {
   // One set of properties serves readers and writers; that each ignores some is as meant.
   if (std::string_view(facility) == "CONFWARN") return;
   const LogLevel as = level <= LOG_WARNING ? LogLevel::kWarn
                       : level <= LOG_INFO  ? LogLevel::kInfo
                                            : LogLevel::kDebug;
   CATENA_LOG(as, "kafka", "{}: {}", facility, text);
+} catch (const std::exception&) {
 }
 
 Status SetProperty(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
@@ -86,6 +89,16 @@ bool IsSecretKafkaProperty(std::string_view name) {
   return std::any_of(kSecretParts.begin(), kSecretParts.end(), [name](std::string_view part) {
     return name.find(part) != std::string_view::npos;
   });
+}
+
+Status RequireKafkaProperties(const TopicAddress& address, const KafkaProperties& needed,
+                              const std::string& why) {
+  for (const auto& [name, value] : needed) {
+    const auto given = address.parameters.find(name);
+    if (given == address.parameters.end() || given->second == value) continue;
+    return InvalidConf(why + "; take it out of `kafka:` or the topic's URL: " + name);
+  }
+  return Status();
 }
 
 Error KafkaError(rd_kafka_resp_err_t code, const std::string& what) {

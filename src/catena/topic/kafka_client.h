@@ -45,6 +45,10 @@ using KafkaRebalance = void (*)(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic
 // Whether a value of this property must not be shown: passwords, keys, tokens.
 bool IsSecretKafkaProperty(std::string_view name);
 
+// kInvalidConf, with `why`, when the address gives one of these another value; "" is none at all.
+Status RequireKafkaProperties(const TopicAddress& address, const KafkaProperties& needed,
+                              const std::string& why);
+
 // What a failure asks of the caller; `what` says what was tried, and where.
 Error KafkaError(rd_kafka_resp_err_t code, const std::string& what);
 

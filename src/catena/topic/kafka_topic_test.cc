@@ -58,6 +58,21 @@ TEST(KafkaPropertiesTest, OffsetsAreNotKafkas) {
   }
 }
 
+TEST(KafkaPropertiesTest, WhatAnAppendPromisesIsNotToBeTakenFromAWriter) {
+  for (const auto& [name, value] : KafkaProperties{{"enable.idempotence", "false"},
+                                                   {"enable.gapless.guarantee", "false"},
+                                                   {"delivery.report.only.error", "true"},
+                                                   {"transactional.id", "mine"}}) {
+    const Error error =
+        OpenTopicWriter(AddressOf("127.0.0.1:1", {{name, value}}), SystemClock()).error();
+    EXPECT_EQ(error.code, ErrorCode::kInvalidConf);
+    EXPECT_NE(error.message.find("catena sets"), std::string::npos) << error.message;
+    EXPECT_TRUE(error.message.ends_with(": " + name)) << error.message;
+  }
+  // Who only reads may share its properties with other programs that write.
+  EXPECT_EQ(ErrorOf({{"enable.idempotence", "false"}}).code, ErrorCode::kUnavailable);
+}
+
 TEST(KafkaPropertiesTest, ABrokerThatIsNotThereIsUnavailableAndNamed) {
   const Error error = ErrorOf({});
   EXPECT_EQ(error.code, ErrorCode::kUnavailable);

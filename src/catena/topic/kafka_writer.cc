@@ -34,6 +34,18 @@ KafkaProperties WriterProperties(size_t batch_bytes) {
           {"queue.buffering.max.kbytes", "32768"}};
 }
 
+// Without them an Append would leave a record twice, or a gap; wait for answers that never come; or
+// be refused for want of a transaction.
+Status CheckProperties(const TopicAddress& address) {
+  return RequireKafkaProperties(address,
+                                {{"enable.idempotence", "true"},
+                                 {"enable.gapless.guarantee", "true"},
+                                 {"delivery.report.only.error", "false"},
+                                 {"transactional.id", ""}},
+                                "catena sets this property of a writer itself, since what it "
+                                "appends is there once, in order and without gaps");
+}
+
 // One record of an Append until the broker has answered.
 struct Delivery {
   bool is_answered = false;
@@ -212,6 +224,7 @@ class KafkaWriter : public TopicWriter {
 
 Result<std::unique_ptr<TopicWriter>> OpenKafkaTopicWriter(const TopicAddress& address,
                                                           const Clock& clock) {
+  CATENA_RETURN_IF_ERROR(CheckProperties(address));
   TopicPartition partitions = 0;
   {
     // A consumer asks, because a producer's question may create the topic.

@@ -39,7 +39,8 @@ class PartitionShare {
 };
 
 // As a member of the group of this name, of a Kafka topic; librdkafka's properties of the address
-// hold, `session.timeout.ms` and `group.instance.id` among them. Leaves when it is destroyed.
+// hold, `session.timeout.ms` and `group.instance.id` among them, but for `group.id`; kInvalidConf
+// for another `partition.assignment.strategy`. Leaves when it is destroyed.
 Result<std::unique_ptr<PartitionShare>> JoinPartitionShare(const TopicAddress& topic,
                                                            const std::string& group);
 
