@@ -61,6 +61,18 @@ Status ReplaceFile(const std::string& path, std::string_view bytes) {
   return replaced;
 }
 
+Status SyncFolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  // EINVAL: of a file system that has no such thing.
+  const bool is_synced = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL);
+  const int code = errno;
+  if (descriptor >= 0) close(descriptor);
+  if (is_synced) return Status();
+  return Unavailable("cannot sync folder: " + folder + ": " + std::strerror(code));
+}
+
 Result<FileLock> FileLock::Acquire(const std::string& path, bool wait) {
   const int descriptor = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
   if (descriptor < 0) {

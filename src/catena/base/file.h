@@ -19,6 +19,10 @@ Result<std::string> ReadFile(const std::string& path);
 // beside, syncs, then renames. An error leaves nothing beside.
 Status ReplaceFile(const std::string& path, std::string_view bytes);
 
+// Makes what was renamed, created or removed in the folder that holds `path` survive a loss of
+// power.
+Status SyncFolderOf(const std::string& path);
+
 // An exclusive advisory lock on `path` (created when absent), held until destruction.
 class FileLock {
  public:

@@ -3,14 +3,39 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <thread>
 
 #include "catena/base/random.h"
 #include "catena/kv/child_process.h"
 #include "catena/kv/stores_under_test.h"
+
+namespace {
+
+std::atomic<int64_t> space_left{INT64_MAX};  // Of the disk, for this program's files.
+
+}  // namespace
+
+// RocksDB's, too.
+extern "C" ssize_t write(int descriptor, const void* bytes, size_t size) {
+  struct stat status;
+  if (space_left != INT64_MAX && fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
+    size = std::min(size, static_cast<size_t>(space_left));
+    if (size == 0) {
+      errno = ENOSPC;
+      return -1;
+    }
+    space_left -= static_cast<int64_t>(size);
+  }
+  return syscall(SYS_write, descriptor, bytes, size);
+}
 
 namespace catena::kv {
 namespace {
@@ -78,7 +103,26 @@ int FillTheDiskWithOneFile(const std::string& folder) {
   return Count(store.get()) == 2 ? 0 : 6;
 }
 
-const bool kRegistered = RegisterChildRole("fill the disk", FillTheDisk) &&
+// Space comes back, the writer goes on, and is killed: behind the half of a write that the log got
+// nothing of what follows would be found.
+int GoOnAndDie(const std::string& folder) {
+  signal(SIGXFSZ, SIG_IGN);
+  auto store =
+      OpenKVStore("rocksdb:" + folder + "/state?write_buffer_mb=64", OpenMode::kOwn).value();
+  space_left = 1 << 20;
+  int64_t applied = 0;
+  while (applied < 100 && PutAt(store.get(), applied).ok()) ++applied;
+  if (applied == 100) return 2;
+  space_left = INT64_MAX;
+  for (int more = 0; more < 5; ++more) {
+    if (!PutAt(store.get(), applied++).ok()) return 3;
+  }
+  if (!TellParent(std::to_string(applied))) return 4;
+  return kill(getpid(), SIGKILL);
+}
+
+const bool kRegistered = RegisterChildRole("go on and die", GoOnAndDie) &&
+                         RegisterChildRole("fill the disk", FillTheDisk) &&
                          RegisterChildRole("with one file", FillTheDiskWithOneFile);
 
 void ExpectAChildEndsWell(const std::string& role) {
@@ -92,6 +136,16 @@ void ExpectAChildEndsWell(const std::string& role) {
 
 TEST(FullDiskTest, ReadsGoOnWritesAreRefusedAndTheNextOwnerGoesOn) {
   ExpectAChildEndsWell("fill the disk");
+}
+
+TEST(FullDiskTest, WhatIsAppliedOnceThereIsSpaceAgainOutlivesAKill) {
+  ScratchFolder folder;
+  ChildProcess child("go on and die", folder.path);
+  const std::string applied = child.ReadLine();
+  child.Wait();
+  ASSERT_FALSE(applied.empty());
+  const auto store = OpenKVStore("rocksdb:" + folder.path + "/state", OpenMode::kOwn).value();
+  EXPECT_EQ(Count(store.get()), std::stoul(applied));
 }
 
 TEST(FullDiskTest, AFileThatDoesNotFitIsRefusedUntilItDoes) {

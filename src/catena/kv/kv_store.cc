@@ -70,17 +70,22 @@ void KVStore::MultiGetFlat(std::span<const GetRequest> requests, FlatAnswers* an
   }
 }
 
+Status SortedPuts::VisitAll(const Visit& visit) const {
+  for (size_t dataset = 0; dataset < datasets(); ++dataset) {
+    CATENA_RETURN_IF_ERROR(VisitEach(dataset, visit));
+  }
+  return Status();
+}
+
 Status KVStore::ApplySorted(const SortedPuts& puts, std::span<const Mark> marks) {
   WriteBatch batch;
   batch.puts.reserve(puts.size());
-  for (size_t dataset = 0; dataset < puts.datasets(); ++dataset) {
-    CATENA_RETURN_IF_ERROR(puts.VisitEach(dataset, [&batch](const PutView& put) {
-      batch.puts.push_back({std::string(put.dataset),
-                            std::string(put.key),
-                            {put.time, put.sequence, std::string(put.value)}});
-      return Status();
-    }));
-  }
+  CATENA_RETURN_IF_ERROR(puts.VisitAll([&batch](const PutView& put) {
+    batch.puts.push_back({std::string(put.dataset),
+                          std::string(put.key),
+                          {put.time, put.sequence, std::string(put.value)}});
+    return Status();
+  }));
   batch.marks.assign(marks.begin(), marks.end());
   return Apply(batch);
 }

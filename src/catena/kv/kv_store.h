@@ -144,6 +144,8 @@ class SortedPuts {
   // By key, time and sequence, of each place one; ends with the first error of `visit`. The bytes
   // of a put live as long as this object.
   virtual Status VisitEach(size_t dataset, const Visit& visit) const = 0;
+  // The same of every dataset.
+  Status VisitAll(const Visit& visit) const;
 };
 
 class KVStore {

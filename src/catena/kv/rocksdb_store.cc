@@ -219,10 +219,7 @@ Status RocksDBStore::ApplySorted(const SortedPuts& puts, std::span<const Mark> m
   const size_t bytes = puts.size() * kPutOverhead + puts.bytes();
   const bool is_large = bytes >= (place_.write_buffer_mb << 20) / kFileShare;
   if (is_large && !HoldsUpWrites()) return WriteFile(puts, &writer);
-  for (size_t dataset = 0; dataset < puts.datasets(); ++dataset) {
-    CATENA_RETURN_IF_ERROR(
-        puts.VisitEach(dataset, [&writer](const PutView& put) { return writer.Add(put); }));
-  }
+  CATENA_RETURN_IF_ERROR(puts.VisitAll([&writer](const PutView& put) { return writer.Add(put); }));
   return Write(writer.writes(), /*durable=*/false);
 }
 
@@ -283,6 +280,9 @@ Status RocksDBStore::WriteFile(const SortedPuts& puts, BatchWriter* writer) {
     for (const auto& [id, dataset] : order) {
       CATENA_RETURN_IF_ERROR(AddDataset(puts, dataset, id, &file));
     }
+    // A crash of the machine would leave the file without what was logged before it, the names of
+    // its datasets among that.
+    CATENA_RETURN_IF_ERROR(Sync());
     return file.Ingest();
   }();
   ++files_;

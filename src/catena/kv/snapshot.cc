@@ -2,6 +2,8 @@
 #include "catena/kv/snapshot.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +12,7 @@
 #include <memory>
 
 #include "catena/base/bytes.h"
+#include "catena/base/file.h"
 #include "catena/base/hash.h"
 
 namespace catena::kv {
@@ -33,6 +36,19 @@ std::string Fixed32(uint32_t value) {
   std::string bytes(4, '\0');
   std::memcpy(bytes.data(), &value, 4);
   return bytes;
+}
+
+// Emptied, and this process's alone: what another one writes there would be renamed half.
+Result<File> BeginFile(const std::string& path) {
+  const int descriptor = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+  if (descriptor < 0) return CannotUse(path, "write");
+  File file(fdopen(descriptor, "wb"), std::fclose);
+  struct stat mine, there;
+  const bool is_mine = flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &mine) == 0 &&
+                       stat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino;
+  if (!is_mine) return Unavailable("another process writes this snapshot: " + path);
+  if (ftruncate(descriptor, 0) != 0) return CannotUse(path, "write");
+  return file;
 }
 
 class SnapshotWriter {
@@ -225,15 +241,16 @@ Result<SnapshotCounts> ReadAll(const std::string& path,
 Result<SnapshotCounts> WriteSnapshot(KVStore* store, const std::string& path,
                                      const SnapshotProgress& progress) {
   const std::string beside = path + ".writing";
-  File file(std::fopen(beside.c_str(), "wb"), std::fclose);
-  if (file == nullptr) return CannotUse(beside, "write");
+  CATENA_TRY(const File file, BeginFile(beside));
   SnapshotWriter writer(file.get(), beside);
   Status written = WriteAll(store, &writer, progress);
-  file.reset();
   if (written.ok() && std::rename(beside.c_str(), path.c_str()) != 0) {
     written = CannotUse(path, "write");
   }
-  if (written.ok()) return writer.counts();
+  if (written.ok()) {
+    CATENA_RETURN_IF_ERROR(SyncFolderOf(path));
+    return writer.counts();
+  }
   std::remove(beside.c_str());
   return written.error();
 }
@@ -246,6 +263,9 @@ Result<SnapshotCounts> RestoreSnapshot(const std::string& path, KVStore* store,
     return InvalidConf("the store is in use, it holds " + marks.front().dataset + "/" +
                        marks.front().name + ": restore into an empty one");
   }
+  // Values that nothing names are those of a restore that was killed, of another snapshot maybe.
+  CATENA_TRY(const std::vector<std::string> left, store->ListDatasets());
+  for (const std::string& dataset : left) CATENA_RETURN_IF_ERROR(store->DropDataset(dataset));
   // All marks in one write, last: until then nothing says that the values are there.
   WriteBatch named;
   CATENA_TRY(const SnapshotCounts counts,

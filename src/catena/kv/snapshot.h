@@ -8,7 +8,8 @@
 //   errors   Write: kUnavailable when the store was written to meanwhile, and when the file cannot
 //            be written; the file appears whole or not at all. Restore: kCorruption with the place
 //            when the file was cut or changed, before anything is applied; kInvalidConf when there
-//            is no file, or the store holds marks already. Interrupted, it can be run again
+//            is no file, or the store holds marks already. Interrupted, it can be run again, also
+//            with another file: values that no mark names go first
 //   threads  one caller; WriteSnapshot only sees a store at rest as one state
 
 #pragma once

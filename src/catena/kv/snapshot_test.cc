@@ -122,6 +122,43 @@ TEST_F(SnapshotTest, AnInterruptedRestoreIsRunAgain) {
   EXPECT_EQ(Dump(into.get()), Dump(from.get()));
 }
 
+// Values of two snapshots in one store would be counted into each other.
+TEST_F(SnapshotTest, OfAnInterruptedRestoreNothingIsLeftInAnother) {
+  const auto later = *OpenKVStore("memory:", OpenMode::kOwn);
+  Fill(later.get(), 6);
+  const auto into = *OpenKVStore("memory:", OpenMode::kOwn);
+  ASSERT_TRUE(later
+                  ->Scan("D1",
+                         [&](std::string_view key, const TimedValue& value) {
+                           EXPECT_TRUE(into->Apply({{{"D1", std::string(key), value}}, {}}).ok());
+                           return true;
+                         })
+                  .ok());
+  const auto from = *OpenKVStore("memory:", OpenMode::kOwn);
+  Fill(from.get(), 7);
+  ASSERT_TRUE(WriteSnapshot(from.get(), path_).ok());
+  ASSERT_TRUE(RestoreSnapshot(path_, into.get()).ok());
+  EXPECT_EQ(Dump(into.get()), Dump(from.get()));
+}
+
+TEST_F(SnapshotTest, TwoAtOnceDoNotWriteOneFile) {
+  const auto store = *OpenKVStore("memory:", OpenMode::kOwn);
+  Fill(store.get(), 8);
+  WriteBatch many;
+  for (uint64_t i = 0; i < 70'000; ++i) many.puts.push_back({"D9", "k", {FromMillis(0), i, "v"}});
+  ASSERT_TRUE(store->Apply(many).ok());
+  Status other;
+  const auto meanwhile = [&](const SnapshotCounts&) {
+    other = WriteSnapshot(store.get(), path_).status();
+  };
+  ASSERT_TRUE(WriteSnapshot(store.get(), path_, meanwhile).ok());
+  ASSERT_FALSE(other.ok());
+  EXPECT_THAT(other.error().message, HasSubstr("another process writes"));
+  const auto into = *OpenKVStore("memory:", OpenMode::kOwn);
+  ASSERT_TRUE(RestoreSnapshot(path_, into.get()).ok());
+  EXPECT_EQ(Dump(into.get()), Dump(store.get()));
+}
+
 TEST_F(SnapshotTest, AStoreThatIsWrittenToGivesNone) {
   const auto store = *OpenKVStore("memory:", OpenMode::kOwn);
   Fill(store.get(), 4);

@@ -6,9 +6,8 @@
 //
 //   input    stored keys (stored_format.h), strictly ascending
 //   atomic   all of it is there after Ingest, or nothing
-//   crash    what was written before lies in files by then: RocksDB flushes the memtable that the
-//            file may overlap. After a crash of the machine none of it is missing under the file.
-//            What a kill leaves is taken away by the next one
+//   crash    what the log holds is to be synced before: a crash of the machine would leave the file
+//            without it. What a kill leaves is taken away by the next one
 //   errors   RocksDB's: nothing of the file is in the store
 //   threads  one at a time for a store
 
