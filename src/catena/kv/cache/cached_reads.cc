@@ -197,6 +197,7 @@ CachedStore::Answers CachedStore::Read(std::span<const GetRequest> requests, boo
   reading.is_many.resize(requests.size());
   {
     const std::shared_lock lock(mutex_);
+    if (is_half_) return Answers(requests.size(), IsHalf());
     if (Answer(&reading)) return std::move(reading.answers);
     reading.version = version_;
   }
@@ -211,6 +212,8 @@ CachedStore::Answers CachedStore::Read(std::span<const GetRequest> requests, boo
     }
     AskBehind(&reading);
     if (!lock.owns_lock()) lock.lock();
+    if (is_half_) return Answers(requests.size(), IsHalf());
+    const Change change(this);
     if (reading.version != version_) {
       // What was said may lack what was stored, and is no longer held, since.
       reading.version = version_;
@@ -229,6 +232,7 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
                                    std::vector<GetRequest>* missing) const {
   answers->Clear();
   missing->clear();
+  if (is_half_) return false;
   RequestFinder found(*this, requests);
   for (const GetRequest& request : requests) {
     found.Find(request);
@@ -266,6 +270,7 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit, 
   std::vector<size_t> unknown;  // Places that memory cannot answer.
   {
     const std::shared_lock lock(mutex_);
+    if (is_half_) return IsHalf();
     FoundTogether<Entry> found(entries_, places);
     for (size_t i = 0; i < places.size(); ++i) {
       const Place& place = places[i];

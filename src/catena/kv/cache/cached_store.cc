@@ -181,6 +181,8 @@ void CachedStore::Take(std::span<const HeldPut> puts, Epoch epoch, const Found* 
 }
 
 Status CachedStore::PassOn(std::span<const HeldPut> puts, std::vector<Mark> marks, bool durable) {
+  if (is_half_) return IsHalf();
+  const Change change(this);
   WriteBatch batch;
   batch.puts.reserve(puts.size());
   for (const HeldPut& put : puts) {
@@ -203,8 +205,9 @@ Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks,
                          const Found* found) {
   std::unique_lock lock(mutex_);
   if (!holds_back_) return PassOn(puts, std::move(marks), /*durable=*/false);
-  changed_.wait(lock, [this] { return !failure_.ok() || HeldBytes() < bytes_max_ / kHoldShare; });
-  if (!failure_.ok()) return failure_;
+  changed_.wait(lock, [this] { return !Failure().ok() || HeldBytes() < bytes_max_ / kHoldShare; });
+  CATENA_RETURN_IF_ERROR(Failure());
+  const Change change(this);
   for (Mark& mark : marks) {
     marks_[{std::move(mark.dataset), std::move(mark.name)}] = {std::move(mark.value), epoch_};
   }
@@ -265,7 +268,7 @@ Status CachedStore::Commit() {
   std::vector<std::string_view> names;
   {
     const std::unique_lock lock(mutex_);
-    if (!failure_.ok()) return failure_;
+    CATENA_RETURN_IF_ERROR(Failure());
     if (!holds_back_ || !BeginCommit(&marks, &names)) return Status();
   }
   const Status stored = StoreInBackground(names, marks);
@@ -287,10 +290,12 @@ Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
 
 void CachedStore::CommitWhenMany(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(
-      lock, stop, [this] { return failure_.ok() && log_.memory() >= bytes_max_ / kCommitShare; })) {
+  while (changed_.wait(lock, stop, [this] {
+    return Failure().ok() && log_.memory() >= bytes_max_ / kCommitShare;
+  })) {
     lock.unlock();
-    static_cast<void>(Commit());  // Who writes next is told.
+    // Who writes next is told.
+    static_cast<void>(Contained("a commit", [this] { return Commit(); }));
     lock.lock();
   }
 }
@@ -327,12 +332,14 @@ void CachedStore::Forget() {
   committing_log_.Clear();
   committing_ = 0;
   bytes_ = 0;
+  is_half_ = false;
   ++version_;
 }
 
 Result<std::optional<std::string>> CachedStore::GetMark(std::string_view dataset,
                                                         std::string_view name) {
   const std::shared_lock lock(mutex_);
+  if (is_half_) return IsHalf();
   const auto at = marks_.find({std::string(dataset), std::string(name)});
   if (at != marks_.end()) return std::optional<std::string>(at->second.value);
   return store_->GetMark(dataset, name);
@@ -341,6 +348,7 @@ Result<std::optional<std::string>> CachedStore::GetMark(std::string_view dataset
 Result<std::vector<Mark>> CachedStore::ListMarks(std::string_view dataset,
                                                  std::string_view prefix) {
   const std::shared_lock lock(mutex_);
+  if (is_half_) return IsHalf();
   CATENA_TRY(const std::vector<Mark> stored, store_->ListMarks(dataset, prefix));
   std::map<std::string, std::string> all;
   for (const Mark& mark : stored) all[mark.name] = mark.value;

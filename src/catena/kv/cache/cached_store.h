@@ -21,7 +21,8 @@
 //            again; of what is only written, nothing once it is stored. Keys that are written
 //            before every commit keep a value of a dataset each
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
-//            drops what is held
+//            drops what is held. Where memory runs out within a change this throws, and answers and
+//            takes nothing more until then (kUnavailable): half a change is not to be built upon
 //   threads  every call may run concurrently with every other
 
 #pragma once
@@ -29,6 +30,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <map>
 #include <shared_mutex>
 #include <stop_token>
@@ -153,6 +155,25 @@ class CachedStore : public KVStore {
     CachedStore* cached;
   };
 
+  // A change under the lock; what throws in its midst leaves a half.
+  class Change {
+   public:
+    explicit Change(CachedStore* store) : store_(store) {}
+    ~Change() {
+      if (std::uncaught_exceptions() == exceptions_) return;
+      store_->is_half_ = true;
+      store_->changed_.notify_all();
+    }
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+
+   private:
+    CachedStore* store_;
+    const int exceptions_ = std::uncaught_exceptions();
+  };
+  static Error IsHalf() { return Unavailable("memory ran out within a write: begin again"); }
+  Status Failure() const { return is_half_ ? IsHalf() : failure_; }
+
   std::string_view NameOf(DatasetNumber dataset) const {
     const std::shared_lock lock(mutex_);
     return names_[dataset];  // Names stay where they are.
@@ -238,6 +259,7 @@ class CachedStore : public KVStore {
   Epoch committing_ = 0;    // The epoch that is being committed, or failed to be; 0: none.
   HeldLog committing_log_;
   Status failure_;
+  bool is_half_ = false;
   std::jthread committer_;
 };
 

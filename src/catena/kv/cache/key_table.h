@@ -77,8 +77,9 @@ class KeyTable {
   Entry* At(size_t cell) const { return cells_[cell].entry.get(); }
   size_t cells() const { return cells_.size(); }
   size_t size() const { return size_; }
+  // Without asking for memory.
   void Clear() {
-    cells_ = std::vector<Cell>(kCellsMin);
+    for (Cell& cell : cells_) cell = Cell();
     size_ = 0;
   }
 
