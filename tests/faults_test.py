@@ -92,6 +92,12 @@ def test_a_redis_that_hangs_stalls_the_stream_until_it_answers(tmp_path, redis):
         stream.wait_until_said(" stalled ")
         redis.resume()
         stream.wait_until_folded("a Redis that hung")
+        # To own the store would end the stream.
+        for command in (("snapshot", "copy"), ("compact",), ("restore", "copy")):
+            code, _, said = repository.ask("state", *command)
+            assert code == 75 and "a process streams into this store" in said
+        stream.produce(100)
+        stream.wait_until_folded("what was refused")
         stream.end_well()
 
 

@@ -28,12 +28,6 @@ std::string Mebibytes(uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
-// An owner makes a store that is not there; who only looks at one first refuses.
-Result<std::unique_ptr<kv::KVStore>> OwnExistingStore(const Settings& settings) {
-  CATENA_RETURN_IF_ERROR(OpenStore(settings, kv::OpenMode::kReadOnly).status());
-  return OpenStore(settings, kv::OpenMode::kOwn);
-}
-
 std::string TimeOrDash(int64_t millis) {
   return millis == INT64_MIN || millis == INT64_MAX ? "-" : FormatTimestamp(FromMillis(millis));
 }
@@ -193,7 +187,10 @@ Result<int> Snapshot(const StateFlags& given, const CommonFlags& common) {
 
 Result<int> Restore(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
-  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kOwn));
+  // An embedded store is made by who owns it.
+  CATENA_TRY(const auto store, settings.kv_url.starts_with("redis:")
+                                   ? OwnExistingStore(settings)
+                                   : OpenStore(settings, kv::OpenMode::kOwn));
   const kv::SnapshotProgress progress = ProgressOf("restored");
   CATENA_TRY(const auto counts, kv::RestoreSnapshot(given.file, store.get(), progress));
   if (progress) fmt::print(stderr, "\n");

@@ -95,15 +95,6 @@ void PrintPlan(const streaming::ResetPlan& plan) {
   }
 }
 
-// A Redis has no lock that a stream holds.
-Status RefuseWhileStreaming(const Settings& settings) {
-  CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
-  if (!settings.kv_url.starts_with("redis:")) return Status();
-  CATENA_TRY(const bool streamed, streaming::IsStreamedInto(store.get(), SystemClock()));
-  if (!streamed) return Status();
-  return Unavailable("a process streams into this store: stop it first");
-}
-
 Result<int> Reset(const ResetFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   CATENA_TRY(const streaming::ResetTo to, ReadResetTo(given));
@@ -113,9 +104,8 @@ Result<int> Reset(const ResetFlags& given, const CommonFlags& common) {
   for (const Streamed& each : streamed) group_bys.push_back(each.group_by);
   CATENA_TRY(const auto parameters, streaming::StreamParametersOf(settings, group_bys));
   CATENA_TRY(const auto options, streaming::ReadStreamOptions(parameters));
-  if (!given.dry_run) CATENA_RETURN_IF_ERROR(RefuseWhileStreaming(settings));
-  CATENA_TRY(const auto store,
-             OpenStore(settings, given.dry_run ? kv::OpenMode::kReadOnly : kv::OpenMode::kOwn));
+  CATENA_TRY(const auto store, given.dry_run ? OpenStore(settings, kv::OpenMode::kReadOnly)
+                                             : OwnExistingStore(settings));
   std::vector<streaming::ResetPlan> plans;
   for (const Streamed& each : streamed) {
     CATENA_TRY(streaming::ResetPlan plan,

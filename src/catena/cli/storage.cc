@@ -9,6 +9,7 @@
 
 #include "catena/base/file.h"
 #include "catena/cli/subprogram.h"
+#include "catena/streaming/reset.h"
 #include "catena/table/lake.h"
 
 namespace catena::cli {
@@ -177,6 +178,19 @@ Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::Ope
         settings.kv_url);
   }
   return store;
+}
+
+// An owner makes a store that is not there; who only looks at one first refuses.
+Result<std::unique_ptr<kv::KVStore>> OwnExistingStore(const Settings& settings) {
+  {
+    CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
+    const bool has_lock = !settings.kv_url.starts_with("redis:");
+    CATENA_TRY(const bool is_streamed, has_lock
+                                           ? Result<bool>(false)
+                                           : streaming::IsStreamedInto(store.get(), SystemClock()));
+    if (is_streamed) return Unavailable("a process streams into this store: stop it first");
+  }
+  return OpenStore(settings, kv::OpenMode::kOwn);
 }
 
 Result<topic::TopicAddress> AddressOf(const Settings& settings, const std::string& topic) {

@@ -45,6 +45,9 @@ Result<table::Warehouse> OpenWarehouse(const Settings& settings, sql::Database* 
                                        bool make = false);
 // A reader of an embedded store that is not there yet is told which commands make one.
 Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::OpenMode mode);
+// To own one that is there, as nobody else does. A Redis has no lock that a stream would hold, and
+// owning it would end the stream: kUnavailable while one streams into it.
+Result<std::unique_ptr<kv::KVStore>> OwnExistingStore(const Settings& settings);
 
 Result<topic::TopicAddress> AddressOf(const Settings& settings, const std::string& topic);
 

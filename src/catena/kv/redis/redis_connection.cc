@@ -46,6 +46,9 @@ Status ReadLogin(std::string_view text, RedisPlace* place) {
 
 Error ErrorOf(std::string_view said, const std::string& at) {
   const std::string text = "redis at " + at + " answers: " + std::string(said);
+  if (said.starts_with("MOVED")) {
+    return InvalidConf("another node of the cluster has the store's keys, name that one: " + text);
+  }
   for (const char* refusal : {"NOAUTH", "WRONGPASS", "NOPERM", "ERR invalid password", "ERR AUTH",
                               "ERR DB index", "ERR invalid DB"}) {
     if (said.starts_with(refusal)) return InvalidConf(text);
@@ -97,7 +100,7 @@ Result<std::unique_ptr<RedisConnection>> RedisConnection::Open(const RedisPlace&
   redisContext* context = connection->context_.get();
   if (context == nullptr || context->err != 0) return connection->Broken();
   if (redisSetTimeout(context, timeout) != REDIS_OK) return connection->Broken();
-  if (!place.password.empty()) {
+  if (!place.user.empty() || !place.password.empty()) {
     RedisCommand login = {"AUTH"};
     if (!place.user.empty()) login.push_back(place.user);
     login.push_back(place.password);

@@ -4,7 +4,8 @@
 //   input    redis://[USER[:PASSWORD]@]HOST[:PORT][/DATABASE][?prefix=catena&timeout_ms=2000]
 //   errors   kUnavailable: the server does not answer, is loading, read-only or out of memory; what
 //            was sent may or may not have been done, and the connection is broken. kInvalidConf: it
-//            refuses the user, the password or the permissions. A password stands in no text
+//            refuses the user, the password or the permissions, or is not the node of its cluster
+//            that has the keys. A password stands in no text
 //   threads  a connection belongs to one thread at a time
 //   source   hiredis 0.14, which has no TLS
 

@@ -23,7 +23,8 @@ constexpr size_t kIdleConnectionsMax = 16;
 
 // KEYS[1] prefix; ARGV: the write expected before this one and this one ("" and "" of a joiner),
 // puts as (dataset, key, member's instant, the least instant after it, value), marks as (dataset,
-// name, value). Answers the write that stands there when it is another one.
+// name, value). Answers the write that stands there when it is another one. Its first write is one
+// that Redis refuses when memory is full: those behind it are all done.
 constexpr const char* kApply = R"(
 local p = KEYS[1]
 if ARGV[2] ~= '' then
@@ -35,10 +36,10 @@ local puts, i = tonumber(ARGV[3]), 4
 for _ = 1, puts do
   local dataset, key = ARGV[i], ARGV[i + 1]
   local values = p .. ':v:' .. #dataset .. ':' .. dataset .. ':' .. key
+  redis.call('SADD', p .. ':d', dataset)
   redis.call('ZREMRANGEBYLEX', values, '[' .. ARGV[i + 2], ARGV[i + 3])
   redis.call('ZADD', values, 0, ARGV[i + 2] .. ARGV[i + 4])
   redis.call('ZADD', p .. ':k:' .. dataset, 0, key)
-  redis.call('SADD', p .. ':d', dataset)
   i = i + 5
 end
 while i <= #ARGV do
@@ -151,6 +152,7 @@ class RedisStore : public KVStore {
     CATENA_TRY(auto connection, RedisConnection::Open(place_));
     if (mode_ != OpenMode::kOwn) return Status();
     WarnOfForgetting(connection.get());
+    CATENA_RETURN_IF_ERROR(RefuseEviction(connection.get()));
     const std::lock_guard lock(writer_mutex_);
     writer_ = std::move(connection);
     last_ = NextWrite();
@@ -331,14 +333,27 @@ class RedisStore : public KVStore {
     return Unavailable("redis does not hold the last write, so what it holds is not known");
   }
 
+  // Empty where Redis does not tell.
+  static std::string ConfigOf(RedisConnection* connection, std::string_view name) {
+    const auto reply = connection->Run({"CONFIG", "GET", name});
+    const bool is_told = reply.ok() && (*reply)->elements == 2;
+    return is_told ? std::string(TextOf(*(*reply)->element[1])) : "";
+  }
+
   static void WarnOfForgetting(RedisConnection* connection) {
-    const auto reply = connection->Run({"CONFIG", "GET", "appendonly"});
-    const bool forgets =
-        reply.ok() && (*reply)->elements == 2 && TextOf(*(*reply)->element[1]) == "no";
-    if (!forgets) return;
+    if (ConfigOf(connection, "appendonly") != "no") return;
     CATENA_LOG_WARN("redis",
                     "appendonly is no: what was streamed since the last snapshot is read "
                     "again from the topic after a restart of redis");
+  }
+
+  // Keys of ours have no time to live.
+  static Status RefuseEviction(RedisConnection* connection) {
+    const std::string policy = ConfigOf(connection, "maxmemory-policy");
+    const std::string memory = ConfigOf(connection, "maxmemory");
+    if (!policy.starts_with("allkeys") || memory == "0") return Status();
+    return InvalidConf("redis forgets features when its maxmemory (" + memory +
+                       " bytes) is full: set its maxmemory-policy to noeviction, not " + policy);
   }
 
   RedisCommand ApplyCommand(const WriteBatch& batch, const std::string& last,

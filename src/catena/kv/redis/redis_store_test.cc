@@ -3,7 +3,12 @@
 
 #include "catena/kv/redis/redis_store.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "catena/kv/stores_under_test.h"
 
@@ -130,6 +135,100 @@ TEST_F(RedisStoreTest, ALostAnswerStopsTheWriterUntilItBeginsAnew) {
   EXPECT_TRUE(seen == "1" || seen == "2") << seen;
   ASSERT_TRUE(owner->Apply(PutOf("4")).ok());
   EXPECT_EQ(Value(owner.get()), "4");
+}
+
+// A full memory refuses a whole write or none, whoever writes.
+TEST_F(RedisStoreTest, WhereMemoryIsFullNothingIsWritten) {
+  UseOwnServer("");
+  const auto owner = Open(OpenMode::kOwn);
+  const auto joiner = Open(OpenMode::kJoin);
+  const auto limit = [this](std::string_view bytes) {
+    ASSERT_TRUE(Server()->Run({"CONFIG", "SET", "maxmemory", bytes}).ok());
+  };
+  ASSERT_TRUE(owner->Apply(PutOf("1")).ok());
+  for (KVStore* store : {joiner.get(), owner.get()}) {
+    limit("1");
+    const Status refused = store->Apply(PutOf("2"));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable) << refused.error().message;
+    limit("0");
+    EXPECT_EQ(Value(owner.get()), "1");
+  }
+  ASSERT_TRUE(owner->Resume().ok());
+  ASSERT_TRUE(owner->Apply(PutOf("3")).ok());
+  EXPECT_EQ(Value(owner.get()), "3");
+}
+
+TEST_F(RedisStoreTest, AServerThatEvictsKeysIsRefused) {
+  UseOwnServer("");
+  const auto set = [this](std::string_view name, std::string_view value) {
+    ASSERT_TRUE(Server()->Run({"CONFIG", "SET", name, value}).ok());
+  };
+  set("maxmemory-policy", "allkeys-lru");
+  EXPECT_NE(Open(OpenMode::kOwn), nullptr) << "nothing is evicted where there is no limit";
+  set("maxmemory", "1gb");
+  const auto refused = OpenKVStore(url_, OpenMode::kOwn);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidConf);
+  EXPECT_NE(refused.error().message.find("noeviction"), std::string::npos);
+  set("maxmemory-policy", "volatile-lru");
+  EXPECT_NE(Open(OpenMode::kOwn), nullptr);
+}
+
+TEST_F(RedisStoreTest, AUserWithoutAPasswordIsNobodyElse) {
+  const std::string host = url_.substr(8);
+  EXPECT_EQ(OpenKVStore("redis://nobody@" + host, OpenMode::kOwn).error().code,
+            ErrorCode::kInvalidConf);
+}
+
+// Says the same whatever it is asked.
+class OneAnswer {
+ public:
+  explicit OneAnswer(std::string answer)
+      : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    CATENA_CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     listen(listener_, 8) == 0 &&
+                     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0,
+                 "no port");
+    url_ = "redis://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~OneAnswer() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  const std::string& url() const { return url_; }
+
+ private:
+  void Serve() {
+    for (int client = 0; (client = accept(listener_, nullptr, nullptr)) >= 0; close(client)) {
+      char asked[4096];
+      while (recv(client, asked, sizeof(asked), 0) > 0) {
+        send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+      }
+    }
+  }
+
+  std::string answer_, url_;
+  int listener_;
+  std::thread thread_;
+};
+
+TEST_F(RedisStoreTest, AnotherNodeOfAClusterIsToBeNamedTheRestIsWaitedFor) {
+  const OneAnswer moved("-MOVED 866 10.0.0.7:6379\r\n");
+  const Error error = OpenKVStore(moved.url(), OpenMode::kOwn).error();
+  EXPECT_EQ(error.code, ErrorCode::kInvalidConf);
+  EXPECT_NE(error.message.find("another node of the cluster"), std::string::npos);
+  EXPECT_NE(error.message.find("10.0.0.7:6379"), std::string::npos) << error.message;
+  for (const char* answer : {"-LOADING Redis is loading the dataset in memory\r\n",
+                             "-READONLY You can't write against a read only replica.\r\n",
+                             "-CLUSTERDOWN The cluster is down\r\n", "-BUSY a script\r\n"}) {
+    const OneAnswer later(answer);
+    EXPECT_EQ(OpenKVStore(later.url(), OpenMode::kOwn).error().code, ErrorCode::kUnavailable);
+  }
 }
 
 TEST_F(RedisStoreTest, ReadsFindTheServerAgain) {
