@@ -150,6 +150,43 @@ TEST_F(FileTopicTest, DamageAtTheEndOfAnOlderSegmentIsCorruption) {
   EXPECT_EQ(records.size(), 1u);
 }
 
+// What a crash of the machine may leave: the newer segment was written back and the older one's end
+// was not. What looks like the end of the log is none.
+TEST_F(FileTopicTest, AnOlderSegmentThatEndsEarlyIsCorruption) {
+  Create(1);
+  const auto writer = Writer({.segment_bytes_max = 64});
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(writer->Append(Numbered(i, 1)).ok());
+  fs::resize_file(Segment(), ReadFrame(ReadFile(Segment()).value())->bytes);
+  std::vector<Record> records;
+  const auto reader = Reader();
+  Status status;
+  for (int i = 0; i < 3 && status.ok(); ++i) status = reader->Poll(0, 100, &records);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kCorruption) << status.error().message;
+  EXPECT_EQ(records.size(), 1u);
+}
+
+// The same before anything of the newer segment was written back: it is the log's end that is lost.
+TEST_F(FileTopicTest, WhatACrashOfTheMachineLeftOfASegmentIsGrownOver) {
+  for (const bool is_torn : {false, true}) {
+    SCOPED_TRACE(is_torn);
+    Create(1);
+    const FileTopicOptions small{.segment_bytes_max = 150};
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(Writer(small)->Append(Numbered(i, 1)).ok());
+    const size_t frame = ReadFrame(ReadFile(Segment()).value())->bytes;
+    fs::resize_file(Segment(), 2 * frame + (is_torn ? 3 : 0));
+    for (const Offset lost : {3, 5}) std::ofstream{Segment(lost)};
+    EXPECT_EQ(Reader()->EndOffset(0).value(), 2);
+    EXPECT_EQ(Values().size(), 2u);
+    // Each time past a place where one had begun.
+    for (int i = 2; i < 20; i += 2) ASSERT_TRUE(Writer(small)->Append(Numbered(i, 2)).ok());
+    const std::vector<std::string> values = Values();
+    ASSERT_EQ(values.size(), 20u);
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(values[i], "value" + std::to_string(i));
+    fs::remove_all(root_ + "/t");
+  }
+}
+
 TEST_F(FileTopicTest, SegmentsRollAndReadAsOneLog) {
   Create(1);
   const FileTopicOptions small{.segment_bytes_max = 200};

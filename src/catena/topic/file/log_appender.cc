@@ -28,11 +28,11 @@ Status LogAppender::Recover() {
 }
 
 Status LogAppender::RecoverLocked() {
-  if (!opened_) {
-    CATENA_RETURN_IF_ERROR(cursor_.ToNewestSegment());
-    opened_ = true;
-  }
+  const bool is_first = !opened_;
+  if (is_first) CATENA_RETURN_IF_ERROR(cursor_.ToNewestSegment());
+  opened_ = true;
   CATENA_RETURN_IF_ERROR(cursor_.ToEnd());
+  if (is_first) CATENA_RETURN_IF_ERROR(RemoveBehindEnd());
   if (cursor_.descriptor() < 0) return Status();
   struct stat status;
   if (fstat(cursor_.descriptor(), &status) != 0) {
@@ -41,6 +41,19 @@ Status LogAppender::RecoverLocked() {
   if (status.st_size > cursor_.position() &&
       ftruncate(cursor_.descriptor(), cursor_.position()) != 0) {
     return Refused("cut the unfinished end off", place_.SegmentPath(cursor_.base()));
+  }
+  return Status();
+}
+
+// What a crash of the machine left of segments whose records it lost, and those before them: the
+// log is to grow to their places.
+Status LogAppender::RemoveBehindEnd() {
+  CATENA_TRY(const std::vector<Offset> bases, ListSegments(place_));
+  for (const Offset base : bases) {
+    if (base <= cursor_.offset()) continue;
+    if (unlink(place_.SegmentPath(base).c_str()) != 0) {
+      return Refused("remove the empty", place_.SegmentPath(base));
+    }
   }
   return Status();
 }

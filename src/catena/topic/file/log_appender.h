@@ -47,6 +47,7 @@ class LogAppender {
 
  private:
   Status RecoverLocked();
+  Status RemoveBehindEnd();
   Status StartSegment();
   Status Write();
 

@@ -49,6 +49,8 @@ Status LogCursor::OpenSegment(Offset base) {
   const Timestamp last_time = at_.offset == base ? at_.append_time : Timestamp::min();
   at_ = LogIndex::Entry{.offset = base, .base = base, .position = 0, .append_time = last_time};
   noted_position_ = -1;
+  has_seen_end_ = false;
+  gap_position_ = -1;
   torn_position_ = -1;
   Forget();
   return Status();
@@ -64,6 +66,20 @@ Result<bool> LogCursor::OpenNextSegment() {
   }
   CATENA_RETURN_IF_ERROR(OpenSegment(at_.offset));
   return true;
+}
+
+// False where segments go on behind what looks like the end: it is read once more, since they are
+// begun when this one is whole. A crash of the machine may leave them and lose the rest of this
+// one.
+Result<bool> LogCursor::IsEnd() {
+  if (has_seen_end_) return true;
+  CATENA_TRY(const bool removed, IsRemoved());
+  if (removed) return true;
+  CATENA_TRY(const bool goes_on, HoldsBehind(*place_, at_.offset));
+  has_seen_end_ = !goes_on;
+  if (goes_on && gap_position_ == at_.position) return Damaged();
+  gap_position_ = at_.position;
+  return has_seen_end_;
 }
 
 Result<bool> LogCursor::IsRemoved() const {
@@ -97,7 +113,10 @@ Result<const Frame*> LogCursor::Peek() {
       if (!rest.empty()) CATENA_RETURN_IF_ERROR(CheckTail());
       Forget();
       CATENA_TRY(const bool moved, OpenNextSegment());
-      if (!moved) return static_cast<const Frame*>(nullptr);
+      if (!moved) {
+        CATENA_TRY(const bool is_end, IsEnd());
+        if (is_end) return static_cast<const Frame*>(nullptr);
+      }
     } else if (!file_.is_open()) {
       CATENA_TRY(const bool opened, OpenNextSegment());
       if (!opened) return static_cast<const Frame*>(nullptr);
@@ -149,8 +168,7 @@ Result<bool> LogCursor::TailIsDamaged(std::string* rest) {
   if (rest->empty() || ReadFrame(*rest)) return false;
   if (at_.position == torn_position_ && static_cast<int64_t>(got) == torn_bytes_) return false;
   if (ContinuesBeyondDamage(*rest, at_.append_time)) return true;
-  CATENA_TRY(const std::vector<Offset> bases, ListSegments(*place_));
-  return !bases.empty() && bases.back() > at_.base;
+  return HoldsBehind(*place_, at_.base);
 }
 
 // Called at bytes that are no frame, as far as they were read.

@@ -62,6 +62,7 @@ class LogCursor {
  private:
   Status MoveTo(const LogIndex::Entry& entry);
   Result<bool> OpenNextSegment();
+  Result<bool> IsEnd();
   Status Fill(size_t bytes);
   Status CheckTail();
   Result<bool> TailIsDamaged(std::string* rest);
@@ -80,6 +81,8 @@ class LogCursor {
   size_t taken_ = 0;
   bool at_file_end_ = false;
   std::optional<Frame> frame_;
+  bool has_seen_end_ = false;   // Of the segment, with nothing behind it.
+  int64_t gap_position_ = -1;   // Where something stood behind it.
   int64_t torn_position_ = -1;  // Where a tail of torn_bytes_ was found to be merely torn, so
   int64_t torn_bytes_ = 0;      // that it is searched once.
 };

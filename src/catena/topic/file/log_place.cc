@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -46,6 +47,15 @@ Result<std::vector<Offset>> ListSegments(const LogPlace& place) {
   }
   std::sort(bases.begin(), bases.end());
   return bases;
+}
+
+Result<bool> HoldsBehind(const LogPlace& place, Offset offset) {
+  CATENA_TRY(const std::vector<Offset> bases, ListSegments(place));
+  return std::any_of(bases.begin(), bases.end(), [&](Offset base) {
+    struct stat status;
+    return base > offset && stat(place.SegmentPath(base).c_str(), &status) == 0 &&
+           status.st_size > 0;
+  });
 }
 
 void LogIndex::Note(const Entry& entry) {

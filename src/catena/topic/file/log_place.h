@@ -37,6 +37,9 @@ struct LogPlace {
 
 // Offsets of the first records of all segments, ascending.
 Result<std::vector<Offset>> ListSegments(const LogPlace& place);
+// Whether a segment that begins behind `offset` holds anything. One that holds nothing is what a
+// crash of the machine left of it, or was begun by a writer that died.
+Result<bool> HoldsBehind(const LogPlace& place, Offset offset);
 
 // Where some records stand: one entry a quarter MiB, noted by cursors as they pass.
 class LogIndex {
