@@ -27,6 +27,7 @@ constexpr milliseconds kProbeInterval{1000};
 // How long a joiner waits for an owner that is starting or stopping.
 constexpr milliseconds kJoinPatience{5000};
 constexpr milliseconds kJoinPause{20};
+constexpr int kOwnersLostMax = 5;  // In one call.
 
 enum class Way : uint8_t { kOwner, kThroughOwner, kReader };
 
@@ -162,14 +163,20 @@ class EmbeddedStore : public KVStore {
   void StopAnswering(Front* front) override { Current()->store->StopAnswering(front); }
 
  private:
-  // Calls, and once more on a new session when the owner that we went through is gone.
+  // Calls, and again on a new session when the owner that we went through is gone: a few times,
+  // since the next one may be about to go, too.
   template <typename CallStore>
   std::invoke_result_t<const CallStore&, KVStore*> Run(const CallStore& call) {
-    const SharedSession session = Current();
+    SharedSession session = Current();
     auto answer = call(session->store.get());
-    if (session->way != Way::kThroughOwner || !IsUnavailable(answer)) return answer;
-    const SharedSession next = Replace(session);
-    return next == nullptr ? answer : call(next->store.get());
+    for (int lost = 0; lost < kOwnersLostMax; ++lost) {
+      if (session->way != Way::kThroughOwner || !IsUnavailable(answer)) break;
+      if (lost > 0) std::this_thread::sleep_for(kJoinPause);
+      session = Replace(session);
+      if (session == nullptr) break;
+      answer = call(session->store.get());
+    }
+    return answer;
   }
 
   SharedSession Current();
