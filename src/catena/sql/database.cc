@@ -74,6 +74,12 @@ Result<Gathering> GatherFrom(Answer* answer, size_t rows_expected) {
   return Gathering(std::move(schema), std::move(readers), rows_expected);
 }
 
+constexpr int kAsksForFailure = 20;
+
+bool IsInterrupt(const Status& status) {
+  return !status.ok() && status.error().message.find("INTERRUPT Error") != std::string::npos;
+}
+
 // The first text that is not UTF-8, as "column `name`, row 3"; else empty.
 std::string InvalidText(const types::Schema& schema, const std::vector<types::Batch>& batches) {
   for (size_t i = 0; i < schema.size(); ++i) {
@@ -203,21 +209,31 @@ Result<types::Batch> Database::Query(const std::string& sql) {
 
 Status Database::Scan(const std::string& sql, const Visit& visit, size_t rows_per_batch) {
   CATENA_TRY(const auto tables, TableEngine());
-  CATENA_TRY(auto connection, tables->Connect());
-  CATENA_TRY(auto statement, connection.Prepare(sql));
-  auto answer = statement.Run(/*streaming=*/true);
-  if (!answer.ok()) return WithSql(answer.error(), sql);
-  CATENA_TRY(auto gathering, GatherFrom(&*answer, rows_per_batch));
-  while (true) {
-    auto chunk = answer->Next();
-    if (!chunk.ok()) return WithSql(chunk.error(), sql);
-    const bool end = chunk->get() == nullptr;
-    if (!end) gathering.Add(chunk->get());
-    if (gathering.rows() >= rows_per_batch || (end && gathering.rows() > 0)) {
-      CATENA_RETURN_IF_ERROR(visit(gathering.Take()));
+  const auto scan = [&](const Visit& visit_rows) -> Status {
+    CATENA_TRY(auto connection, tables->Connect());
+    CATENA_TRY(auto statement, connection.Prepare(sql));
+    auto answer = statement.Run(/*streaming=*/true);
+    if (!answer.ok()) return WithSql(answer.error(), sql);
+    CATENA_TRY(auto gathering, GatherFrom(&*answer, rows_per_batch));
+    while (true) {
+      auto chunk = answer->Next();
+      if (!chunk.ok()) return WithSql(chunk.error(), sql);
+      const bool end = chunk->get() == nullptr;
+      if (!end) gathering.Add(chunk->get());
+      if (gathering.rows() >= rows_per_batch || (end && gathering.rows() > 0)) {
+        CATENA_RETURN_IF_ERROR(visit_rows(gathering.Take()));
+      }
+      if (end) return Status();
     }
-    if (end) return Status();
+  };
+  const Status scanned = scan(visit);
+  // A task that fails interrupts the others, and DuckDB may tell of that instead of the failure.
+  // Nobody else interrupts; asked again, it tells the failure sooner or later.
+  for (int i = 0; i < kAsksForFailure && IsInterrupt(scanned); ++i) {
+    const Status again = scan([](const types::Batch&) { return Status(); });
+    if (!again.ok() && !IsInterrupt(again)) return again;
   }
+  return scanned;
 }
 
 Result<types::Schema> Database::Describe(const std::string& sql) {

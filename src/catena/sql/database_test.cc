@@ -258,6 +258,22 @@ TEST(Database, ParquetOptionsAreChecked) {
             ErrorCode::kInvalidConf);
 }
 
+// Of a task that fails, not of those that it interrupted, which DuckDB tells of once in a while.
+TEST(Database, AScanThatFailsTellsWhy) {
+  DatabaseOptions options;
+  options.threads = 8;
+  const auto database = OpenDatabase(options);
+  const std::string sql =
+      "SELECT CAST(CASE WHEN i = 299999 THEN 'boom' ELSE '1' END AS INT) AS n FROM "
+      "range(300000) AS t(i)";
+  for (int i = 0; i < 300; ++i) {
+    const Status scanned = database->Scan(sql, [](const Batch&) { return Status(); });
+    ASSERT_FALSE(scanned.ok());
+    EXPECT_EQ(scanned.error().code, ErrorCode::kInvalidData) << scanned.error().message;
+    EXPECT_THAT(scanned.error().message, HasSubstr("boom"));
+  }
+}
+
 // Random nested rows through SQL and back.
 TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
   const uint64_t seed = 20261122;
