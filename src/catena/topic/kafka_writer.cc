@@ -42,8 +42,8 @@ Status CheckProperties(const TopicAddress& address) {
                                  {"enable.gapless.guarantee", "true"},
                                  {"delivery.report.only.error", "false"},
                                  {"transactional.id", ""}},
-                                "catena sets this property of a writer itself, since what it "
-                                "appends is there once, in order and without gaps");
+                                "a writer's property that is not free, since what it appends is "
+                                "there once, in order and without gaps");
 }
 
 // One record of an Append until the broker has answered.
