@@ -49,14 +49,20 @@ class StarvedStore : public WrappedStore {
   using WrappedStore::WrappedStore;
 
   Status Sync() override {
-    if (starved_syncs_ == 0) return WrappedStore::Sync();
-    --starved_syncs_;
-    throw std::bad_alloc();
+    if (starved_syncs_ > 0) {
+      --starved_syncs_;
+      throw std::bad_alloc();
+    }
+    const Status synced = WrappedStore::Sync();
+    is_synced_ = synced.ok();
+    return synced;
   }
-  int starved_syncs() const { return starved_syncs_; }
+  // After it was starved: the job went on.
+  bool is_synced() const { return is_synced_; }
 
  private:
   std::atomic<int> starved_syncs_{2};
+  std::atomic<bool> is_synced_{false};
 };
 
 // Knows what of a job the monitor shows when its first state is to be stored: what a kill before
@@ -128,10 +134,10 @@ TEST_F(JobTest, EqualsTheDefinitionAfterMemoryRanOut) {
   ASSERT_TRUE(job.ok()) << job.error().message;
   std::stop_source stop;
   std::jthread thread([&] { EXPECT_TRUE((*job)->Run(stop.get_token()).ok()); });
-  for (int i = 0; i < 20'000 && watched->starved_syncs() > 0; ++i) {
+  for (int i = 0; i < 20'000 && !watched->is_synced(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  EXPECT_EQ(watched->starved_syncs(), 0);
+  EXPECT_TRUE(watched->is_synced());
   stop.request_stop();
   thread.join();
   RunJob();
