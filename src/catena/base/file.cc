@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -61,16 +62,17 @@ Status ReplaceFile(const std::string& path, std::string_view bytes) {
   return replaced;
 }
 
-Status SyncFolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  // EINVAL: of a file system that has no such thing.
-  const bool is_synced = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL);
-  const int code = errno;
-  if (descriptor >= 0) close(descriptor);
-  if (is_synced) return Status();
-  return Unavailable("cannot sync folder: " + folder + ": " + std::strerror(code));
+Status SyncPath(const std::string& path) {
+  const auto refused = [&](int code) {
+    return Unavailable("cannot sync: " + path + ": " + std::strerror(code));
+  };
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return refused(errno);
+  int code = fsync(descriptor) != 0 ? errno : 0;
+  struct stat status;
+  if (code == EINVAL && fstat(descriptor, &status) == 0 && S_ISDIR(status.st_mode)) code = 0;
+  close(descriptor);
+  return code == 0 ? Status() : refused(code);
 }
 
 Result<FileLock> FileLock::Acquire(const std::string& path, bool wait) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole files: read one, replace one, lock one.
+// Whole files: read one, replace one, sync one, lock one.
 //
 //   errors  kNotFound when the path does not exist, kUnavailable for any other refusal of the
 //           operating system, always with the path and the system's words
@@ -19,9 +19,12 @@ Result<std::string> ReadFile(const std::string& path);
 // beside, syncs, then renames. An error leaves nothing beside.
 Status ReplaceFile(const std::string& path, std::string_view bytes);
 
-// Makes what was renamed, created or removed in the folder that holds `path` survive a loss of
-// power.
-Status SyncFolderOf(const std::string& path);
+// Makes the bytes of the file `path`, or what was renamed, created or removed in the folder `path`,
+// survive a loss of power. A folder of a file system that syncs none (EINVAL, of SMB's and some of
+// FUSE) is done: its names last as long as that system keeps them, and nothing could be written
+// there if it were refused. A file that cannot be synced is refused, whatever the reason: somebody
+// relies on its bytes.
+Status SyncPath(const std::string& path);
 
 // An exclusive advisory lock on `path` (created when absent), held until destruction.
 class FileLock {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 
 #include "catena/base/bytes.h"
@@ -248,7 +249,7 @@ Result<SnapshotCounts> WriteSnapshot(KVStore* store, const std::string& path,
     written = CannotUse(path, "write");
   }
   if (written.ok()) {
-    CATENA_RETURN_IF_ERROR(SyncFolderOf(path));
+    CATENA_RETURN_IF_ERROR(SyncPath((std::filesystem::path(".") / path).parent_path()));
     return writer.counts();
   }
   std::remove(beside.c_str());

@@ -119,14 +119,6 @@ Result<std::vector<std::string>> Names(const std::string& directory) {
   return names;
 }
 
-Status Sync(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return SystemError("cannot open to sync", path, errno);
-  const int failed = fsync(descriptor) != 0 ? errno : 0;
-  close(descriptor);
-  return failed == 0 ? Status() : SystemError("cannot sync", path, failed);
-}
-
 void RemoveAll(const std::string& path) {
   std::error_code ignored;  // What stays is invisible, and the next writer tries again.
   fs::remove_all(path, ignored);
@@ -298,8 +290,8 @@ Result<WorkDirectory> WorkDirectory::Make(const std::string& table_directory) {
 
 Status WorkDirectory::Publish(Date ds) {
   CATENA_TRY(const auto names, Names(data()));
-  for (const std::string& name : names) CATENA_RETURN_IF_ERROR(Sync(data() + "/" + name));
-  CATENA_RETURN_IF_ERROR(Sync(data()));
+  for (const std::string& name : names) CATENA_RETURN_IF_ERROR(SyncPath(data() + "/" + name));
+  CATENA_RETURN_IF_ERROR(SyncPath(data()));
   const std::string partition = PartitionPath(table_directory_, ds);
   CATENA_TRY(const auto commit,
              FileLock::Acquire(table_directory_ + "/.commit.lock", /*wait=*/true));
@@ -317,7 +309,7 @@ Status WorkDirectory::Publish(Date ds) {
       return SystemError("cannot put partition in place", partition, errno);
     }
   }
-  return Sync(table_directory_);
+  return SyncPath(table_directory_);
 }
 
 Status WorkDirectory::Retire(Date ds) {
@@ -328,7 +320,7 @@ Status WorkDirectory::Retire(Date ds) {
   if (std::rename(partition.c_str(), (path_ + "/retired").c_str()) != 0 && errno != ENOENT) {
     return SystemError("cannot drop partition", partition, errno);
   }
-  return Sync(table_directory_);
+  return SyncPath(table_directory_);
 }
 
 }  // namespace catena::table

@@ -321,7 +321,7 @@ Status CreateFileTopic(const std::string& root, const std::string& name,
   const Json json = {{"partitions", partitions}, {"version", kVersion}};
   CATENA_RETURN_IF_ERROR(ReplaceFile(beside + "/topic.json", PrintJson(json)));
   fs::rename(beside, folder, error);
-  if (!error) return SyncFolderOf(folder);
+  if (!error) return SyncPath(root);
   std::error_code ignored;
   fs::remove_all(beside, ignored);
   const bool lost_race = fs::exists(folder + "/topic.json", ignored);

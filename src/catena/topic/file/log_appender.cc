@@ -62,10 +62,7 @@ Status LogAppender::StartSegment() {
   const std::string path = place_.SegmentPath(cursor_.offset());
   const FileDescriptor created(open(path.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0644));
   if (!created.is_open()) return Refused("create", path);
-  if (options_.sync) {
-    const FileDescriptor folder(open(place_.folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.is_open() || fsync(folder.get()) != 0) return Refused("sync", path);
-  }
+  if (options_.sync) CATENA_RETURN_IF_ERROR(SyncPath(place_.folder));
   return cursor_.OpenSegment(cursor_.offset());
 }
 
