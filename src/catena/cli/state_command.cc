@@ -188,9 +188,9 @@ Result<int> Snapshot(const StateFlags& given, const CommonFlags& common) {
 Result<int> Restore(const StateFlags& given, const CommonFlags& common) {
   CATENA_TRY(const Settings settings, common.Load());
   // An embedded store is made by who owns it.
-  CATENA_TRY(const auto store, settings.kv_url.starts_with("redis:")
-                                   ? OwnExistingStore(settings)
-                                   : OpenStore(settings, kv::OpenMode::kOwn));
+  CATENA_TRY(const auto store, kv::HasOneOwner(settings.kv_url)
+                                   ? OpenStore(settings, kv::OpenMode::kOwn)
+                                   : OwnExistingStore(settings));
   const kv::SnapshotProgress progress = ProgressOf("restored");
   CATENA_TRY(const auto counts, kv::RestoreSnapshot(given.file, store.get(), progress));
   if (progress) fmt::print(stderr, "\n");

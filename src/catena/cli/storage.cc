@@ -184,8 +184,7 @@ Result<std::unique_ptr<kv::KVStore>> OpenStore(const Settings& settings, kv::Ope
 Result<std::unique_ptr<kv::KVStore>> OwnExistingStore(const Settings& settings) {
   {
     CATENA_TRY(const auto store, OpenStore(settings, kv::OpenMode::kReadOnly));
-    const bool has_lock = !settings.kv_url.starts_with("redis:");
-    CATENA_TRY(const bool is_streamed, has_lock
+    CATENA_TRY(const bool is_streamed, kv::HasOneOwner(settings.kv_url)
                                            ? Result<bool>(false)
                                            : streaming::IsStreamedInto(store.get(), SystemClock()));
     if (is_streamed) return Unavailable("a process streams into this store: stop it first");

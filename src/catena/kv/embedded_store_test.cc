@@ -77,6 +77,7 @@ class EmbeddedStoreTest : public testing::Test {
 TEST_F(EmbeddedStoreTest, ThereIsOneOwnerAndASecondLearnsItsPid) {
   const auto owner = Open(OpenMode::kOwn).value();
   const auto second = Open(OpenMode::kOwn);
+  EXPECT_TRUE(HasOneOwner(Url(path())));
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::kUnavailable);
   EXPECT_NE(second.error().message.find("pid " + std::to_string(getpid())), std::string::npos)

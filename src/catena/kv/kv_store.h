@@ -223,4 +223,8 @@ enum class OpenMode : uint8_t {
 // is destroyed (store_server.h); all processes of a "redis:" store go to the server.
 Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mode);
 
+// Whether nobody else writes a store of this URL while a process has it by OpenMode::kOwn. Of the
+// others whoever must be alone has to look for itself. Of an unknown scheme nothing is promised.
+bool HasOneOwner(const std::string& url);
+
 }  // namespace catena::kv

@@ -12,6 +12,7 @@ namespace {
 
 struct Scheme {
   std::string_view name;
+  bool has_one_owner;
   Result<std::unique_ptr<KVStore>> (*open)(const std::string& rest, OpenMode mode);
 };
 
@@ -37,20 +38,33 @@ Result<std::unique_ptr<KVStore>> OpenRedisOverTLS(const std::string& /*rest*/, O
       "the server, and write redis://localhost:PORT");
 }
 
-constexpr Scheme kSchemes[] = {{"memory", OpenMemory},
-                               {"rocksdb", OpenRocksDB},
-                               {"redis", OpenRedis},
-                               {"rediss", OpenRedisOverTLS}};
+constexpr Scheme kSchemes[] = {{"memory", true, OpenMemory},
+                               {"rocksdb", true, OpenRocksDB},
+                               {"redis", false, OpenRedis},
+                               {"rediss", false, OpenRedisOverTLS}};
+
+// Null when it is unknown.
+const Scheme* SchemeOf(const std::string& url) {
+  const size_t colon = url.find(':');
+  if (colon == std::string::npos) return nullptr;
+  const std::string_view name = std::string_view(url).substr(0, colon);
+  for (const Scheme& scheme : kSchemes) {
+    if (scheme.name == name) return &scheme;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
+bool HasOneOwner(const std::string& url) {
+  const Scheme* const scheme = SchemeOf(url);
+  return scheme != nullptr && scheme->has_one_owner;
+}
+
 Result<std::unique_ptr<KVStore>> OpenKVStore(const std::string& url, OpenMode mode) {
-  const size_t colon = url.find(':');
-  const std::string_view name = std::string_view(url).substr(0, colon);
-  for (const Scheme& scheme : kSchemes) {
-    if (colon != std::string::npos && scheme.name == name) {
-      return scheme.open(url.substr(colon + 1), mode).WithContext("kv url " + WithoutPassword(url));
-    }
+  if (const Scheme* const scheme = SchemeOf(url)) {
+    return scheme->open(url.substr(scheme->name.size() + 1), mode)
+        .WithContext("kv url " + WithoutPassword(url));
   }
   std::string known;
   for (const Scheme& scheme : kSchemes) {

@@ -80,6 +80,7 @@ TEST_F(RedisStoreTest, AWrongPasswordIsTheConfsFault) {
 }
 
 TEST_F(RedisStoreTest, TheLastOwnerWritesAndTheOneBeforeIsRefused) {
+  EXPECT_FALSE(HasOneOwner(url_));
   const auto first = Open(OpenMode::kOwn);
   ASSERT_TRUE(first->Apply(PutOf("1")).ok());
   const auto second = Open(OpenMode::kOwn);
