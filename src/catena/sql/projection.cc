@@ -52,7 +52,7 @@ struct Projection::Bound {
 
   Status Prepare(Database* database, const QueryPlan& plan);
   Error FirstBadExpression(const QueryPlan& plan, const Error& whole);
-  Status RequireConditions(const QueryPlan& plan);
+  Status RequireConditions(const QueryPlan& plan, size_t first);
   Result<Computed> Compute(const Batch& batch, size_t begin, size_t end);
   Status ComputeAround(const Batch& batch, size_t begin, size_t end, std::vector<Computed>* pieces,
                        std::vector<BadRow>* bad);
@@ -112,18 +112,14 @@ Error Projection::Bound::FirstBadExpression(const QueryPlan& plan, const Error& 
 }
 
 // As Spark does. DuckDB casts what is none, which fails at some row or lets rows through.
-Status Projection::Bound::RequireConditions(const QueryPlan& plan) {
-  if (plan.wheres.empty()) return Status();
-  std::vector<std::string> wheres;
-  for (const PlannedExpression& where : plan.wheres) wheres.push_back(where.duckdb);
-  CATENA_TRY(auto prepared, connection.Prepare(SelectSql(wheres, {}, id)));
-  CATENA_TRY(const types::Schema schema, prepared.Describe());
-  for (size_t i = 0; i < wheres.size(); ++i) {
-    const types::DataType& type = schema.fields[i].type;
+Status Projection::Bound::RequireConditions(const QueryPlan& plan, size_t first) {
+  for (size_t i = 0; i < plan.wheres.size(); ++i) {
+    const types::DataType& type = readers[first + i].ours;
     if (type.kind == types::Kind::kBool) continue;
     return InvalidConf("where: " + plan.wheres[i].spark + ": must be BOOLEAN, is " +
                        types::TypeName(type) + "; compare it with something");
   }
+  readers.resize(first);
   return Status();
 }
 
@@ -151,6 +147,11 @@ Status Projection::Bound::Prepare(Database* database, const QueryPlan& plan) {
   Register(nullptr, 0, 0);
   CATENA_TRY(connection, engine->Connect());
   expressions.push_back(kRowNumber);
+  const size_t width = expressions.size();
+  // Null, and of the type of the condition, which a WHERE does not tell.
+  for (const PlannedExpression& where : plan.wheres) {
+    expressions.push_back("CASE WHEN false THEN " + where.duckdb + " END");
+  }
   auto prepared = connection.Prepare(SelectSql(expressions, plan.wheres, id));
   if (!prepared.ok()) return FirstBadExpression(plan, prepared.error());
   statement = std::move(prepared).value();
@@ -159,7 +160,7 @@ Status Projection::Bound::Prepare(Database* database, const QueryPlan& plan) {
   auto typed = answer->Readers();
   if (!typed.ok()) return FirstBadExpression(plan, typed.error());
   readers = std::move(typed).value();
-  CATENA_RETURN_IF_ERROR(RequireConditions(plan));
+  CATENA_RETURN_IF_ERROR(RequireConditions(plan, width));
   CATENA_TRY(const auto chunk, answer->Next());
   if (chunk.get() != nullptr && duckdb_data_chunk_get_size(chunk.get()) > 0) {
     return InvalidConf("a select gives rows where there are none: it is not a row expression");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 
 #include "catena/batch/partition_output.h"
 #include "catena/batch/table_meanings.h"
@@ -50,26 +51,21 @@ Status CreateViews(const BatchContext& context, const std::vector<std::string>& 
   return Status();
 }
 
-// DuckDB would give the second column of a name another one; Spark refuses it.
-Status RequireOneOfEachName(sql::Database* database, const std::string& query) {
-  CATENA_TRY(const types::Batch twice,
-             database->Query("SELECT min(column_name) FROM (DESCRIBE " + query +
-                             "\n) GROUP BY lower(column_name) HAVING count(*) > 1 ORDER BY 1"));
-  if (twice.rows() == 0) return Status();
-  return InvalidConf("the query gives two columns one name (of any case); rename one: " +
-                     std::string(twice.column(0).Text(0)));
-}
-
-// The answer's columns without `ds`. DuckDB sums integers into a type of its own.
-Result<std::string> ColumnsOf(sql::Database* database) {
+// The answer's columns without `ds`. DuckDB sums integers into a type of its own, and would give
+// the second column of a name another one, where Spark refuses it.
+Result<std::string> ColumnsOf(sql::Database* database, const std::string& query) {
   CATENA_TRY(const types::Batch found,
-             database->Query("SELECT column_name, data_type FROM information_schema.columns WHERE "
-                             "table_name = '__staging_query' ORDER BY ordinal_position"));
+             database->Query("SELECT column_name, column_type, lower(column_name) FROM (DESCRIBE " +
+                             query + "\n)"));
   std::string columns;
   std::string names;
+  std::set<std::string_view> lower_names;
   bool has_ds = false;
   for (size_t row = 0; row < found.rows(); ++row) {
     const std::string name(found.column(0).Text(row));
+    if (!lower_names.insert(found.column(2).Text(row)).second) {
+      return InvalidConf("the query gives two columns one name (of any case); rename one: " + name);
+    }
     names += (names.empty() ? "" : ", ") + name;
     if (name == "ds") {
       has_ds = true;
@@ -129,10 +125,9 @@ Status RunStep(const BatchContext& context, const conf::StagingQuery& staging_qu
         }};
     CATENA_TRY(const std::string query, sql::FillTemplate(staging_query.duckdb, dates));
     CATENA_RETURN_IF_ERROR(sql::GuardQuery(database, query, staging_query.tables));
-    CATENA_RETURN_IF_ERROR(RequireOneOfEachName(database, query));
+    CATENA_TRY(const std::string columns, ColumnsOf(database, query));
     CATENA_RETURN_IF_ERROR(
         database->Execute(std::string("CREATE OR REPLACE TABLE ") + kAnswer + " AS " + query));
-    CATENA_TRY(const std::string columns, ColumnsOf(database));
     CATENA_TRY(const std::vector<Date> given, DaysOf(database, range));
     for (const Date day : range) {
       if (!std::binary_search(given.begin(), given.end(), day)) {
