@@ -44,6 +44,11 @@ Result<File> BeginFile(const std::string& path) {
   const int descriptor = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
   if (descriptor < 0) return CannotUse(path, "write");
   File file(fdopen(descriptor, "wb"), std::fclose);
+  if (file == nullptr) {
+    const Error refused = CannotUse(path, "write");
+    close(descriptor);
+    return refused;
+  }
   struct stat mine, there;
   const bool is_mine = flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &mine) == 0 &&
                        stat(path.c_str(), &there) == 0 && mine.st_ino == there.st_ino;

@@ -1,15 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/kv/snapshot.h"
 
+#include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
 #include "catena/base/file.h"
 #include "catena/base/random.h"
 #include "catena/kv/stores_under_test.h"
+
+namespace {
+
+std::atomic<bool> has_streams = true;  // Memory for one, in this program.
+
+}  // namespace
+
+extern "C" FILE* fdopen(int descriptor, const char* mode) noexcept {
+  static const auto real = reinterpret_cast<decltype(&fdopen)>(dlsym(RTLD_NEXT, "fdopen"));
+  if (has_streams) return real(descriptor, mode);
+  errno = ENOMEM;
+  return nullptr;
+}
 
 namespace catena::kv {
 namespace {
@@ -84,6 +101,17 @@ TEST_P(EveryStoreSnapshotTest, RestoresEverythingIntoAnyStore) {
   StoreUnderTest again(GetParam());
   ASSERT_TRUE(RestoreSnapshot(path_, again.store.get()).ok());
   EXPECT_EQ(Dump(again.store.get()), Dump(into.get()));
+}
+
+TEST_F(SnapshotTest, WithoutMemoryForTheFileItIsRefused) {
+  const auto store = OpenKVStore("memory:", OpenMode::kOwn).value();
+  has_streams = false;
+  const auto refused = WriteSnapshot(store.get(), path_);
+  has_streams = true;
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr(path_));
+  EXPECT_TRUE(WriteSnapshot(store.get(), path_).ok());
 }
 
 TEST_F(SnapshotTest, AChangedOrCutFileIsRefusedBeforeAnythingIsApplied) {
