@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "catena/base/log.h"
+#include "catena/base/parallel.h"
 #include "catena/kv/store_folder.h"
 #include "catena/kv/wire.h"
 
@@ -26,6 +27,7 @@ constexpr milliseconds kWriteTimeout{30'000};
 constexpr size_t kScanFrameBytes = 256 << 10;
 // A connection that sent one large request does not hold its memory for ever.
 constexpr size_t kRequestBytesKept = 1 << 20;
+constexpr char kWho[] = "a connection to the store";
 
 std::string BeginFrame() { return std::string(kFrameHeaderBytes, '\0'); }
 
@@ -160,9 +162,15 @@ void StoreServer::Admit(int descriptor) {
     return;
   }
   socket.SetTimeouts(kReadTimeout, kWriteTimeout);
-  Connection& connection = connections_.emplace_back();
-  connection.socket = std::move(socket);
-  connection.thread = std::thread([this, &connection] { Serve(&connection); });
+  const Status admitted = Contained(kWho, [&] {
+    Connection& connection = connections_.emplace_back();
+    connection.socket = std::move(socket);
+    connection.thread = std::thread([this, &connection] { Serve(&connection); });
+    return Status();
+  });
+  if (admitted.ok()) return;
+  CATENA_LOG_WARN("kv.server", "{}", admitted.error().message);
+  if (!connections_.empty() && !connections_.back().thread.joinable()) connections_.pop_back();
 }
 
 void StoreServer::JoinDone() {
@@ -174,20 +182,32 @@ void StoreServer::JoinDone() {
 }
 
 void StoreServer::Serve(Connection* connection) {
-  std::string request;
-  while (true) {
-    const SocketOutcome outcome = connection->socket.ReadFrame(&request);
-    if (outcome == SocketOutcome::kIdle) continue;
-    if (outcome == SocketOutcome::kTooLarge) {
-      std::string frame = ErrorFrame(InvalidData("request larger than a frame may be"));
+  const Status served = Contained(kWho, [&] { return ServeEach(&connection->socket); });
+  if (!served.ok()) {
+    CATENA_LOG_WARN("kv.server", "{}", served.error().message);
+    static_cast<void>(Contained(kWho, [&] {
+      std::string frame = ErrorFrame(served.error());
       connection->socket.WriteFrame(&frame);
-    }
-    if (outcome != SocketOutcome::kDone || !ServeOne(&connection->socket, request)) break;
-    if (request.capacity() > kRequestBytesKept) request = std::string();
+      return Status();
+    }));
   }
   connection->socket.Shutdown();
   std::lock_guard lock(mutex_);
   connection->is_done = true;
+}
+
+Status StoreServer::ServeEach(OwnerSocket* socket) {
+  std::string request;
+  while (true) {
+    const SocketOutcome outcome = socket->ReadFrame(&request);
+    if (outcome == SocketOutcome::kIdle) continue;
+    if (outcome == SocketOutcome::kTooLarge) {
+      std::string frame = ErrorFrame(InvalidData("request larger than a frame may be"));
+      socket->WriteFrame(&frame);
+    }
+    if (outcome != SocketOutcome::kDone || !ServeOne(socket, request)) return Status();
+    if (request.capacity() > kRequestBytesKept) request = std::string();
+  }
 }
 
 bool StoreServer::ServeOne(OwnerSocket* socket, const std::string& request) {

@@ -4,7 +4,8 @@
 //   threads  one for accepting and one per connection; the calls run concurrently
 //   limits   kConnectionsMax connections (more are closed at once), frames of kFrameBytesMax
 //   errors   bytes that are no request are answered with kInvalidData or kUnsupported; a frame that
-//            is too large, or stays unfinished for 10 s, ends the connection
+//            is too large, or stays unfinished for 10 s, ends the connection. So does what a call
+//            throws, where memory ran out; it is answered with kUnavailable
 
 #pragma once
 
@@ -45,6 +46,7 @@ class StoreServer {
   void Admit(int descriptor);
   void JoinDone();
   void Serve(Connection* connection);
+  Status ServeEach(OwnerSocket* socket);
   bool ServeOne(OwnerSocket* socket, const std::string& request);
   bool ServeScan(OwnerSocket* socket, const std::string& dataset);
 

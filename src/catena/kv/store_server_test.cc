@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <chrono>
+#include <new>
 #include <random>
 
 #include "catena/base/random.h"
@@ -29,8 +31,23 @@ class StoreServerTest : public testing::Test {
     EXPECT_EQ(OpenRemoteStore(folder_.path).value()->GetMark("D", "m").value(), "1");
   }
 
+  struct ForgetfulStore : MemoryKVStore {
+    std::vector<GetAnswer> MultiGet(std::span<const GetRequest> requests) override {
+      if (!has_memory) throw std::bad_alloc();
+      return MemoryKVStore::MultiGet(requests);
+    }
+    Status Scan(std::string_view dataset,
+                const std::function<bool(std::string_view, const TimedValue&)>& visit) override {
+      return MemoryKVStore::Scan(dataset, [&](std::string_view key, const TimedValue& value) {
+        if (!has_memory) throw std::bad_alloc();
+        return visit(key, value);
+      });
+    }
+    std::atomic<bool> has_memory = true;
+  };
+
   ScratchFolder folder_;
-  MemoryKVStore store_;
+  ForgetfulStore store_;
   std::unique_ptr<StoreServer> server_;
 };
 
@@ -135,6 +152,26 @@ TEST_F(StoreServerTest, WhatExceedsAFrameIsRefusedWithARemedy) {
   int scanned = 0;
   ASSERT_TRUE(remote->Scan("D", [&scanned](auto, auto&) { return ++scanned > 0; }).ok());
   EXPECT_EQ(scanned, 9);
+}
+
+TEST_F(StoreServerTest, WhatACallThrowsEndsItsConnectionAlone) {
+  ASSERT_TRUE(store_.Apply({{{"D", "k", {FromMillis(1), 0, "v"}}}, {{"D", "m", "1"}}}).ok());
+  Start();
+  const auto early = OpenRemoteStore(folder_.path).value();
+  const GetRequest request{"D", "k"};
+  const auto expect_told = [](const Status& told) {
+    ASSERT_FALSE(told.ok());
+    EXPECT_EQ(told.error().code, ErrorCode::kUnavailable);
+    EXPECT_NE(told.error().message.find("bad_alloc"), std::string::npos) << told.error().message;
+  };
+  for (int i = 0; i < 3; ++i) {
+    store_.has_memory = false;
+    expect_told(early->MultiGet({&request, 1})[0].status());
+    expect_told(early->Scan("D", [](auto, auto&) { return true; }));
+    ExpectAnswers();
+    store_.has_memory = true;
+    EXPECT_EQ(early->MultiGet({&request, 1})[0].value().size(), 1u);
+  }
 }
 
 TEST_F(StoreServerTest, AClientSurvivesARestartOfItsServer) {
