@@ -4,14 +4,30 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <functional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "catena/base/random.h"
 #include "catena/batch/preview/plan_estimate.h"
 #include "catena/batch/warehouse_fixture.h"
+
+namespace {
+
+std::function<void()> before_next_lock;  // That this program takes.
+
+}  // namespace
+
+extern "C" int flock(int descriptor, int operation) noexcept {
+  if (before_next_lock) std::exchange(before_next_lock, nullptr)();
+  return static_cast<int>(syscall(SYS_flock, descriptor, operation));
+}
 
 namespace catena::batch {
 namespace {
@@ -365,6 +381,15 @@ TEST_F(SharedParentTest, TablesTakenForOwnAreReused) {
   Backfilled(ConfOf(Final()), first_, last_);
   const conf::Conf changed = ConfOf(Final(1));
   OrStop(TakeTablesForOwn(context_, changed));
+  EXPECT_TRUE(Backfilled(changed, first_, last_).steps.back().computed.empty());
+}
+
+TEST_F(SharedParentTest, DaysThatAnotherJobMadeMeanwhileAreTakenForOwnToo) {
+  Backfilled(ConfOf(Final()), first_, first_);
+  before_next_lock = [&] { Backfilled(ConfOf(Final()), first_, last_); };
+  const conf::Conf changed = ConfOf(Final(1));
+  OrStop(TakeTablesForOwn(context_, changed));
+  EXPECT_FALSE(before_next_lock);
   EXPECT_TRUE(Backfilled(changed, first_, last_).steps.back().computed.empty());
 }
 

@@ -236,6 +236,20 @@ Status RunLocked(const BatchContext& context,
   }
 }
 
+using MarksByTable = std::map<std::string, std::map<Date, plan::DayMark>>;
+
+// Of the tables whose marks are other ones then.
+Result<MarksByTable> MarksForOwn(const BatchContext& context, const conf::Conf& conf) {
+  CATENA_TRY(plan::Inventory inventory, InventoryOf(context, conf));
+  const plan::Inventory before = inventory;
+  CATENA_RETURN_IF_ERROR(plan::TakeForOwn(conf, &inventory));
+  MarksByTable marks;
+  for (const auto& [name, state] : inventory) {
+    if (state.marks != before.at(name).marks) marks.emplace(name, state.marks);
+  }
+  return marks;
+}
+
 }  // namespace
 
 Result<plan::BackfillPlan> PlanBackfill(const BatchContext& context, const conf::Conf& conf,
@@ -310,14 +324,20 @@ Result<RunReport> UploadGroupBy(const BatchContext& context, const conf::Conf& c
 }
 
 Status TakeTablesForOwn(const BatchContext& context, const conf::Conf& conf) {
-  CATENA_TRY(plan::Inventory inventory, InventoryOf(context, conf));
-  const plan::Inventory before = inventory;
-  CATENA_RETURN_IF_ERROR(plan::TakeForOwn(conf, &inventory));
-  for (const auto& [name, state] : inventory) {
-    if (state.marks == before.at(name).marks) continue;
+  CATENA_TRY(const auto unlocked, MarksForOwn(context, conf));
+  if (unlocked.empty()) return Status();
+  std::vector<FileLock> locks;
+  for (const auto& [name, marks] : unlocked) {
     CATENA_TRY(const table::Table table, context.warehouse->Find(name));
-    CATENA_TRY(const FileLock lock, table.LockForJob(/*wait=*/false));
-    CATENA_RETURN_IF_ERROR(WriteMarks(table, state.marks));
+    CATENA_TRY(FileLock lock, table.LockForJob(/*wait=*/false));
+    locks.push_back(std::move(lock));
+  }
+  // Read again: a job that has ended meanwhile has marked the days that it made.
+  CATENA_TRY(const auto locked, MarksForOwn(context, conf));
+  for (const auto& [name, marks] : locked) {
+    if (!unlocked.contains(name)) continue;
+    CATENA_TRY(const table::Table table, context.warehouse->Find(name));
+    CATENA_RETURN_IF_ERROR(WriteMarks(table, marks));
   }
   return Status();
 }
