@@ -82,12 +82,14 @@ Result<types::Batch> Enrich(const BatchContext& context, const conf::Join& join,
   const types::Batch& rows = left.source.rows;
   types::Batch output = rows.Select(LeftColumns(join, rows.schema()));
   const size_t first_part = output.width();
+  std::vector<size_t> part_begins = {first_part};
   for (size_t p = 0; p < join.join_parts.size(); ++p) {
     CATENA_TRY(const types::Batch columns,
                JoinPartColumns(context, join.join_parts[p], additions.parts[p], left, first));
     for (size_t i = 0; i < columns.width(); ++i) {
       output.AddColumn(columns.schema().fields[i].name, columns.shared(i));
     }
+    part_begins.push_back(output.width());
   }
   for (const conf::ExternalPart& part : join.externals) {
     CATENA_TRY(const types::Batch columns, fetch::ExternalColumns(part, rows, rows.rows()));
@@ -98,7 +100,7 @@ Result<types::Batch> Enrich(const BatchContext& context, const conf::Join& join,
     }
   }
   CATENA_RETURN_IF_ERROR(RequireDistinct(output.schema(), join.metadata.name));
-  CATENA_TRY(output, additions.bootstraps.IntoParts(output, first_part, first));
+  CATENA_TRY(output, additions.bootstraps.IntoParts(output, part_begins, first));
   CATENA_TRY(output, DeriveJoin(context, join, output, first_part, left.source.days));
   CATENA_TRY(output, additions.bootstraps.IntoDerived(output, first_part, first));
   for (const char* name : {kTopicPartitionColumn, kOffsetColumn}) {

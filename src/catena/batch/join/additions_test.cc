@@ -93,6 +93,17 @@ TEST_F(AdditionsTest, BootstrappedValuesWinOverComputedOnes) {
             "[1,100,1]\n[2,null,null]\n[3,null,33]\n");
 }
 
+TEST_F(AdditionsTest, APartWhoseNameBeginsLikeAnothersIsBootstrappedAlone) {
+  Write("t.whole", "2026-03-02", "request LONG, gb_amount_sum LONG, gb_amount_count LONG",
+        {{2, Value(), Value()}});
+  std::string join = Join(R"(, "rowIds": ["request"], "bootstrapParts": [{"table": "t.whole"}])");
+  join.replace(join.find(R"("joinParts": [)"), 14,
+               R"("joinParts": [{"groupBy": )" + GroupBy("gb.amount.of") + "}, ");
+  EXPECT_EQ(
+      Columns(join, {"request", "gb_amount_sum", "gb_amount_count", "gb_amount_of_amount_sum"}),
+      "[1,1,1,1]\n[2,null,null,11]\n[3,null,null,null]\n");
+}
+
 TEST_F(AdditionsTest, DerivationsAreComputedFromBootstrappedValuesOrBootstrappedThemselves) {
   Write("t.half", "2026-03-02", "request LONG, sum LONG", {{1, 100}});
   Write("t.whole", "2026-03-02", "request LONG, twice LONG", {{2, -2}});

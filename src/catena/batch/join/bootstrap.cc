@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "catena/batch/group_by_rows.h"
-#include "catena/conf/output_names.h"
 
 namespace catena::batch {
 namespace {
@@ -135,15 +134,15 @@ types::ColumnPtr Bootstraps::Filled(const std::string& name, const types::Column
   return filled;
 }
 
-Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first, size_t first_row,
+Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first,
+                                      std::span<const size_t> part_begins, size_t first_row,
                                       bool derived) const {
   if (sources_.empty()) return output;
   std::map<std::string, std::set<std::string>> part_of;  // Column to the columns of its part.
-  for (const conf::JoinPart& part : join_->join_parts) {
+  for (size_t part = 1; part < part_begins.size(); ++part) {
     std::set<std::string> columns;
-    for (size_t i = first; i < output.width() && !derived; ++i) {
-      const std::string& name = output.schema().fields[i].name;
-      if (name.starts_with(conf::ColumnPrefix(part))) columns.insert(name);
+    for (size_t i = part_begins[part - 1]; i < part_begins[part]; ++i) {
+      columns.insert(output.schema().fields[i].name);
     }
     for (const std::string& name : columns) part_of[name] = columns;
   }
@@ -164,8 +163,10 @@ Result<types::Batch> Bootstraps::Into(const types::Batch& output, size_t first, 
   return result;
 }
 
-Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output, size_t first_part,
+Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output,
+                                           std::span<const size_t> part_begins,
                                            size_t first_row) const {
+  const size_t first_part = part_begins.front();
   std::string ours;
   for (size_t i = first_part; i < output.width(); ++i) {
     ours += (ours.empty() ? "" : ", ") + output.schema().fields[i].name;
@@ -179,12 +180,12 @@ Result<types::Batch> Bootstraps::IntoParts(const types::Batch& output, size_t fi
                          field.name + " (it has " + ours + ")");
     }
   }
-  return Into(output, first_part, first_row, false);
+  return Into(output, first_part, part_begins, first_row, false);
 }
 
 Result<types::Batch> Bootstraps::IntoDerived(const types::Batch& output, size_t first_part,
                                              size_t first_row) const {
-  return Into(output, first_part, first_row, true);
+  return Into(output, first_part, {}, first_row, true);
 }
 
 }  // namespace catena::batch

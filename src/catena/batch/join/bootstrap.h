@@ -31,10 +31,11 @@ class Bootstraps {
   static Result<Bootstraps> Read(const BatchContext& context, const conf::Join& join,
                                  std::span<const LeftRows> left);
 
-  // `output`: one day, whose rows begin at row `first_row` of the left rows. Columns from position
-  // `first_part` on that are bootstrapped are replaced. The first call is for the columns of parts;
-  // what is left is for derivations. Threads may call for several days at once.
-  Result<types::Batch> IntoParts(const types::Batch& output, size_t first_part,
+  // `output`: one day, whose rows begin at row `first_row` of the left rows. Columns behind the
+  // left ones that are bootstrapped are replaced. The first call is for the columns of parts; what
+  // is left is for derivations. Threads may call for several days at once. `part_begins`: where the
+  // columns of each join part begin, and where those of the last end.
+  Result<types::Batch> IntoParts(const types::Batch& output, std::span<const size_t> part_begins,
                                  size_t first_row) const;
   Result<types::Batch> IntoDerived(const types::Batch& output, size_t first_part,
                                    size_t first_row) const;
@@ -48,7 +49,8 @@ class Bootstraps {
   Status CheckType(const Source& source, const types::Field& ours) const;
   types::ColumnPtr Filled(const std::string& name, const types::ColumnPtr& computed,
                           size_t first_row, const std::set<std::string>& part) const;
-  Result<types::Batch> Into(const types::Batch& output, size_t first, size_t first_row,
+  Result<types::Batch> Into(const types::Batch& output, size_t first,
+                            std::span<const size_t> part_begins, size_t first_row,
                             bool derived) const;
 
   const conf::Join* join_ = nullptr;
