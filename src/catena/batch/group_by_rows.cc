@@ -33,7 +33,8 @@ Result<std::vector<std::string>> ColumnsOf(const BatchContext& context,
     for (const std::string& bucket : aggregation.buckets) add(bucket);
   }
   if (!group_by.aggregations.empty()) return columns;
-  CATENA_TRY(const types::Schema all, SchemaOfSource(context, group_by.sources.front(), {}));
+  CATENA_TRY(const std::vector<size_t> made, MadeSources(context, group_by));
+  CATENA_TRY(const types::Schema all, SchemaOfSource(context, group_by.sources[made[0]], {}));
   for (const types::Field& field : all.fields) {
     if (field.name != "ts" && field.name != kTopicPartitionColumn && field.name != kOffsetColumn) {
       add(field.name);
@@ -235,11 +236,12 @@ Status PlaceOrders(uint64_t source_bits, std::span<uint64_t> orders) {
 Result<types::Schema> SchemaOfRows(const BatchContext& context, const conf::GroupBy& group_by) {
   CATENA_TRY(const std::vector<std::string> columns, ColumnsOf(context, group_by));
   types::Schema schema;
-  for (size_t i = 0; i < group_by.sources.size(); ++i) {
+  CATENA_TRY(const std::vector<size_t> made, MadeSources(context, group_by));
+  for (const size_t i : made) {
     auto own = SchemaOfSource(context, group_by.sources[i], {{}, columns});
     if (!own.ok()) return own.error().WithContext(group_by.metadata.name);
     const types::Schema asked = FirstFields(*own, columns.size());
-    if (i == 0) schema = asked;
+    if (i == made[0]) schema = asked;
     if (asked != schema) {
       return InvalidConf("two sources give other types; cast them alike in the selects: " +
                          group_by.metadata.name + ": " + schema.ToString() + " and " +
@@ -264,7 +266,8 @@ Result<GroupByRows> ReadGroupByRows(const BatchContext& context, const conf::Gro
   SourceRequest request{read.range, {}};
   for (const types::Field& field : schema.fields) request.columns.push_back(field.name);
   Gatherer gatherer(group_by, schema, read, keys, context.database->options().threads);
-  for (size_t i = 0; i < group_by.sources.size(); ++i) {
+  CATENA_TRY(const std::vector<size_t> made, MadeSources(context, group_by));
+  for (const size_t i : made) {
     CATENA_TRY(request.range, RangeToRead(context, group_by.sources[i], read.range));
     CATENA_RETURN_IF_ERROR(
         ScanSource(context, group_by.sources[i], request, [&](size_t number, SourceRows piece) {

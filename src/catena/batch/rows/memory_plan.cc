@@ -67,10 +67,12 @@ Result<uint64_t> BytesOfRow(const BatchContext& context, const conf::Source& sou
 Result<uint64_t> BytesOfPart(const BatchContext& context, const conf::JoinPart& part) {
   const conf::GroupBy& group_by = *part.group_by;
   CATENA_TRY(const types::Schema outputs, SchemaOfPart(context, part));
+  CATENA_TRY(const std::vector<size_t> made, MadeSources(context, group_by));
+  const conf::Source& source = group_by.sources[made[0]];
   if (group_by.aggregations.empty()) {
     SourceRequest request{table::PartitionRange::All(), {}};
     for (const types::Field& field : outputs.fields) request.columns.push_back(field.name);
-    return BytesOfRow(context, group_by.sources.front(), request);
+    return BytesOfRow(context, source, request);
   }
   if (std::ranges::all_of(outputs.fields, HasWidth)) return BytesOf(outputs, 0);
   CATENA_TRY(const types::Schema rows, SchemaOfRows(context, group_by));
@@ -78,8 +80,8 @@ Result<uint64_t> BytesOfPart(const BatchContext& context, const conf::JoinPart& 
   uint64_t text_bytes = kTextBytes;
   for (const types::Field& field : rows.fields) {
     if (HasWidth(field)) continue;
-    CATENA_TRY(const uint64_t bytes, BytesOfRow(context, group_by.sources.front(),
-                                                {table::PartitionRange::All(), {field.name}}));
+    CATENA_TRY(const uint64_t bytes,
+               BytesOfRow(context, source, {table::PartitionRange::All(), {field.name}}));
     text_bytes = std::max(text_bytes, bytes);
   }
   return BytesOf(outputs, text_bytes);
@@ -109,7 +111,9 @@ Result<std::vector<table::PartitionRange>> DaysAtATime(const BatchContext& conte
 Result<uint32_t> SharesOf(const BatchContext& context, const conf::GroupBy& group_by,
                           const types::Schema& rows, const table::PartitionRange& range) {
   uint64_t bytes = 0;
-  for (const conf::Source& source : group_by.sources) {
+  CATENA_TRY(const std::vector<size_t> made, MadeSources(context, group_by));
+  for (const size_t i : made) {
+    const conf::Source& source = group_by.sources[i];
     CATENA_TRY(const table::PartitionRange own, RangeToRead(context, source, range));
     CATENA_TRY(const auto by_day, RowsByDay(context, conf::TableOf(source), own));
     SourceRequest request{own, {}};

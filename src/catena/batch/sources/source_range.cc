@@ -20,4 +20,20 @@ Result<table::PartitionRange> RangeToRead(const BatchContext& context, const con
   return table::PartitionRange::Of(after == days.begin() ? *after : *(after - 1));
 }
 
+Result<std::vector<size_t>> MadeSources(const BatchContext& context,
+                                        const conf::GroupBy& group_by) {
+  std::vector<size_t> made, all;
+  for (size_t i = 0; i < group_by.sources.size(); ++i) {
+    all.push_back(i);
+    const conf::Source& source = group_by.sources[i];
+    if (std::holds_alternative<conf::JoinSource>(source)) {
+      CATENA_TRY(const table::Table table, context.warehouse->Find(conf::TableOf(source)));
+      CATENA_TRY(const std::vector<Date> days, table.Partitions());
+      if (days.empty()) continue;
+    }
+    made.push_back(i);
+  }
+  return made.empty() ? all : made;
+}
+
 }  // namespace catena::batch

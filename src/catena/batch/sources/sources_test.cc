@@ -119,6 +119,25 @@ TEST_F(SourcesTest, SourcesHandOverToEachOther) {
               HasSubstr("[\"a\",102]"));
 }
 
+TEST_F(SourcesTest, BeforeTheHandOverAParentJoinNeedNotBeThere) {
+  for (const char* day : {"2026-03-01", "2026-03-02", "2026-03-03"}) {
+    Write("t.old", day, kColumns, {{"a", 1, At(day, 6)}});
+    Write("t.new", day, kColumns, {{"a", 100, At(day, 6)}});
+  }
+  const std::string parent = R"({"metaData": {"name": "parent", "outputNamespace": "t"},
+    "left": {"events": {"table": "t.new", "query": {"timeColumn": "ts"}}}, "joinParts": []})";
+  const std::string sources = R"({"joinSource": {"join": )" + parent + R"(, "query": {
+      "timeColumn": "ts", "startPartition": "2026-03-03",
+      "selects": {"user": "user", "amount": "amount"}}}},
+    {"events": {"table": "t.old", "query": {"timeColumn": "ts", "endPartition": "2026-03-02"}}})";
+  const conf::Conf join = ConfOf(Join(GroupBy(sources)));
+  const auto before = Backfill(context_, join, {std::nullopt, Day("2026-03-02")});
+  ASSERT_TRUE(before.ok()) << before.error().message;
+  EXPECT_FALSE(warehouse_->Find("t.parent")->Exists());
+  EXPECT_THAT(Answers(Join(GroupBy(sources))),
+              HasSubstr("[\"a\",2]\n[\"b\",null]\n[null,null]\n[\"a\",102]"));
+}
+
 // The bits above partition 2047 are those that keep two sources, and mutations, apart.
 TEST_F(SourcesTest, TopicPartitionsThatCannotBeOrderedAmongSourcesAreRefused) {
   constexpr char kPlaced[] =
