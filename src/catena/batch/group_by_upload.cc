@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <random>
 
 #include "catena/aggregate/window/upload_ir.h"
 #include "catena/base/log.h"
+#include "catena/base/random.h"
 #include "catena/batch/daily/daily_features.h"
 #include "catena/batch/partition_facts.h"
 #include "catena/batch/partition_output.h"
@@ -27,36 +29,21 @@ constexpr size_t kGenerationsMin = 2;
 // Puts of one generation, applied whenever a chunk is full.
 class UploadWriter {
  public:
-  // `begin`: no upload of this batchEnd or a later one has written yet; the first chunk says so.
-  UploadWriter(kv::KVStore* store, const std::string& group_by, Timestamp batch_end, bool begin,
+  UploadWriter(kv::KVStore* store, const std::string& group_by, Timestamp stored_at,
                size_t chunk_bytes, StepReport* report)
       : store_(store),
         dataset_(fetch::UploadDataset(group_by)),
-        batch_end_(batch_end),
+        stored_at_(stored_at),
         chunk_bytes_(chunk_bytes),
-        report_(report) {
-    if (begin) chunk_.marks.push_back(fetch::UploadBegunMark(group_by, batch_end));
-  }
+        report_(report) {}
 
   Status Put(std::string_view key, std::string value) {
     pending_ += key.size() + value.size();
     report_->bytes += key.size() + value.size();
     ++report_->rows;
     chunk_.puts.push_back(
-        kv::Put{dataset_, std::string(key), kv::TimedValue{batch_end_, 0, std::move(value)}});
+        kv::Put{dataset_, std::string(key), kv::TimedValue{stored_at_, 0, std::move(value)}});
     return pending_ < chunk_bytes_ ? Status() : Flush();
-  }
-  // Values of keys that an earlier upload of the same batchEnd had and this one has not.
-  Status ClearKeysNotIn(const KeyIndex& keys, const std::string& empty_value) {
-    std::vector<std::string> gone;
-    CATENA_RETURN_IF_ERROR(
-        store_->Scan(dataset_, [&](std::string_view key, const kv::TimedValue& value) {
-          if (value.time == batch_end_ && keys.Find(key) == kNoGroup) gone.emplace_back(key);
-          return true;
-        }));
-    for (const std::string& key : gone) CATENA_RETURN_IF_ERROR(Put(key, empty_value));
-    report_->rows -= gone.size();
-    return Status();
   }
   Status Publish(const std::vector<kv::Mark>& marks) {
     chunk_.marks.insert(chunk_.marks.end(), marks.begin(), marks.end());
@@ -75,7 +62,7 @@ class UploadWriter {
 
   kv::KVStore* store_;
   std::string dataset_;
-  Timestamp batch_end_;
+  Timestamp stored_at_;
   size_t chunk_bytes_;
   StepReport* report_;
   kv::WriteBatch chunk_;
@@ -96,7 +83,7 @@ types::Schema KeySchema(const conf::GroupBy& group_by, const types::Schema& rows
   return keys;
 }
 
-Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& step, bool again,
+Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& step,
                                 UploadWriter* writer, StepReport* report) {
   const conf::GroupBy& group_by = *step.group_by;
   const Timestamp batch_end = step.through.End();
@@ -126,20 +113,11 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
     } else {
       aggregate::UploadIr upload(windowed, batch_end);
       upload.AddRows(events.rows, events.times, events.orders, rows);
-      if (upload.IsEmpty() && !again) continue;
+      if (upload.IsEmpty()) continue;
       upload.Encode(&value);
     }
     CATENA_RETURN_IF_ERROR(writer->Put(keys.Key(id), std::move(value)));
     if (context.progress != nullptr && i % 4096 == 0) context.progress->OnRows(i, ids.size());
-  }
-  if (again) {
-    std::string empty;
-    if (entities) {
-      fetch::EncodeEntityRows({}, &empty);
-    } else {
-      aggregate::UploadIr(windowed, batch_end).Encode(&empty);
-    }
-    CATENA_RETURN_IF_ERROR(writer->ClearKeysNotIn(keys, empty));
   }
   Uploaded uploaded;
   uploaded.info.keys = KeySchema(group_by, events.rows.schema());
@@ -148,7 +126,7 @@ Result<Uploaded> UploadTemporal(const BatchContext& context, const plan::Step& s
   return uploaded;
 }
 
-Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& step, bool again,
+Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& step,
                                 UploadWriter* writer, StepReport* report) {
   const conf::GroupBy& group_by = *step.group_by;
   CATENA_TRY(const types::Schema schema, SchemaOfRows(context, group_by));
@@ -168,27 +146,16 @@ Result<Uploaded> UploadSnapshot(const BatchContext& context, const plan::Step& s
   std::vector<size_t> key_columns(features.key_columns);
   std::iota(key_columns.begin(), key_columns.end(), 0);
   const types::RowCodec codec(values);
-  KeyIndex keys;
   std::string key;
   for (size_t row = 0; row < rows.rows(); ++row) {
     key.clear();
     if (!types::EncodeKey(rows, key_columns, row, &key)) continue;
-    keys.Add(key);
     std::string value;
     codec.Encode(rows, value_columns, row, &value);
     CATENA_RETURN_IF_ERROR(writer->Put(key, std::move(value)));
     if (context.progress != nullptr && row % 4096 == 0) {
       context.progress->OnRows(row, rows.rows());
     }
-  }
-  if (again) {
-    types::BatchBuilder nulls(values);
-    for (size_t i = 0; i < values.size(); ++i) nulls.column(i)->AppendNull();
-    std::vector<size_t> columns(values.size());
-    std::iota(columns.begin(), columns.end(), 0);
-    std::string empty;
-    codec.Encode(nulls.Build(), columns, 0, &empty);
-    CATENA_RETURN_IF_ERROR(writer->ClearKeysNotIn(keys, empty));
   }
   Uploaded uploaded;
   uploaded.info.keys = KeySchema(group_by, schema);
@@ -250,13 +217,11 @@ std::vector<Generation> Retained(std::vector<Generation> generations, const Gene
   return generations;
 }
 
-// Whether the store may hold values of that batchEnd: of a generation, of one that went or was
-// another definition's, or of an upload that died.
-Result<bool> MayHoldValues(kv::KVStore* store, const std::string& name, Timestamp batch_end) {
-  CATENA_TRY(const auto begun, fetch::ReadUploadBegun(store, name));
-  CATENA_TRY(const std::vector<Generation> generations, fetch::ReadGenerations(store, name));
-  if (begun && batch_end <= *begun) return true;
-  return !generations.empty() && batch_end <= generations.back().batch_end;
+// Which no other upload has, those that died or are under way at once included: they name theirs
+// nowhere. Of the milliseconds of a day two have one in once in many million pairs.
+int32_t DrawSlot() {
+  return 1 + static_cast<int32_t>(
+                 Random(std::random_device()()).Below(static_cast<uint64_t>(kDay.count()) - 1));
 }
 
 // Entities as of any time are a snapshot and what a stream adds; without one they would stand
@@ -304,16 +269,16 @@ Result<StepReport> RunUploadStep(const BatchContext& context, const plan::Step& 
   StepReport report = BeginReport(step);
   Generation generation;
   generation.batch_end = step.through.End();
+  generation.slot = DrawSlot();
   generation.computed_at = context.clock->Now();
   CATENA_TRY(const auto stored_info, fetch::ReadServingInfo(store, name));
   CATENA_RETURN_IF_ERROR(RequireSameStream(store, name, stored_info, step.meaning));
-  CATENA_TRY(const bool again, MayHoldValues(store, name, generation.batch_end));
-  UploadWriter writer(store, name, generation.batch_end, !again, options.chunk_bytes, &report);
+  UploadWriter writer(store, name, generation.StoredAt(), options.chunk_bytes, &report);
   report.table = writer.dataset();
   CATENA_TRY(const auto landed_at, LandedAt(context, step));
   auto uploaded = group_by.accuracy == conf::Accuracy::kTemporal
-                      ? UploadTemporal(context, step, again, &writer, &report)
-                      : UploadSnapshot(context, step, again, &writer, &report);
+                      ? UploadTemporal(context, step, &writer, &report)
+                      : UploadSnapshot(context, step, &writer, &report);
   if (!uploaded.ok()) return uploaded.error().WithContext(name);
   uploaded->info.meaning = step.meaning;
   generation.cut = uploaded->cut;

@@ -179,9 +179,8 @@ void GroupByReader::PlanEntities(const View& view, std::string_view key,
     return;
   }
   if (IsBehind(view, *plan)) plan->answer.incomplete = Incomplete::kStreamBehind;
-  const Timestamp batch_end = plan->generation->batch_end;
-  requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
-  requests->push_back({mutation_dataset_, key, batch_end, as_of});
+  requests->push_back(UploadOf(*plan->generation, key));
+  requests->push_back({mutation_dataset_, key, plan->generation->batch_end, as_of});
 }
 
 void GroupByReader::PlanSnapshot(const View& view, std::string_view key,
@@ -196,9 +195,8 @@ void GroupByReader::PlanSnapshot(const View& view, std::string_view key,
     plan->nothing = true;
     return;
   }
-  const Timestamp batch_end = plan->generation->batch_end;
-  if (batch_end != day) plan->answer.incomplete = Incomplete::kUploadLate;
-  requests->push_back({upload_dataset_, key, batch_end, batch_end + Millis{1}});
+  if (plan->generation->batch_end != day) plan->answer.incomplete = Incomplete::kUploadLate;
+  requests->push_back(UploadOf(*plan->generation, key));
 }
 
 void GroupByReader::PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
@@ -235,7 +233,7 @@ void GroupByReader::PlanTemporal(const View& view, std::string_view key, const R
     return;
   }
   if (plan->generation != nullptr) {
-    requests->push_back({upload_dataset_, key, start.unwindowed, start.unwindowed + Millis{1}});
+    requests->push_back(UploadOf(*plan->generation, key));
     requests->push_back({late_dataset_, key});
   } else if (plan->with_prefix) {
     const Timestamp day = start.unwindowed;

@@ -121,6 +121,9 @@ class GroupByReader {
                     RowPlan* plan) const;
   void PlanTemporal(const View& view, std::string_view key, const RowPlan* before,
                     std::vector<kv::GetRequest>* requests, RowPlan* plan) const;
+  kv::GetRequest UploadOf(const Generation& generation, std::string_view key) const {
+    return {upload_dataset_, key, generation.StoredAt(), generation.StoredAt() + Millis{1}};
+  }
   void PlanEntities(const View& view, std::string_view key, std::vector<kv::GetRequest>* requests,
                     RowPlan* plan) const;
   Status FinishEntities(const RowPlan& plan, const kv::FlatAnswers& answers,

@@ -24,7 +24,6 @@ Result<T> ReadJsonMark(std::string_view text, const std::string& what, Read read
 
 constexpr char kUploadSuffix[] = "_BATCH";
 constexpr char kStreamingSuffix[] = "_STREAMING";
-constexpr char kBegun[] = "begun";
 constexpr char kCheckpointPrefix[] = "checkpoint/";
 constexpr uint8_t kEntityRowsVersion = 1;
 constexpr int kPartitionShift = 48;  // Of a source order; the offset lies below.
@@ -202,6 +201,7 @@ Result<std::vector<Generation>> ReadGenerations(kv::KVStore* store, const std::s
           for (const Json& pair : element.at("cut")) {
             generation.cut[pair.at(0).get<int32_t>()] = pair.at(1).get<int64_t>();
           }
+          generation.slot = element.value("slot", 0);
           generations.push_back(std::move(generation));
         }
         return generations;
@@ -216,21 +216,9 @@ kv::Mark GenerationsMark(const std::string& group_by, const std::vector<Generati
     json.push_back({{"batch_end", ToMillis(generation.batch_end)},
                     {"computed_at", ToMillis(generation.computed_at)},
                     {"cut", std::move(cut)}});
+    if (generation.slot != 0) json.back()["slot"] = generation.slot;
   }
   return kv::Mark{UploadDataset(group_by), "generations", PrintJson(json)};
-}
-
-Result<std::optional<Timestamp>> ReadUploadBegun(kv::KVStore* store, const std::string& group_by) {
-  CATENA_TRY(auto text, store->GetMark(UploadDataset(group_by), kBegun));
-  if (!text) return std::optional<Timestamp>();
-  return ReadJsonMark<std::optional<Timestamp>>(
-      *text, "upload of " + group_by, [](const Json& json) -> Result<std::optional<Timestamp>> {
-        return std::optional(FromMillis(json.at("batch_end").get<int64_t>()));
-      });
-}
-
-kv::Mark UploadBegunMark(const std::string& group_by, Timestamp batch_end) {
-  return {UploadDataset(group_by), kBegun, PrintJson({{"batch_end", ToMillis(batch_end)}})};
 }
 
 Result<std::map<int32_t, Checkpoint>> ReadCheckpoints(kv::KVStore* store,

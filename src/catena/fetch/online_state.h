@@ -5,7 +5,7 @@
 // generations), read by the Fetcher. Everything of one key lies under the same key bytes
 // (types/row_codec.h EncodeKey), one dataset a layer:
 //
-//     <group by>_BATCH            (key, batchEnd)               UploadIr, or a row when SNAPSHOT
+//     <group by>_BATCH            (key, batchEnd + slot)        UploadIr, or a row when SNAPSHOT
 //     <group by>_STREAMING/1d     (key, tile start)             Tile, also /1h and /5m
 //     <group by>_STREAMING/raw    (key, event time, order)      RawRow
 //     <group by>_STREAMING/prefix (key, day)                    Tile of all events before the day
@@ -13,7 +13,7 @@
 //
 // Of TEMPORAL entities nothing is folded before it is asked for, since rows die:
 //
-//     <group by>_BATCH               (key, batchEnd)                     EntityRows: its snapshot
+//     <group by>_BATCH               (key, batchEnd + slot)              EntityRows: its snapshot
 //     <group by>_STREAMING/mutations (key, mutation time, order, image)  MutationRow
 //
 // STORED FORMAT: golden bytes in online_state_test.cc.
@@ -96,10 +96,15 @@ struct ServingInfo {
 
 // One published upload. `cut` tells which records of the topic its table held: offsets below
 // cut[partition]; empty when the table carried no offsets, then records appended by computed_at.
+//
+// Each upload writes where none did before, `slot` milliseconds behind batchEnd and within its day:
+// what another one of the same batchEnd has published, or is writing now, stays as it is.
 struct Generation {
   Timestamp batch_end;
   Timestamp computed_at;
   std::map<int32_t, int64_t> cut;
+  int32_t slot = 0;  // The one of all uploads of the first versions.
+  Timestamp StoredAt() const { return batch_end + Millis{slot}; }
   bool Holds(int32_t partition, int64_t offset, Timestamp append_time) const;
   bool operator==(const Generation&) const = default;
 };
@@ -114,9 +119,6 @@ kv::Mark ServingInfoMark(const std::string& group_by, const ServingInfo& info);
 // Oldest first.
 Result<std::vector<Generation>> ReadGenerations(kv::KVStore* store, const std::string& group_by);
 kv::Mark GenerationsMark(const std::string& group_by, const std::vector<Generation>& generations);
-// The newest batchEnd of which an upload ever wrote values, published or not.
-Result<std::optional<Timestamp>> ReadUploadBegun(kv::KVStore* store, const std::string& group_by);
-kv::Mark UploadBegunMark(const std::string& group_by, Timestamp batch_end);
 
 // What was dealt with of one topic partition: the counts that must add up (docs/concepts/delivery).
 struct Checkpoint {

@@ -42,7 +42,9 @@ TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
 
   const ServingInfo info{{{{"k", types::Kind::kLong}}}, {{{"v", types::Kind::kDouble}}}, "m1"};
   const std::vector<Generation> generations = {
-      {FromMillis(0), FromMillis(5), {}}, {FromMillis(86400000), FromMillis(86400007), {{3, 9}}}};
+      {FromMillis(0), FromMillis(5), {}},
+      {FromMillis(86400000), FromMillis(86400007), {{3, 9}}, 17}};
+  EXPECT_EQ(generations[1].StoredAt(), FromMillis(86400017));
   const Retention retention{1, -2, INT64_MIN, 77};
   Checkpoint checkpoint;
   checkpoint.start_offset = 1;
@@ -58,12 +60,6 @@ TEST(OnlineStateTest, MarksComeBackAsTheyWere) {
                            {ServingInfoMark("g", info), GenerationsMark("g", generations),
                             RetentionMark("g", retention), CheckpointMark("g", 11, checkpoint)}})
                   .ok());
-  EXPECT_FALSE(ReadUploadBegun(store.get(), "g")->has_value());
-  const kv::Mark begun = UploadBegunMark("g", FromMillis(86400000));
-  EXPECT_EQ(begun.name, "begun");
-  EXPECT_EQ(begun.value, R"({"batch_end":86400000})");
-  ASSERT_TRUE(store->Apply({{}, {begun}}).ok());
-  EXPECT_EQ(**ReadUploadBegun(store.get(), "g"), FromMillis(86400000));
   EXPECT_EQ(**ReadServingInfo(store.get(), "g"), info);
   EXPECT_EQ(*ReadGenerations(store.get(), "g"), generations);
   EXPECT_EQ(**ReadRetention(store.get(), "g"), retention);
@@ -97,13 +93,10 @@ TEST(OnlineStateTest, HostileBytesAreRefusedNotRead) {
   EXPECT_TRUE(DecodeEntityRows("\x01")->empty());
   EXPECT_FALSE(DecodeMutationRow("\x05\x02row").ok());
   auto store = *kv::OpenKVStore("memory:", kv::OpenMode::kOwn);
-  ASSERT_TRUE(store
-                  ->Apply({{},
-                           {{"g_BATCH", "generations", "{]"},
-                            {"g_BATCH", "begun", "[7]"},
-                            {"g_STREAMING", "checkpoint/0", "\xff"}}})
-                  .ok());
-  EXPECT_EQ(ReadUploadBegun(store.get(), "g").error().code, ErrorCode::kCorruption);
+  ASSERT_TRUE(
+      store
+          ->Apply({{}, {{"g_BATCH", "generations", "{]"}, {"g_STREAMING", "checkpoint/0", "\xff"}}})
+          .ok());
   EXPECT_EQ(ReadGenerations(store.get(), "g").error().code, ErrorCode::kCorruption);
   EXPECT_EQ(ReadCheckpoints(store.get(), "g").error().code, ErrorCode::kCorruption);
 }

@@ -31,7 +31,7 @@ class Checker {
     using kv::TimedValue;
     CATENA_TRY(const auto generations, ReadGenerations(store_, name_));
     std::set<Timestamp> named;  // Other values are nobody's: of an upload that died, perhaps.
-    for (const Generation& generation : generations) named.insert(generation.batch_end);
+    for (const Generation& generation : generations) named.insert(generation.StoredAt());
     CATENA_RETURN_IF_ERROR(Check(UploadDataset(name_), [&](const TimedValue& value) {
       return named.contains(value.time) ? Upload(value) : Status();
     }));

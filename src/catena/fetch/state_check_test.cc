@@ -76,6 +76,10 @@ TEST_F(StateCheckTest, SaysWhereSomethingIsBroken) {
   EXPECT_EQ(Problems().size(), 4u);  // No generation names it: an upload that died left it.
   Apply({{}, {GenerationsMark("spend.v1", {{FromMillis(kMidnight), {}, {}}})}});
   EXPECT_EQ(Problems().size(), 5u);
+  Apply({{}, {GenerationsMark("spend.v1", {{FromMillis(kMidnight), {}, {}, 9}})}});
+  EXPECT_EQ(Problems().size(), 4u);
+  Put(UploadDataset("spend.v1"), kMidnight + 9, "\x7f");
+  EXPECT_EQ(Problems().size(), 5u);
   Apply({{}, {CheckpointMark("spend.v1", 1, {.start_offset = 0, .next_offset = 5, .folded = 3})}});
   EXPECT_THAT(Problems().back(), HasSubstr("5 records consumed, 3 accounted for"));
 }
