@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kill -9 of a chain's backfill at random moments: run again, it makes the same bytes.
+"""kill -9 of a chain's backfill at random moments: run again, it makes the same bytes. The same of
+uploads, `state compact` and `analyze`: run again, they give the same answers.
 
     the job: a chain's Join, and the daily tables of two of its GroupBys by --with
 
@@ -21,6 +22,7 @@ import pytest
 from feature_repository import CHAINED, FINAL, SIMPLE, FeatureRepository, conf_path
 
 CRASHES = int(os.environ.get("CATENA_CRASHES", "20"))
+KILLS = max(CRASHES // 4, 4)  # Of an upload or the like, which is shorter.
 SEED = int(os.environ.get("CATENA_SEED", "0")) or time.time_ns() % 1_000_000
 DAYS = [f"2026-03-{day:02}" for day in range(1, 7)]
 MIDNIGHT = 1772323200000  # 2026-03-01T00:00Z
@@ -154,6 +156,73 @@ def test_killed_while_it_computes_days_whose_right_side_changed(undisturbed):
     assert resumed == files(undisturbed), f"seed {SEED}"
     assert resumed != undisturbed.files
     load(undisturbed, "risk", rows)
+
+
+def answers(repository: FeatureRepository, *kv: str) -> list[dict]:
+    keys = [{"user_id": user} for user in range(USERS)]
+    return repository.fetch("group-by", SIMPLE, keys, MIDNIGHT + len(DAYS) * DAY_MILLIS, *kv)
+
+
+def seconds_of(repository: FeatureRepository, command: tuple) -> float:
+    began = time.monotonic()
+    repository.run(*command)
+    return time.monotonic() - began
+
+
+def kill_within(repository: FeatureRepository, command: tuple, seconds: float) -> None:
+    process = repository.start("killed", *command)
+    time.sleep(repository.rng.uniform(0, 1.1 * seconds))
+    repository.kill(process)
+
+
+@pytest.mark.parametrize("kind", ["rocksdb", "redis"])
+def test_a_killed_upload_leaves_the_one_before_and_the_next_is_whole(undisturbed, kind,
+                                                                     redis_server):
+    def kv(name: str) -> tuple[str, str]:
+        redis = f"redis://{redis_server.address}?prefix={undisturbed.folder.name}-{name}"
+        return "-Z", "kv.url=" + (redis if kind == "redis" else f"rocksdb:{name}")
+
+    def upload(name: str) -> tuple:
+        return ("group-by-upload", "--conf-path", conf_path(SIMPLE), "--end-date", DAYS[-1],
+                *kv(name))
+
+    rows = undisturbed.source["payments"]
+    changed = [(row[0], row[1], row[2] + 1, *row[3:]) for row in rows if row[0] != 7]
+    load(undisturbed, "payments", changed)
+    undisturbed.run(*upload("whole"))
+    after = answers(undisturbed, *kv("whole"))
+    load(undisturbed, "payments", rows)
+    seconds = seconds_of(undisturbed, upload("killed"))
+    before = live = answers(undisturbed, *kv("killed"))
+    assert before != after
+    undisturbed.run("state", "snapshot", f"{kind}.snapshot", *kv("killed"))
+    for number in range(KILLS):
+        load(undisturbed, "payments", rows if number % 2 else changed)
+        kill_within(undisturbed, upload("killed"), seconds)
+        now = answers(undisturbed, *kv("killed"))
+        assert now in (live, before if number % 2 else after), f"kill {number}, seed {SEED}"
+        live = now
+    load(undisturbed, "payments", changed)
+    undisturbed.run(*upload("killed"))
+    compact = ("state", "compact", *kv("killed"))
+    seconds = seconds_of(undisturbed, compact)
+    for _ in range(KILLS):
+        kill_within(undisturbed, compact, seconds)
+    undisturbed.run(*compact)
+    assert "BROKEN" not in undisturbed.run("state", "verify", *kv("killed"))
+    assert answers(undisturbed, *kv("killed")) == after, f"seed {SEED}"
+    undisturbed.run("state", "restore", f"{kind}.snapshot", *kv("restored"))
+    assert answers(undisturbed, *kv("restored")) == before
+    load(undisturbed, "payments", rows)
+
+
+def test_a_killed_analysis_changes_nothing(undisturbed):
+    analyze = ("analyze", conf_path(FINAL), "--end-date", DAYS[-1], "--json")
+    seconds = seconds_of(undisturbed, analyze)
+    before = undisturbed.run(*analyze)
+    for _ in range(KILLS):
+        kill_within(undisturbed, analyze, seconds)
+    assert undisturbed.run(*analyze) == before, f"seed {SEED}"
 
 
 def test_one_row_more_or_less_would_be_noticed(undisturbed):
