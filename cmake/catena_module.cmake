@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # catena_module(<name> DEPENDS <modules> [LINK <libraries>] [TEST_DEPENDS <modules>]
-#               [TEST_SERVER <server>])
+#               [TEST_SERVER <server>] [PLUGIN <plugin> PLUGIN_LINK <libraries>])
 #
 # One folder src/catena/<name> becomes
 #   catena_<name>     static library of every *.cc that is not a test, benchmark, fuzzer or main.cc
@@ -8,6 +8,9 @@
 #   <name>_bench      all *_bench.cc                     (built on demand: `make bench-<name>`)
 #   <stem>_fuzz       one program per <stem>_fuzz.cc; ctest runs it for a while, `make fuzz` longer
 #   catena            the product, from main.cc
+#   libcatena_<plugin>.so
+#                     from the folder plugin/, a library that the module loads when it needs it, of
+#                     what no program can be linked to; its libraries lie beside it
 # DEPENDS are the only modules it may include; tools/tidy.py reads the same line. LINK names
 # third_party:: targets without their prefix. TEST_DEPENDS adds modules for the tests alone.
 #
@@ -72,6 +75,7 @@ function(catena_test name)
   cmake_parse_arguments(arg "" "SERVER" "SOURCES;DEPENDS;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+  set_target_properties(${name} PROPERTIES BUILD_RPATH "${CMAKE_BINARY_DIR}/lib")  # For plugins.
   catena_link(${name} PRIVATE DEPENDS ${arg_DEPENDS} LINK ${arg_LINK} gtest_main)
   set(server)
   if(arg_SERVER)
@@ -103,6 +107,24 @@ function(catena_program name)
             "$<TARGET_FILE:third_party::duckdb>" "${CMAKE_BINARY_DIR}/lib")
 endfunction()
 
+function(catena_plugin name)
+  cmake_parse_arguments(arg "" "MODULE" "SOURCES;LINK" ${ARGN})
+  # Of our own code it has a copy of what cannot be inline, as the static libraries are not for it.
+  add_library(catena_${name} MODULE ${arg_SOURCES} "${CMAKE_SOURCE_DIR}/src/catena/base/check.cc")
+  target_include_directories(catena_${name} PRIVATE "${CMAKE_SOURCE_DIR}/src")
+  catena_link(catena_${name} PRIVATE LINK ${arg_LINK})
+  set_target_properties(catena_${name} PROPERTIES
+    LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib" CXX_VISIBILITY_PRESET hidden
+    BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN")
+  target_link_options(catena_${name} PRIVATE -Wl,--no-undefined)
+  foreach(library IN LISTS arg_LINK)
+    add_custom_command(TARGET catena_${name} POST_BUILD
+      COMMAND ${CMAKE_COMMAND} -E copy_if_different
+              "$<TARGET_FILE:third_party::${library}>" "${CMAKE_BINARY_DIR}/lib")
+  endforeach()
+  add_dependencies(catena_${arg_MODULE} catena_${name})
+endfunction()
+
 function(catena_fuzzer source)
   cmake_parse_arguments(arg "" "" "DEPENDS" ${ARGN})
   get_filename_component(name "${source}" NAME_WE)
@@ -121,8 +143,12 @@ function(catena_fuzzer source)
 endfunction()
 
 function(catena_module name)
-  cmake_parse_arguments(arg "" "TEST_SERVER" "DEPENDS;LINK;TEST_DEPENDS;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "TEST_SERVER;PLUGIN"
+                        "DEPENDS;LINK;TEST_DEPENDS;TEST_LINK;PLUGIN_LINK" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  set(plugin ${sources})
+  list(FILTER plugin INCLUDE REGEX "/plugin/")
+  list(FILTER sources EXCLUDE REGEX "/plugin/")
   set(tests ${sources})
   set(benches ${sources})
   set(fuzzers ${sources})
@@ -143,6 +169,9 @@ function(catena_module name)
   target_link_libraries(catena_${name} ${visibility} Threads::Threads)
   catena_link(catena_${name} ${visibility} DEPENDS ${arg_DEPENDS} LINK ${arg_LINK})
 
+  if(arg_PLUGIN)
+    catena_plugin(${arg_PLUGIN} MODULE ${name} SOURCES ${plugin} LINK ${arg_PLUGIN_LINK})
+  endif()
   if(tests)
     catena_test(${name}_test SOURCES ${tests} DEPENDS ${name} ${arg_TEST_DEPENDS}
                 LINK gmock ${arg_TEST_LINK} SERVER ${arg_TEST_SERVER})
@@ -150,6 +179,7 @@ function(catena_module name)
   if(benches)
     add_executable(${name}_bench EXCLUDE_FROM_ALL ${benches})
     target_compile_definitions(${name}_bench PRIVATE CATENA_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    set_target_properties(${name}_bench PROPERTIES BUILD_RPATH "${CMAKE_BINARY_DIR}/lib")
     catena_link(${name}_bench PRIVATE DEPENDS ${name} ${arg_TEST_DEPENDS} LINK benchmark_main)
   endif()
   foreach(source IN LISTS fuzzers)

@@ -51,6 +51,18 @@ set_target_properties(third_party::duckdb PROPERTIES
   IMPORTED_LOCATION "${duckdb}/lib/libduckdb.so"
   INTERFACE_INCLUDE_DIRECTORIES "${duckdb}/include")
 
+# table: Arrow's writer of Parquet 26.0.1
+set(arrow "${CATENA_THIRD_PARTY_DIR}/arrow")
+if(NOT EXISTS "${arrow}/include/parquet/arrow/writer.h")
+  message(FATAL_ERROR "Arrow is not in ${arrow}: run `make setup`")
+endif()
+foreach(library arrow parquet)
+  add_library(third_party::${library} SHARED IMPORTED GLOBAL)
+  set_target_properties(third_party::${library} PROPERTIES
+    IMPORTED_LOCATION "${arrow}/lib/lib${library}.so.2600"
+    INTERFACE_INCLUDE_DIRECTORIES "${arrow}/include")
+endforeach()
+
 # aggregate: Apache DataSketches (CPC, KLL), headers of the crate dsrs 0.6.1
 set(datasketches "${CATENA_THIRD_PARTY_DIR}/datasketches/include")
 if(NOT EXISTS "${datasketches}/cpc_sketch.hpp")

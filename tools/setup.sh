@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a bare Debian 12 lacks to build and run catena: apt packages, DuckDB, DataSketches,
-# the venv.
+# Installs what a bare Debian 12 lacks to build and run catena: apt packages, DuckDB, Arrow,
+# DataSketches, the venv.
 #
 #   usage    setup.sh [servers|bench]; with `servers` also what tests start: redis-server, a JDK and
 #            a Kafka broker; with `bench` also what bench/batch.py compares with
@@ -33,6 +33,11 @@ readonly DUCKDB_VERSION=1.5.6
 readonly DUCKDB_NPM_PACKAGE="@duckdb/node-bindings-linux-x64@${DUCKDB_VERSION}-r.1"
 readonly DUCKDB_NPM_FILE="duckdb-node-bindings-linux-x64-${DUCKDB_VERSION}-r.1.tgz"
 readonly DUCKDB_PYPI_FILE="duckdb-${DUCKDB_VERSION}.tar.gz"
+
+# The Python package carries libraries and headers of C++; that of Debian 12's Python, whatever runs
+# here, so that everybody has the same file. Nothing of Python is taken out of it.
+readonly ARROW_VERSION=26.0.1
+readonly ARROW_FILE="pyarrow-${ARROW_VERSION}-cp311-cp311-manylinux_2_28_x86_64.whl"
 
 # A Rust binding that carries the C++ headers of Apache DataSketches; nothing of Rust is built.
 readonly DSRS_VERSION=0.6.1
@@ -142,6 +147,22 @@ setup_duckdb() {
   say "duckdb: $DUCKDB_VERSION in $target"
 }
 
+setup_arrow() {
+  local target=build/third_party/arrow scratch
+  mkdir -p "$CACHE"
+  cached "$ARROW_FILE" "$PWD/.venv/bin/python" -m pip download --no-deps --only-binary :all: \
+    --implementation cp --python-version 3.11 --abi cp311 --platform manylinux_2_28_x86_64 \
+    "pyarrow==$ARROW_VERSION"
+  scratch="$(mktemp -d build/third_party.XXXXXX)"
+  quietly .venv/bin/python -m zipfile -e "$CACHE/$ARROW_FILE" "$scratch"
+  rm -rf "$target"
+  mkdir -p "$target/lib"
+  mv "$scratch/pyarrow/include" "$target/"
+  mv "$scratch"/pyarrow/lib{arrow,parquet}.so.* "$target/lib/"
+  rm -rf "$scratch"
+  say "arrow: $ARROW_VERSION in $target"
+}
+
 # Leaves $DSRS_FILE in the working folder. Only cargo knows where crates are, and it fetches for a
 # package.
 fetch_dsrs() {
@@ -225,6 +246,9 @@ for file in lib/libduckdb.so include/duckdb.h; do
   [ -f "build/third_party/duckdb/$file" ] || rm -f "$STAMPS/duckdb"
 done
 step duckdb "$DUCKDB_VERSION $(sha256sum <tools/checksums.sha256)"
+
+[ -f build/third_party/arrow/include/parquet/arrow/writer.h ] || rm -f "$STAMPS/arrow"
+step arrow "$ARROW_VERSION $(sha256sum <tools/checksums.sha256)"
 
 [ -f build/third_party/datasketches/include/cpc_sketch.hpp ] || rm -f "$STAMPS/datasketches"
 step datasketches "$DSRS_VERSION $(sha256sum <tools/checksums.sha256)"

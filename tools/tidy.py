@@ -41,6 +41,7 @@ THIRD_PARTY_HOMES = {
     "curl/": "base", "openssl/": "base", "zlib.h": "base", "fmt/": "",
     "avro": "types", "google/protobuf/": "topic",
     "cpc_": "aggregate", "kll_": "aggregate", "frequent_items_": "aggregate",
+    "arrow/": "table", "parquet/": "table",
     "duckdb": "sql", "librdkafka/": "topic", "simdjson": "topic",
     "rocksdb/": "kv", "hiredis/": "kv", "boost/container/": "aggregate",
     "boost/": "serve", "CLI/": "cli",
@@ -104,7 +105,7 @@ def parse_module(name: str, text: str) -> Module:
         return module
     module.line = text.count("\n", 0, call.start()) + 1
     lists = {"DEPENDS": module.depends, "TEST_DEPENDS": module.test_depends, "LINK": module.link,
-             "TEST_LINK": [], "TEST_SERVER": []}
+             "TEST_LINK": [], "TEST_SERVER": [], "PLUGIN": [], "PLUGIN_LINK": module.link}
     current: list[str] = []
     for word in call[1].split()[1:]:
         if word in lists:

@@ -47,9 +47,9 @@ Status RequireParquet(const Json& properties) {
 
 }  // namespace
 
-Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties) {
+Result<table::ParquetOptions> ParquetOptionsOf(const Json& table_properties) {
   CATENA_RETURN_IF_ERROR(RequireParquet(table_properties));
-  sql::ParquetOptions options;
+  table::ParquetOptions options;
   if (const auto codec =
           Property(table_properties, {"parquet.compression", "write.parquet.compression-codec"})) {
     options.compression = *codec == "none" ? "uncompressed" : *codec;
@@ -69,7 +69,7 @@ Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties) {
     }
     options.version = second ? 2 : 1;
   }
-  CATENA_RETURN_IF_ERROR(sql::CheckParquetOptions(options));
+  CATENA_RETURN_IF_ERROR(table::CheckParquetOptions(options));
   return options;
 }
 

@@ -16,10 +16,10 @@
 
 #include "catena/base/json.h"
 #include "catena/base/result.h"
-#include "catena/sql/database.h"
+#include "catena/table/parquet_file.h"
 
 namespace catena::batch {
 
-Result<sql::ParquetOptions> ParquetOptionsOf(const Json& table_properties);
+Result<table::ParquetOptions> ParquetOptionsOf(const Json& table_properties);
 
 }  // namespace catena::batch

@@ -9,7 +9,7 @@
 namespace catena::batch {
 namespace {
 
-Result<sql::ParquetOptions> Of(const std::string& json) {
+Result<table::ParquetOptions> Of(const std::string& json) {
   return ParquetOptionsOf(*ParseJson(json, "table properties"));
 }
 
@@ -84,7 +84,9 @@ TEST_F(TablePropertiesTest, NameTheCodec) {
 }
 
 TEST_F(TablePropertiesTest, NameTheEncodings) {
-  EXPECT_EQ(Of("encodings", "{}"), "PLAIN");
+  EXPECT_THAT(Of("encodings", "{}"),
+              ::testing::AllOf(::testing::HasSubstr("PLAIN"),
+                               ::testing::Not(::testing::HasSubstr("DELTA"))));
   EXPECT_THAT(Of("encodings", R"({"parquet.writer.version": "v2"})"),
               ::testing::HasSubstr("DELTA_BINARY_PACKED"));
 }

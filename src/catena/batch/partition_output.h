@@ -42,7 +42,7 @@ class PartitionOutput {
                    const MakeRows& make);
 
  private:
-  PartitionOutput(table::Table table, sql::ParquetOptions parquet, const plan::Step& step,
+  PartitionOutput(table::Table table, table::ParquetOptions parquet, const plan::Step& step,
                   Progress* progress, KeptRows* kept, StepReport* report)
       : table_(std::move(table)),
         parquet_(std::move(parquet)),
@@ -56,7 +56,7 @@ class PartitionOutput {
   Status Flush();
 
   table::Table table_;
-  sql::ParquetOptions parquet_;
+  table::ParquetOptions parquet_;
   std::string meaning_;
   std::map<Date, plan::DayMark> planned_;
   std::map<Date, plan::DayMark> marks_;  // Of the table; on disk but for the newest.

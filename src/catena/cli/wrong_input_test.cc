@@ -200,6 +200,23 @@ TEST_F(WrongInputTest, ABusyPortIsNamed) {
   close(listener);
 }
 
+TEST_F(WrongInputTest, AProgramWithoutTheLibraryThatWritesSaysWhereItBelongs) {
+  namespace fs = std::filesystem;
+  LoadOrders();
+  const fs::path installed = fs::path(binary_).parent_path().parent_path();
+  const fs::path moved = fs::path(folder_) / "moved";
+  fs::create_directories(moved / "bin");
+  fs::create_directories(moved / "lib");
+  fs::copy_file(binary_, moved / "bin" / "catena");
+  fs::create_symlink(installed / "lib" / "libduckdb.so", moved / "lib" / "libduckdb.so");
+  binary_ = moved / "bin" / "catena";
+  const Outcome refused = Catena(backfill_);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("libcatena_parquet.so, which lies in lib/ beside the program's bin/"),
+            std::string::npos)
+      << refused.err;
+}
+
 TEST_F(WrongInputTest, SqlThatIsWrong) {
   LoadOrders();
   Expect("sql 'SELECT amuont FROM shop.orders'", 2, {"amuont"});

@@ -12,13 +12,6 @@ namespace catena::sql {
 
 namespace {
 
-// DuckDB hashes every value of a column until its dictionary is full, which it is at a fifth of the
-// rows. Ids, times and features never repeat enough, so of many rows a small dictionary gives up
-// early: a fifth of the CPU seconds of a file of features, and the same bytes. Of few rows it would
-// be larger than DuckDB's own, and a dictionary takes -0.0 for 0.0.
-constexpr size_t kDictionaryMost = 2000;
-constexpr size_t kRowsPerDictionaryValue = 5;
-
 // Columns that grow chunk by chunk into Batches.
 class Gathering {
  public:
@@ -109,35 +102,7 @@ Result<std::shared_ptr<RegisteredRows>> RowsOf(const types::Schema& schema,
   return rows;
 }
 
-std::string CopySql(const std::string& select, const std::string& path,
-                    const ParquetOptions& options) {
-  std::string sql = "COPY (" + select + "\n) TO " + QuoteText(path) +
-                    " (FORMAT parquet, COMPRESSION " + options.compression + ", ROW_GROUP_SIZE " +
-                    std::to_string(options.row_group_rows) + ", PARQUET_VERSION V" +
-                    std::to_string(options.version);
-  if (options.compression == "zstd") {
-    sql += ", COMPRESSION_LEVEL " + std::to_string(options.zstd_level);
-  }
-  return sql;
-}
-
 }  // namespace
-
-Status CheckParquetOptions(const ParquetOptions& options) {
-  if (options.zstd_level < 1 || options.zstd_level > 22) {
-    return InvalidConf("a level of zstd is between 1 and 22: " +
-                       std::to_string(options.zstd_level));
-  }
-  if (options.version != 1 && options.version != 2) {
-    return InvalidConf("a version of Parquet is 1 or 2: " + std::to_string(options.version));
-  }
-  for (const char* known : {"zstd", "gzip", "snappy", "lz4_raw", "uncompressed"}) {
-    if (options.compression == known) return Status();
-  }
-  return InvalidConf(
-      "unknown Parquet compression, use zstd, gzip, snappy, lz4_raw or uncompressed: " +
-      options.compression);
-}
 
 RegisteredBatches::RegisteredBatches(std::shared_ptr<Engine> engine, uint64_t id)
     : engine_(std::move(engine)), id_(id) {}
@@ -258,28 +223,9 @@ Result<RegisteredBatches> Database::Register(const types::Schema& schema,
   return RegisteredBatches(tables, tables->Register(std::move(rows)));
 }
 
-Status Database::CopyToParquet(const types::Schema& schema, std::vector<types::Batch> batches,
-                               const std::string& path, const ParquetOptions& options) {
-  CATENA_RETURN_IF_ERROR(CheckParquetOptions(options));
-  CATENA_TRY(const auto rows, RowsOf(schema, std::move(batches)));
-  const bool many = rows->end >= kDictionaryMost * kRowsPerDictionaryValue;
-  // DuckDB writes an ENUM in an encoding of version 2, whatever it is asked for.
-  for (size_t i = 0; many && options.version == 2 && i < schema.size(); ++i) {
-    rows->few_texts.emplace_back();
-    if (schema.fields[i].type.kind != types::Kind::kString) continue;
-    rows->few_texts.back() = FewTexts::Of(rows->batches, i);
-  }
-  CATENA_TRY(const auto tables, TableEngine());
-  const RegisteredBatches registered(tables, tables->Register(rows));
-  std::string sql = CopySql("SELECT * FROM " + registered.sql(), path, options);
-  if (many) sql += ", DICTIONARY_SIZE_LIMIT " + std::to_string(kDictionaryMost);
-  return Execute(sql + ")");
-}
-
-Status Database::CopyToParquet(const std::string& select, const std::string& path,
-                               const ParquetOptions& options) {
-  CATENA_RETURN_IF_ERROR(CheckParquetOptions(options));
-  return Execute(CopySql(select, path, options) + ")");
+Status Database::CopyToParquet(const std::string& select, const std::string& path) {
+  return Execute("COPY (" + select + "\n) TO " + QuoteText(path) +
+                 " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)");
 }
 
 }  // namespace catena::sql

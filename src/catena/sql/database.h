@@ -43,20 +43,6 @@ struct DatabaseOptions {
   std::vector<std::string> allowed_directories;
 };
 
-struct ParquetOptions {
-  std::string compression = "zstd";  // zstd, gzip, snappy, lz4_raw, uncompressed.
-  // 1 to 22, of zstd. Features hardly compress: level 3 takes a fifth more CPU seconds for files
-  // that are 7 % smaller (bench/batch.py's, 1 M rows).
-  int zstd_level = 1;
-  // Of the encodings: 2 writes differences of integers and the bytes of doubles side by side, which
-  // takes a quarter less CPU than 1 (bench/batch.py's files) and which some readers cannot read.
-  int version = 1;
-  uint64_t row_group_rows = 122880;
-};
-
-// kInvalidConf names what of them no file can be written with.
-Status CheckParquetOptions(const ParquetOptions& options);
-
 class Engine;  // The DuckDB instance; only this module sees inside.
 
 // Batches that SQL can read, for as long as this object and its Database live.
@@ -98,13 +84,8 @@ class Database {
   // All batches have `schema`. Strings that are not UTF-8 are kInvalidData (column and row named).
   Result<RegisteredBatches> Register(const types::Schema& schema,
                                      std::vector<types::Batch> batches);
-  // Rows of `batches`, all of `schema`, in order, as one Parquet file at `path`, overwritten; no
-  // rows make a file of no rows. The file is not synced.
-  Status CopyToParquet(const types::Schema& schema, std::vector<types::Batch> batches,
-                       const std::string& path, const ParquetOptions& options = {});
-  // The answer of one SELECT, the same way.
-  Status CopyToParquet(const std::string& select, const std::string& path,
-                       const ParquetOptions& options = {});
+  // The answer of one SELECT as one file of Parquet at `path`, overwritten. The file is not synced.
+  Status CopyToParquet(const std::string& select, const std::string& path);
 
   // kInvalidConf unless the text is one scalar expression: see expression_guard.h.
   Result<GuardedExpression> Guard(const std::string& duckdb);

@@ -250,14 +250,6 @@ TEST(Database, AllowedDirectoriesAreAWall) {
   fs::remove_all(root);
 }
 
-TEST(Database, ParquetOptionsAreChecked) {
-  const auto database = OpenDatabase();
-  ParquetOptions options;
-  options.compression = "zstd); DROP TABLE x; --";
-  EXPECT_EQ(database->CopyToParquet("SELECT 1", "/tmp/never", options).error().code,
-            ErrorCode::kInvalidConf);
-}
-
 // Of a task that fails, not of those that it interrupted, which DuckDB tells of once in a while.
 TEST(Database, AScanThatFailsTellsWhy) {
   DatabaseOptions options;
@@ -287,8 +279,6 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
                        {"t", Kind::kTimestamp},
                        {"b", Kind::kBool}}};
   const auto database = OpenDatabase();
-  const std::string path =
-      fs::temp_directory_path() / ("catena-" + std::to_string(getpid()) + ".parquet");
   const auto make = [&](auto&& self, const DataType& type) -> Value {
     if (random.OneIn(6)) return Value();
     switch (type.kind) {
@@ -329,18 +319,7 @@ TEST(DatabaseProperty, RowsSurviveTheRoundTrip) {
     ASSERT_EQ(back.schema(), schema);
     ASSERT_EQ(back.rows(), batch.rows());
     for (size_t row = 0; row < batch.rows(); ++row) ASSERT_EQ(back.Row(row), batch.Row(row));
-    for (const int version : {1, 2}) {
-      ParquetOptions options;
-      options.version = version;
-      ASSERT_TRUE(database->CopyToParquet(schema, {batch}, path, options).ok());
-      const Batch read =
-          database->Query("SELECT * FROM read_parquet(" + QuoteText(path) + ")").value();
-      ASSERT_EQ(read.schema(), schema);
-      ASSERT_EQ(read.rows(), batch.rows());
-      for (size_t row = 0; row < batch.rows(); ++row) ASSERT_EQ(read.Row(row), batch.Row(row));
-    }
   }
-  fs::remove(path);
 }
 
 // DuckDB is opened by who comes first, once.

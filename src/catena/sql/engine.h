@@ -22,7 +22,6 @@
 
 #include "catena/base/result.h"
 #include "catena/sql/database.h"
-#include "catena/sql/few_texts.h"
 #include "catena/sql/vectors.h"
 #include "catena/types/batch.h"
 
@@ -64,8 +63,6 @@ struct RegisteredRows {
   // Rows [begin, end) of the batches taken together.
   size_t begin = 0;
   size_t end = 0;
-  // By column; may be shorter. Such a column is an ENUM.
-  std::vector<std::optional<FewTexts>> few_texts;
   bool with_row_number = false;  // A last column kRowNumber BIGINT: position in the batches.
 };
 inline constexpr const char* kRowNumber = "__catena_row";

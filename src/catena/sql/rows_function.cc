@@ -30,11 +30,6 @@ struct BoundId {
 
 Engine* EngineOf(void* extra) { return static_cast<Engine*>(extra); }
 
-const FewTexts* FewTextsOf(const RegisteredRows& rows, size_t column) {
-  const bool few = column < rows.few_texts.size() && rows.few_texts[column];
-  return few ? &*rows.few_texts[column] : nullptr;
-}
-
 void Bind(duckdb_bind_info info) {
   duckdb_value parameter = duckdb_bind_get_parameter(info, 0);
   const auto id = static_cast<uint64_t>(duckdb_get_int64(parameter));
@@ -46,8 +41,7 @@ void Bind(duckdb_bind_info info) {
   }
   for (size_t i = 0; i < rows->schema.size(); ++i) {
     const types::Field& field = rows->schema.fields[i];
-    const FewTexts* few = FewTextsOf(*rows, i);
-    const OwnedType type(few == nullptr ? CreateType(field.type) : CreateEnum(few->texts));
+    const OwnedType type(CreateType(field.type));
     duckdb_bind_add_result_column(info, field.name.c_str(), type.get());
   }
   if (rows->with_row_number) {
@@ -107,9 +101,7 @@ void Read(duckdb_function_info info, duckdb_data_chunk chunk) {
   for (size_t i = 0; i < reading->columns.size(); ++i) {
     const idx_t column = reading->columns[i];
     const duckdb_vector vector = duckdb_data_chunk_get_vector(chunk, i);
-    if (const FewTexts* few = FewTextsOf(*reading->rows, column)) {
-      FillCodes(batch.column(column), few->codes[piece.batch], piece.begin, piece.count, vector);
-    } else if (column < batch.width()) {
+    if (column < batch.width()) {
       const Status filled =
           FillVector(batch.column(column), piece.begin, piece.count, /*at=*/0, vector);
       if (!filled.ok()) {

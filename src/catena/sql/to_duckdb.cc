@@ -212,18 +212,6 @@ Status FillVector(const Column& column, uint64_t begin, uint64_t count, uint64_t
   return Status();
 }
 
-duckdb_logical_type CreateEnum(const std::vector<std::string>& names) {
-  std::vector<const char*> pointers;
-  for (const std::string& name : names) pointers.push_back(name.c_str());
-  return duckdb_create_enum_type(pointers.data(), pointers.size());
-}
-
-void FillCodes(const Column& column, const std::vector<uint8_t>& codes, uint64_t begin,
-               uint64_t count, duckdb_vector vector) {
-  FillValidity(column, begin, count, /*at=*/0, vector);
-  std::memcpy(duckdb_vector_get_data(vector), codes.data() + begin, count);
-}
-
 std::optional<size_t> FirstInvalidText(const Column& column, size_t begin, size_t end) {
   if (begin < end && IsAscii(TextsOf(column, begin, end))) return std::nullopt;
   for (size_t row = begin; row < end; ++row) {

@@ -42,11 +42,6 @@ duckdb_logical_type CreateType(const types::DataType& type);
 Status FillVector(const types::Column& column, uint64_t begin, uint64_t count, uint64_t at,
                   duckdb_vector vector);
 
-// The ENUM of these names, and rows of its numbers, null where `column` is.
-duckdb_logical_type CreateEnum(const std::vector<std::string>& names);
-void FillCodes(const types::Column& column, const std::vector<uint8_t>& codes, uint64_t begin,
-               uint64_t count, duckdb_vector vector);
-
 // The first of rows [begin, end) of a STRING column that is not UTF-8, which DuckDB must never see.
 std::optional<size_t> FirstInvalidText(const types::Column& column, size_t begin, size_t end);
 

@@ -7,6 +7,7 @@
 
 #include "catena/base/hash.h"
 #include "catena/sql/quote.h"
+#include "catena/table/parquet_file.h"
 #include "catena/table/partition_files.h"
 #include "catena/table/table.h"
 #include "catena/table/table_facts.h"
@@ -26,24 +27,21 @@ std::string FileName(size_t number, const std::string& suffix) {
   return name + suffix + ".parquet";
 }
 
-Result<uint32_t> ChecksumOf(const std::string& path, uint32_t seed) {
+Result<uint32_t> ChecksumOf(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   std::vector<char> buffer(size_t{1} << 20);
+  uint32_t sum = 0;
   while (in) {
     in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    seed = Crc32c({buffer.data(), static_cast<size_t>(in.gcount())}, seed);
+    sum = Crc32c({buffer.data(), static_cast<size_t>(in.gcount())}, sum);
   }
   if (in.bad() || !in.eof()) return Unavailable("cannot read back: " + path);
-  return seed;
+  return sum;
 }
 
 // Files of other contents get other names, so that a reader who listed the old ones can never open
-// a new one in their place; equal contents keep theirs.
-Status NameByContent(const std::string& directory, size_t files) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i < files; ++i) {
-    CATENA_TRY(sum, ChecksumOf(directory + "/" + FileName(i, ""), sum));
-  }
+// a new one in their place; equal contents keep theirs. `sum`: of all of them, one after the other.
+Status NameByContent(const std::string& directory, size_t files, uint32_t sum) {
   char suffix[16];
   std::snprintf(suffix, sizeof(suffix), "-%08x", sum);
   for (size_t i = 0; i < files; ++i) {
@@ -82,24 +80,25 @@ struct PartitionWriter::Work {
   std::string table;
   Date ds;
   types::Schema schema;
-  sql::Database* database;
-  sql::ParquetOptions options;
+  ParquetOptions options;
   WorkDirectory directory;
   std::vector<types::Batch> waiting = {};
   size_t waiting_rows = 0;
   size_t files = 0;
+  uint32_t checksum = 0;  // Of all of them.
 
   std::string Where() const { return "table " + table + ", partition " + FormatDate(ds); }
   Status Flush() {
-    CATENA_RETURN_IF_ERROR(database->CopyToParquet(
-        schema, std::exchange(waiting, {}), directory.data() + "/" + FileName(files, ""), options));
+    const std::vector<types::Batch> rows = std::exchange(waiting, {});
+    const std::string path = directory.data() + "/" + FileName(files, "");
+    CATENA_TRY(checksum, WriteParquet(schema, rows, path, options, checksum));
     waiting_rows = 0;
     ++files;
     return Status();
   }
   Status Finish() {
     if (waiting_rows > 0 || files == 0) CATENA_RETURN_IF_ERROR(Flush());
-    CATENA_RETURN_IF_ERROR(NameByContent(directory.data(), files));
+    CATENA_RETURN_IF_ERROR(NameByContent(directory.data(), files, checksum));
     return directory.Publish(ds);
   }
 };
@@ -130,16 +129,16 @@ Status PartitionWriter::Commit() {
 }
 
 Result<PartitionWriter> Table::BeginPartition(Date ds, const types::Schema& schema,
-                                              const sql::ParquetOptions& options) const {
+                                              const ParquetOptions& options) const {
   const types::Schema columns = WithoutDs(schema);
   CATENA_RETURN_IF_ERROR(CheckColumns(columns));
   CATENA_TRY(auto directory, WorkDirectory::Make(directory_));
   return PartitionWriter(std::unique_ptr<PartitionWriter::Work>(
-      new PartitionWriter::Work{name_, ds, columns, database_, options, std::move(directory)}));
+      new PartitionWriter::Work{name_, ds, columns, options, std::move(directory)}));
 }
 
 Status Table::WritePartition(Date ds, const types::Batch& batch,
-                             const sql::ParquetOptions& options) const {
+                             const ParquetOptions& options) const {
   CATENA_TRY(auto writer, BeginPartition(ds, batch.schema(), options));
   CATENA_RETURN_IF_ERROR(writer.Append(batch));
   return writer.Commit();
@@ -155,11 +154,12 @@ Status Table::WritePartition(Date ds, const std::string& select) const {
     names += (names.empty() ? "" : ", ") + sql::QuoteName(field.name);
   }
   CATENA_TRY(auto work, WorkDirectory::Make(directory_));
-  CATENA_RETURN_IF_ERROR(database_
-                             ->CopyToParquet("SELECT " + names + " FROM (" + select + "\n)",
-                                             work.data() + "/" + FileName(0, ""))
-                             .WithContext(where));
-  CATENA_RETURN_IF_ERROR(NameByContent(work.data(), 1).WithContext(where));
+  const std::string path = work.data() + "/" + FileName(0, "");
+  CATENA_RETURN_IF_ERROR(
+      database_->CopyToParquet("SELECT " + names + " FROM (" + select + "\n)", path)
+          .WithContext(where));
+  CATENA_TRY(const uint32_t checksum, ChecksumOf(path));
+  CATENA_RETURN_IF_ERROR(NameByContent(work.data(), 1, checksum).WithContext(where));
   return work.Publish(ds).WithContext(where);
 }
 

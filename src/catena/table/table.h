@@ -36,6 +36,7 @@
 #include "catena/conf/source.h"
 #include "catena/sql/database.h"
 #include "catena/sql/projection.h"
+#include "catena/table/parquet_file.h"
 #include "catena/table/partition.h"
 #include "catena/types/batch.h"
 
@@ -137,9 +138,9 @@ class Table {
   Result<types::Schema> SchemaOfQuery(const conf::Query& query, const ReadOptions& options) const;
 
   Result<PartitionWriter> BeginPartition(Date ds, const types::Schema& schema,
-                                         const sql::ParquetOptions& options = {}) const;
+                                         const ParquetOptions& options = {}) const;
   Status WritePartition(Date ds, const types::Batch& batch,
-                        const sql::ParquetOptions& options = {}) const;
+                        const ParquetOptions& options = {}) const;
   // The answer of one SELECT of ours; a column `ds` is left out.
   Status WritePartition(Date ds, const std::string& select) const;
   // Ok also when the partition is absent.

@@ -291,7 +291,7 @@ class Hops {
   WindowedAggregator windowed_;
   table::Table table_;
   types::Schema keys_;
-  sql::ParquetOptions parquet_;
+  table::ParquetOptions parquet_;
 };
 
 }  // namespace
