@@ -7,21 +7,37 @@
 #include <limits>
 #include <span>
 
-#include "catena/aggregate/stored/decimal.h"
-
 namespace catena::aggregate {
 namespace {
 
 constexpr uint8_t kNegative = 1;
 constexpr uint8_t kHasMagnitude = 2;
 constexpr uint8_t kHasNonFinite = 4;
-// Of the other form: negative, has a rest, decimal, and the places above.
+// Where no decimal is they stand above its mark.
+constexpr uint8_t kNoDecimal = Decimal::kDigitBytesMask;
+constexpr int kFlagsShift = 3;
+// Of the decimals of version 2: negative, has a rest, decimal, and the places above.
 constexpr uint8_t kHasRest = 2;
 constexpr uint8_t kDecimal = 8;
 constexpr int kPlacesShift = 4;
+// Of decimals.
+constexpr uint8_t kHasRestBehind = 1 << 7;
+constexpr uint8_t kOddRest = 0x80;
+constexpr unsigned kRestUnitsMax = 127;
 // Of the rest, an odd number shifted: what doubles of two digits leave when they are added.
 constexpr int kRestBits = 32;
 constexpr int kRestShiftMax = 96;
+
+uint64_t MagnitudeOf(int64_t value) {
+  const auto bits = static_cast<uint64_t>(value);
+  return value < 0 ? 0 - bits : bits;
+}
+
+// The place of the unit of short rests of a positive decimal's double.
+int RestUnit(double nearest) {
+  const auto exponent = static_cast<int>(std::bit_cast<uint64_t>(nearest) >> 52) - 1023;
+  return exponent - 52 + 104 - 7;
+}
 
 // limbs[from..] += value, where `value` is continued upward by copies of `extension`.
 void AddAt(std::span<uint64_t> limbs, size_t from, std::span<const uint64_t> value,
@@ -214,38 +230,71 @@ bool ExactSum::EncodeDecimal(std::string* out) const {
       (has_rest && (shift > kRestShiftMax || magnitude >> shift >> kRestBits != 0))) {
     return false;
   }
-  char bytes[2 + 2 * kVarintBytesMax];
-  char* end = bytes;
-  *end++ = static_cast<char>((negative ? kNegative : 0) | (has_rest ? kHasRest : 0) | kDecimal |
-                             decimal->places << kPlacesShift);
-  end = WriteVarint(end, decimal->digits);
+  char bytes[Decimal::kWritten + 2 + kVarintBytesMax];
+  char* end = decimal->Write(negative, bytes);
   if (has_rest) {
-    *end++ = static_cast<char>(shift);
-    const auto odd = static_cast<int64_t>(magnitude >> shift);
-    end = WriteZigzag(end, below ? -odd : odd);
+    bytes[0] = static_cast<char>(bytes[0] | kHasRestBehind);
+    const int unit = RestUnit(nearest);
+    const unsigned __int128 units = magnitude >> unit;
+    if (shift >= unit && units <= kRestUnitsMax) {
+      const auto amount = static_cast<int>(units);
+      *end++ = static_cast<char>(below ? -amount : amount);
+    } else {
+      *end++ = static_cast<char>(kOddRest);
+      *end++ = static_cast<char>(shift);
+      const auto odd = static_cast<int64_t>(magnitude >> shift);
+      end = WriteZigzag(end, below ? -odd : odd);
+    }
   }
   out->append(bytes, static_cast<size_t>(end - bytes));
   return true;
 }
 
-bool ExactSum::DecodeDecimal(uint8_t flags, ByteReader* reader) {
-  const Decimal decimal{reader->Varint(), flags >> kPlacesShift};
-  if ((flags & kHasNonFinite) != 0 || decimal.digits == 0 || !decimal.IsCanonical()) return false;
-  const bool negative = (flags & kNegative) != 0;
+bool ExactSum::SetDecimal(const Decimal& decimal, bool negative, int64_t amount, int shift) {
   Add(negative ? -decimal.ToDouble() : decimal.ToDouble());
-  if ((flags & kHasRest) == 0) return reader->ok();
-  const int shift = reader->Byte();
-  const int64_t odd = reader->Zigzag();
-  const auto magnitude = static_cast<uint64_t>(odd < 0 ? -odd : odd);
-  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
-    return false;
-  }
+  const uint64_t magnitude = MagnitudeOf(amount);
+  if (magnitude == 0) return true;
   const unsigned __int128 shifted = static_cast<unsigned __int128>(magnitude) << shift;
-  const uint64_t sign = odd < 0 ? ~uint64_t{0} : 0;
+  const uint64_t sign = amount < 0 ? ~uint64_t{0} : 0;
   AddLimbs(static_cast<uint64_t>(shifted) ^ sign, static_cast<uint64_t>(shifted >> 64) ^ sign, sign,
            sign & 1);
   const double value = RoundInline();
   return (value < 0) == negative && decimal.IsNear(std::fabs(value));
+}
+
+bool ExactSum::DecodeDecimal(uint8_t first, IrReader* reader) {
+  const auto decimal = Decimal::Read(first, reader);
+  if (!decimal || decimal->digits == 0) return false;
+  const bool negative = (first & Decimal::kNegative) != 0;
+  if ((first & kHasRestBehind) == 0) return SetDecimal(*decimal, negative, 0, 0);
+  const int unit = RestUnit(decimal->ToDouble());
+  const uint8_t rest = reader->Byte();
+  if (rest != kOddRest) {
+    const auto units = static_cast<int8_t>(rest);
+    return reader->ok() && units != 0 && SetDecimal(*decimal, negative, units, unit);
+  }
+  const int shift = reader->Byte();
+  const int64_t odd = reader->Zigzag();
+  const uint64_t magnitude = MagnitudeOf(odd);
+  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
+    return false;
+  }
+  const bool is_short = shift >= unit && shift < unit + 7 && magnitude << (shift - unit) < 128;
+  return !is_short && SetDecimal(*decimal, negative, odd, shift);
+}
+
+bool ExactSum::DecodeVarintDecimal(uint8_t flags, ByteReader* reader) {
+  const Decimal decimal{reader->Varint(), flags >> kPlacesShift};
+  if ((flags & kHasNonFinite) != 0 || decimal.digits == 0 || !decimal.IsCanonical()) return false;
+  const bool negative = (flags & kNegative) != 0;
+  if ((flags & kHasRest) == 0) return reader->ok() && SetDecimal(decimal, negative, 0, 0);
+  const int shift = reader->Byte();
+  const int64_t odd = reader->Zigzag();
+  const uint64_t magnitude = MagnitudeOf(odd);
+  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
+    return false;
+  }
+  return SetDecimal(decimal, negative, odd, shift);
 }
 
 void ExactSum::Encode(std::string* out) const {
@@ -267,8 +316,9 @@ void ExactSum::Encode(std::string* out) const {
   const bool any = first != std::string_view::npos;
   const bool non_finite = !is_inline() && (wide()->nans != 0 || wide()->positive_infinities != 0 ||
                                            wide()->negative_infinities != 0);
-  out->push_back(static_cast<char>((negative ? kNegative : 0) | (any ? kHasMagnitude : 0) |
-                                   (non_finite ? kHasNonFinite : 0)));
+  const int flags =
+      (negative ? kNegative : 0) | (any ? kHasMagnitude : 0) | (non_finite ? kHasNonFinite : 0);
+  out->push_back(static_cast<char>(kNoDecimal | flags << kFlagsShift));
   if (any) {
     AppendZigzag(out, static_cast<int64_t>(first) + first_byte);
     AppendSized(out, bytes.substr(first, bytes.find_last_not_of('\0') + 1 - first));
@@ -280,10 +330,15 @@ void ExactSum::Encode(std::string* out) const {
   }
 }
 
-bool ExactSum::Decode(ByteReader* reader) {
+bool ExactSum::Decode(IrReader* reader) {
   *this = ExactSum();
-  const uint8_t flags = reader->Byte();
-  if ((flags & kDecimal) != 0) return DecodeDecimal(flags, reader);
+  uint8_t flags = reader->Byte();
+  if (reader->version() >= 3) {
+    if ((flags & kNoDecimal) != kNoDecimal) return DecodeDecimal(flags, reader);
+    flags >>= kFlagsShift;
+  } else if ((flags & kDecimal) != 0) {
+    return DecodeVarintDecimal(flags, reader);
+  }
   if (flags > (kNegative | kHasMagnitude | kHasNonFinite)) return false;
   const bool negative = (flags & kNegative) != 0;
   if ((flags & kHasMagnitude) != 0) {

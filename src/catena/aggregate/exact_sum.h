@@ -27,6 +27,8 @@
 #include <string>
 #include <utility>
 
+#include "catena/aggregate/stored/decimal.h"
+#include "catena/aggregate/stored/ir_reader.h"
 #include "catena/base/bytes.h"
 
 namespace catena::aggregate {
@@ -145,12 +147,13 @@ class ExactSum {
   // Without an accumulator on the heap.
   bool is_inline() const noexcept { return (tail_ & 1) == 0; }
 
-  // Canonical: equal sums are equal bytes. Of a sum that is near a decimal its flags, the digits
-  // and the rest; of others flags, the magnitude without zero bytes at either end and where it
-  // begins, and the counts of what is not finite. Decode also takes what version 1 of the IR wrote,
-  // in which all sums are such others.
+  // Canonical: equal sums are equal bytes. Of a sum that is near a decimal that (stored/decimal.h)
+  // and, if bit 7 of its first byte is set, the rest: a byte of 2^-7 of the last place of the
+  // decimal's double, -127 to 127, or where that does not fit 80, the odd part's place and itself.
+  // Of others 7 and flags, the magnitude without zero bytes at either end and where it begins, and
+  // the counts of what is not finite. Decode also takes what earlier versions of the IR wrote.
   void Encode(std::string* out) const;
-  bool Decode(ByteReader* reader);
+  bool Decode(IrReader* reader);
 
  private:
   // Two's complement; limb 0 begins at 2^-1128, the inline limbs are 16, 17 and 18.
@@ -184,7 +187,11 @@ class ExactSum {
     high_ = static_cast<int64_t>(c);
   }
   bool EncodeDecimal(std::string* out) const;
-  bool DecodeDecimal(uint8_t flags, ByteReader* reader);
+  bool DecodeDecimal(uint8_t first, IrReader* reader);
+  bool DecodeVarintDecimal(uint8_t flags, ByteReader* reader);
+  // The decimal's double and the rest, which is `amount` at place `shift`; false when the decimal
+  // is not the nearest of the sum that they make.
+  bool SetDecimal(const Decimal& decimal, bool negative, int64_t amount, int shift);
   // The same sum inline, where it fits.
   bool Narrow(ExactSum* into) const;
   // Where one of both is wide, or the difference is.

@@ -87,43 +87,69 @@ TEST(ExactSum, CountsWhatIsNotFinite) {
 }
 
 TEST(ExactSum, GoldenBytes) {
-  EXPECT_EQ(BytesOf(SumOf({})), std::string("\x00", 1));
-  EXPECT_EQ(BytesOf(SumOf({1.0})), "\x08\x01");
-  EXPECT_EQ(BytesOf(SumOf({-12.34})), "\x29\xd2\x09");
-  // 0.3, and 2^-55 more, the unit of the inline range being 2^-104.
-  EXPECT_EQ(BytesOf(SumOf({0.1, 0.2})), "\x1a\x03\x31\x02");
-  EXPECT_EQ(BytesOf(SumOf({0x1p60})), std::string("\x02\x28\x01\x10", 4));
-  EXPECT_EQ(BytesOf(SumOf({kInfinity, -0.5})), std::string("\x07\x18\x01\x80\x00\x02\x00", 7));
+  EXPECT_EQ(BytesOf(SumOf({})), "\x07");
+  EXPECT_EQ(BytesOf(SumOf({1.0})), "\x01\x01");
+  EXPECT_EQ(BytesOf(SumOf({-12.34})), "\x52\xd2\x04");
+  // 0.3, and 2^-55 more; the last place of 0.3 is 2^-54.
+  EXPECT_EQ(BytesOf(SumOf({0.1, 0.2})), "\x89\x03\x40");
+  EXPECT_EQ(BytesOf(SumOf({-0.1, -0.2})), "\xc9\x03\xc0");
+  // 2^-54 and a 2^-70, the unit of the inline range being 2^-104: an odd number at place 34.
+  EXPECT_EQ(BytesOf(SumOf({0.3, 0x1p-54, 0x1p-70})), "\x89\x03\x80\x22\x82\x80\x08");
+  EXPECT_EQ(BytesOf(SumOf({0x1p60})), "\x17\x28\x01\x10");
+  EXPECT_EQ(BytesOf(SumOf({kInfinity, -0.5})), std::string("\x3f\x18\x01\x80\x00\x02\x00", 7));
 }
 
-TEST(ExactSum, ReadsWhatVersion1OfTheIrWrote) {
-  const auto read = [](std::string_view bytes) {
-    ByteReader reader(bytes);
+TEST(ExactSum, ReadsWhatEarlierVersionsOfTheIrWrote) {
+  const auto read = [](uint8_t version, std::string_view bytes) {
+    IrReader reader(bytes);
     ExactSum sum;
-    EXPECT_TRUE(sum.Decode(&reader) && reader.AtEnd());
+    EXPECT_TRUE(reader.SetVersion(version) && sum.Decode(&reader) && reader.AtEnd());
     return BytesOf(sum);
   };
-  EXPECT_EQ(read({"\x02\x1a\x01\x01", 4}), BytesOf(SumOf({1.0})));
-  EXPECT_EQ(read("\x03\x0e\x07\xd7\xa3\x70\x3d\x0a\x57\x0c"), BytesOf(SumOf({-12.34})));
+  EXPECT_EQ(read(1, {"\x02\x1a\x01\x01", 4}), BytesOf(SumOf({1.0})));
+  EXPECT_EQ(read(1, "\x03\x0e\x07\xd7\xa3\x70\x3d\x0a\x57\x0c"), BytesOf(SumOf({-12.34})));
+  EXPECT_EQ(read(2, {"\x00", 1}), BytesOf(SumOf({})));
+  EXPECT_EQ(read(2, "\x08\x01"), BytesOf(SumOf({1.0})));
+  EXPECT_EQ(read(2, "\x29\xd2\x09"), BytesOf(SumOf({-12.34})));
+  EXPECT_EQ(read(2, "\x1a\x03\x31\x02"), BytesOf(SumOf({0.1, 0.2})));
+  EXPECT_EQ(read(2, {"\x02\x28\x01\x10", 4}), BytesOf(SumOf({0x1p60})));
+  EXPECT_EQ(read(2, {"\x07\x18\x01\x80\x00\x02\x00", 7}), BytesOf(SumOf({kInfinity, -0.5})));
 }
 
 TEST(ExactSum, RefusesDecimalsThatItDoesNotWrite) {
-  const auto refuses = [](std::string_view bytes) {
-    ByteReader reader(bytes);
+  const auto refuses = [](std::string_view bytes, uint8_t version = kIrVersion) {
+    IrReader reader(bytes);
     ExactSum sum;
-    return !sum.Decode(&reader);
+    return !(reader.SetVersion(version) && sum.Decode(&reader));
   };
-  EXPECT_TRUE(refuses({"\x08\x00", 2})) << "zero";
-  EXPECT_TRUE(refuses("\x18\x0a")) << "a place too many";
-  EXPECT_TRUE(refuses("\x78\x01")) << "seven places";
-  EXPECT_TRUE(refuses("\x0c\x01")) << "not finite";
-  EXPECT_TRUE(refuses("\x08\x80\x80\x80\x80\x80\x02")) << "digits above 2^36";
-  EXPECT_TRUE(refuses("\x1a\x03\x31\x04")) << "a rest that is even";
-  EXPECT_TRUE(refuses({"\x1a\x03\x31\x00", 4})) << "a rest of nothing";
-  EXPECT_TRUE(refuses("\x1a\x03\x61\x02")) << "a rest shifted too far";
-  EXPECT_TRUE(refuses("\x1a\x03\x50\x02")) << "a rest that is not small";
-  EXPECT_TRUE(refuses("\x1a\x03\x31\x81\x80\x80\x80\x40")) << "a rest of more than 32 bits";
-  EXPECT_TRUE(refuses("\x1a\x03\x31")) << "cut short";
+  EXPECT_FALSE(refuses("\x89\x03\x40"));
+  EXPECT_TRUE(refuses({"\x00", 1})) << "zero";
+  EXPECT_TRUE(refuses({"\x02\x05\x00", 3})) << "a byte too many";
+  EXPECT_TRUE(refuses("\x09\x0a")) << "a place too many";
+  EXPECT_TRUE(refuses("\x39\x01")) << "seven places";
+  EXPECT_TRUE(refuses("\x06\x01\x01\x01\x01\x01\x01")) << "six bytes";
+  EXPECT_TRUE(refuses("\x05\x01\x01\x01\x01\x10")) << "digits of 2^36";
+  EXPECT_TRUE(refuses({"\x89\x03\x00", 3})) << "a rest of nothing";
+  EXPECT_TRUE(refuses("\x89\x03\x80\x31\x02")) << "a rest that fits one byte";
+  EXPECT_TRUE(refuses("\x89\x03\x80\x22\x84\x80\x08")) << "a rest that is even";
+  EXPECT_TRUE(refuses("\x89\x03\x80\x61\x02")) << "a rest shifted too far";
+  EXPECT_TRUE(refuses("\x89\x03\x80\x50\x02")) << "a rest that is not small";
+  EXPECT_TRUE(refuses("\x89\x03\x80\x22\x81\x80\x80\x80\x40")) << "a rest of more than 32 bits";
+  EXPECT_TRUE(refuses("\x89\x03")) << "cut short";
+  EXPECT_TRUE(refuses("\x47")) << "flags that there are not";
+
+  EXPECT_FALSE(refuses("\x1a\x03\x31\x02", 2));
+  EXPECT_TRUE(refuses({"\x08\x00", 2}, 2)) << "zero";
+  EXPECT_TRUE(refuses("\x18\x0a", 2)) << "a place too many";
+  EXPECT_TRUE(refuses("\x78\x01", 2)) << "seven places";
+  EXPECT_TRUE(refuses("\x0c\x01", 2)) << "not finite";
+  EXPECT_TRUE(refuses("\x08\x80\x80\x80\x80\x80\x02", 2)) << "digits above 2^36";
+  EXPECT_TRUE(refuses("\x1a\x03\x31\x04", 2)) << "a rest that is even";
+  EXPECT_TRUE(refuses({"\x1a\x03\x31\x00", 4}, 2)) << "a rest of nothing";
+  EXPECT_TRUE(refuses("\x1a\x03\x61\x02", 2)) << "a rest shifted too far";
+  EXPECT_TRUE(refuses("\x1a\x03\x50\x02", 2)) << "a rest that is not small";
+  EXPECT_TRUE(refuses("\x1a\x03\x31\x81\x80\x80\x80\x40", 2)) << "a rest of more than 32 bits";
+  EXPECT_TRUE(refuses("\x1a\x03\x31", 2)) << "cut short";
 }
 
 // Amounts as they are: the sums of a tile, of a prefix, of what an upload holds.
@@ -142,12 +168,12 @@ TEST(ExactSum, SumsOfDecimalsComeBackExactly) {
       sum.Remove(1e300);
     }
     const std::string bytes = BytesOf(sum);
-    ByteReader reader(bytes);
+    IrReader reader(bytes);
     ExactSum decoded;
     ASSERT_TRUE(decoded.Decode(&reader) && reader.AtEnd());
     EXPECT_EQ(BytesOf(decoded), bytes);
     decoded.Subtract(sum);
-    EXPECT_EQ(BytesOf(decoded), std::string("\x00", 1));
+    EXPECT_EQ(BytesOf(decoded), "\x07");
   });
 }
 
@@ -185,7 +211,7 @@ TEST(ExactSum, EqualsTheNaiveSumInAnyOrderOfAddsRemovesAndMerges) {
     for (size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[random.Below(i)]);
     EXPECT_EQ(BytesOf(merged), BytesOf(SumOf(values)));
     const std::string bytes = BytesOf(merged);
-    ByteReader reader(bytes);
+    IrReader reader(bytes);
     ExactSum decoded;
     ASSERT_TRUE(decoded.Decode(&reader));
     EXPECT_TRUE(reader.AtEnd());

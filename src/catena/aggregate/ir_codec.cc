@@ -9,16 +9,32 @@ Error Undecodable(std::string_view why) {
                     std::string(why));
 }
 
+bool IsSet(std::string_view bits, size_t i) {
+  return (static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) != 0;
+}
+
 void EncodeBody(const RowAggregator& rows, const std::byte* ir, const std::vector<bool>* only,
                 Timestamp since, std::string* out) {
   const auto bases = rows.aggregations();
   const size_t bits = out->size();
-  out->append((bases.size() + 7) / 8, '\0');
+  const size_t of_each = (bases.size() + 7) / 8;
+  out->append(2 * of_each, '\0');
+  const auto set = [&](size_t from, size_t i) {
+    (*out)[from + i / 8] = static_cast<char>((*out)[from + i / 8] | 1 << (i % 8));
+  };
+  int64_t last_count = 0;
   for (size_t i = 0; i < bases.size(); ++i) {
     const std::byte* slot = ir + bases[i].offset;
     if ((only != nullptr && !(*only)[i]) || bases[i].kernel->IsEmpty(slot)) continue;
-    (*out)[bits + i / 8] = static_cast<char>((*out)[bits + i / 8] | 1 << (i % 8));
-    bases[i].kernel->Encode(slot, since, out);
+    set(bits, i);
+    const int64_t count = bases[i].kernel->Encode(slot, since, out);
+    if (count == 0) continue;
+    if (count == last_count) {
+      set(bits + of_each, i);
+    } else {
+      AppendVarint(out, static_cast<uint64_t>(count));
+    }
+    last_count = count;
   }
 }
 
@@ -26,14 +42,27 @@ Status DecodeBody(const RowAggregator& rows, IrReader* reader, const std::vector
                   std::byte* ir) {
   rows.Reset(ir);
   const auto bases = rows.aggregations();
-  const std::string_view bits = reader->Take((bases.size() + 7) / 8);
+  const size_t of_each = (bases.size() + 7) / 8;
+  const std::string_view bits = reader->Take(of_each);
+  const std::string_view lent = reader->Take(reader->version() >= 3 ? of_each : 0);
   if (!reader->ok()) return Undecodable("it ends within the list of what is filled");
-  for (size_t i = 0; i < bits.size() * 8; ++i) {
-    if ((static_cast<uint8_t>(bits[i / 8]) >> (i % 8) & 1) == 0) continue;
+  int64_t last_count = 0;
+  for (size_t i = 0; i < of_each * 8; ++i) {
+    const bool borrows = !lent.empty() && IsSet(lent, i);
+    if (!IsSet(bits, i)) {
+      if (borrows) return Undecodable("what is empty has a count");
+      continue;
+    }
     if (i >= bases.size() || (only != nullptr && !(*only)[i])) {
       return Undecodable("it has an aggregation that the GroupBy has not");
     }
-    CATENA_RETURN_IF_ERROR(bases[i].kernel->Decode(reader, ir + bases[i].offset));
+    const Kernel& kernel = *bases[i].kernel;
+    if (borrows && (last_count == 0 || !kernel.counts())) {
+      return Undecodable("it borrows a count that is not there");
+    }
+    reader->LendCount(borrows ? last_count : 0);
+    CATENA_RETURN_IF_ERROR(kernel.Decode(reader, ir + bases[i].offset));
+    if (kernel.counts()) last_count = reader->last_count();
   }
   return Status();
 }

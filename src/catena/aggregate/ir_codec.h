@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // IR rows as bytes, and back.
 //
-// One version byte (stored/ir_reader.h), one bit per base aggregation (set: not empty), then the
-// non-empty slots in order, each as its operation encodes it. Bytes do not say which aggregations
-// they hold: a stored dataset is bound to one GroupBy by its name and semantic hash. STORED FORMAT:
-// golden bytes in ir_codec_test.cc.
+// One version byte (stored/ir_reader.h), one bit per base aggregation (set: not empty), another
+// (set: it has as many inputs as the last one before it that counts them), then the non-empty slots
+// in order, each as its operation encodes it, and behind it its count unless that bit is set. Bytes
+// do not say which aggregations they hold: a stored dataset is bound to one GroupBy by its name and
+// semantic hash. STORED FORMAT: golden bytes in ir_codec_test.cc.
 //
 //   canonical  equal states are equal bytes, whatever order of updates and merges led there
 //   errors     bytes that are no state of these aggregations are kCorruption; the IR row then holds

@@ -74,7 +74,7 @@ std::string HexOfOne(const types::DataType& type, const conf::Aggregation& aggre
   }
   IR ir(rows);
   rows.UpdateOne(builder.Build(), times, orders, all, ir.data());
-  return Hex(BytesOf(rows, ir.data())).substr(4);
+  return Hex(BytesOf(rows, ir.data())).substr(6);
 }
 
 // Two events of one key; the float is always null.
@@ -106,27 +106,41 @@ TEST(IrCodec, GoldenBytes) {
   const auto events = GoldenEvents();
   const std::vector<uint32_t> all{0, 1};
   IR ir(rows);
-  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "020000");
+  EXPECT_EQ(Hex(BytesOf(rows, ir.data())), "0300000000");
   rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
   EXPECT_EQ(Hex(BytesOf(rows, ir.data())),
-            "02ff01"  // Version; all are filled but the last.
-            "02ce04"
-            "02"
-            "02ce0400"            // SUM, COUNT, AVERAGE of the long: 2 inputs, 295.
-            "021a7e311a"          // SUM of the double, exactly 12.5 + the double 0.1.
-            "021a7e311a"          // AVERAGE keeps the same.
-            "0201"                // MIN: 0.1.
-            "026162"              // MAX: "ab".
-            "000205026162"        // FIRST: no second later, partition 2, offset 5, "ab".
-            "b0fc8c9e02000900");  // LAST: 299,999 seconds later, offset 9, false.
+            "03ff01"  // Version; all are filled but the last.
+            "1e00"    // The second to the fifth have as many inputs as the first.
+            "ce0402"
+            "ce0400"            // SUM, COUNT, AVERAGE of the long: 295, 2 inputs.
+            "897e1a"            // SUM of the double, exactly 12.5 + the double 0.1.
+            "897e1a"            // AVERAGE keeps the same.
+            "0901"              // MIN: 0.1.
+            "026162"            // MAX: "ab".
+            "8805026162"        // FIRST: no second later, partition 2, offset 5, "ab".
+            "0c189fe1110900");  // LAST: 299,999 seconds later, offset 9, false.
 }
 
-TEST(IrCodec, ReadsVersion1) {
+TEST(IrCodec, ReadsEarlierVersions) {
   const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
   const auto events = GoldenEvents();
   const std::vector<uint32_t> all{0, 1};
   IR ir(rows);
   rows.UpdateOne(events.batch, events.times, events.orders, all, ir.data());
+  const auto version_2 = DecodeIr(rows,
+                                  Unhex("02ff01"
+                                        "02ce04"
+                                        "02"
+                                        "02ce0400"
+                                        "021a7e311a"
+                                        "021a7e311a"
+                                        "0201"
+                                        "026162"
+                                        "000205026162"
+                                        "b0fc8c9e02000900"),
+                                  kSince);
+  ASSERT_TRUE(version_2.ok()) << version_2.error().message;
+  EXPECT_EQ(Hex(BytesOf(rows, version_2->data())), Hex(BytesOf(rows, ir.data())));
   const auto read = DecodeIr(rows,
                              Unhex("01ff01"
                                    "02ce04"
@@ -148,8 +162,8 @@ TEST(IrCodec, GoldenBytesOfPlainSums) {
     conf::Aggregation aggregation = AggregationOf("v", operation, {});
     aggregation.arguments = {{"sum", "plain"}};
     EXPECT_EQ(HexOfOne(types::Kind::kDouble, aggregation, {12.5, 0.25}),
-              "02"                  // Inputs.
-              "0000000000802940");  // The bits of 12.75.
+              "0000000000802940"  // The bits of 12.75.
+              "02");              // Inputs.
   }
 }
 
@@ -267,13 +281,13 @@ TEST(IrCodec, GoldenBytesOfListsAndMaps) {
   const auto sum = AggregationOf("v", Operation::kSum, {});
   EXPECT_EQ(HexOfOne(DataType::List(Kind::kLong), sum,
                      {types::ValueList{1, Value(), 2}, types::ValueList{}}),
-            "0206");
+            "0602");
   // Keys in order, each sized and followed by the IR of its values; buckets are the same.
   EXPECT_EQ(HexOfOne(DataType::Map(Kind::kString, Kind::kLong), sum,
                      {types::ValueMap{{"b", 1}, {"a", Value()}}, types::ValueMap{{"", 5}}}),
             "02"
-            "00010a"
-            "01620102");
+            "000a01"
+            "01620201");
 }
 
 TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
@@ -289,7 +303,7 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
   // A second earlier, and the order, then the sized cell: it is there; a block of two, each there
   // or null; the end.
   EXPECT_EQ(of("LIST<LONG>", Operation::kLast, false, ValueList(1, ValueList{5, Value()})),
-            "cf0f0000"
+            "0218fc"
             "06"
             "0204"
             "020a"
@@ -297,7 +311,7 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
             "00");
   EXPECT_EQ(of("MAP<STRING,BOOLEAN>", Operation::kFirst, false,
                ValueList(1, ValueMap{{"b", true}, {"a", false}})),
-            "cf0f0000"
+            "0218fc"
             "0d"
             "0204"
             "0202610200"
@@ -305,13 +319,13 @@ TEST(IrCodec, GoldenBytesOfWholeValuesAndPositions) {
             "00");
   EXPECT_EQ(of("LIST<INT>", Operation::kFirstK, false, ValueList(1, ValueList())),
             "01"
-            "cf0f0000"
+            "0218fc"
             "02"
             "0200");
   // Positions, each filled or not, then its IR; no positions when the lengths differ.
   EXPECT_EQ(of("LIST<LONG>", Operation::kSum, true, ValueList(1, ValueList{-3, Value()})),
             "02"
-            "010105"
+            "010501"
             "00");
   EXPECT_EQ(of("LIST<LONG>", Operation::kSum, true, {ValueList{1}, ValueList{1, 2}}), "00");
 }
@@ -340,56 +354,62 @@ TEST(IrCodec, RefusesWholeValuesThatAreNotCanonical) {
   EXPECT_FALSE(decodes("MAP<STRING,BYTE>", "\x02\x04\x02\x02z\x00\x02\x02y\x00\x00"sv)) << "order";
 }
 
-TEST(IrCodec, GoldenUploadBytes) {
-  const WindowedAggregator windowed =
-      WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();
+std::string GoldenUpload(const WindowedAggregator& windowed) {
   const auto events = GoldenEvents();
   const std::vector<uint32_t> all{0, 1};
   UploadIr upload(windowed, FromMillis(6 * kDay.count()));
   upload.AddRows(events.batch, events.times, events.orders, all);
   std::string bytes;
   upload.Encode(&bytes);
-  EXPECT_EQ(Hex(bytes),
-            "020c00"  // Version, day 6, nothing incomplete.
+  return Hex(bytes);
+}
+
+TEST(IrCodec, GoldenUploadBytes) {
+  const WindowedAggregator windowed =
+      WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  EXPECT_EQ(GoldenUpload(windowed),
+            "030c00"  // Version, day 6, nothing incomplete.
             "0000"    // One hour: only hops.
-            "3800"    // Seven days, collapsed from day 1: the second event.
-            "011801"
-            "011801"
-            "0201"
+            "0000"
+            "3800"  // Seven days, collapsed from day 1: the second event.
+            "1000"
+            "090101"
+            "0901"
+            "0901"
             "c001"  // Unwindowed: all.
+            "0000"
             "026162"
-            "af90b1ee030205026162"  // Times count from batchEnd.
-            "ff93a4d001000900"
+            "8ce8db19e105026162"  // Times count from batchEnd.
+            "0c007bfbf20900"
             "00"  // Hops of five minutes.
             "01"
             "9001"
             "3800"  // One of an hour, 144 before batchEnd: the first event.
-            "01187d"
-            "01187d"
-            "027d"
+            "1000"
+            "097d01"
+            "097d"
+            "097d"
             "00");  // Hops of a day.
-  const auto of_version_1 = UploadIr::Decode(windowed, Unhex("010c00"
-                                                             "0000"
-                                                             "3800"
-                                                             "01020c079a999999999919"
-                                                             "01020c079a999999999919"
-                                                             "9a9999999999b93f"
-                                                             "c001"
-                                                             "026162"
-                                                             "d00f0205026162"
-                                                             "808c8d9e02000900"
-                                                             "00"
-                                                             "01"
-                                                             "9001"
-                                                             "3800"
-                                                             "01021802800c"
-                                                             "01021802800c"
-                                                             "0000000000002940"
-                                                             "00"));
-  ASSERT_TRUE(of_version_1.ok()) << of_version_1.error().message;
-  std::string again;
-  of_version_1->Encode(&again);
-  EXPECT_EQ(Hex(again), Hex(bytes));
+}
+
+TEST(IrCodec, ReadsUploadsOfEarlierVersions) {
+  const WindowedAggregator windowed =
+      WindowedAggregator::Bind(Golden(), testing::EveryScalar()).value();
+  for (const char* hex : {"020c0000003800"
+                          "0118010118010201c001026162af90b1ee030205026162ff93a4d001000900"
+                          "0001900138000118"
+                          "7d01187d027d00",
+                          "010c0000003800"
+                          "01020c079a99999999991901020c079a9999999999199a9999999999b93f"
+                          "c001026162d00f0205026162808c8d9e02000900"
+                          "0001900138000102"
+                          "1802800c01021802800c000000000000294000"}) {
+    const auto read = UploadIr::Decode(windowed, Unhex(hex));
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    std::string again;
+    read->Encode(&again);
+    EXPECT_EQ(Hex(again), GoldenUpload(windowed));
+  }
 }
 
 // What one IR gives back is in operation_laws_test.cc.
@@ -420,8 +440,46 @@ TEST(IrCodec, NamesWhatIsWrong) {
   const RowAggregator rows = RowAggregator::Bind(Golden(), testing::EveryScalar()).value();
   EXPECT_NE(DecodeIr(rows, "", kSince).error().message.find("empty"), std::string::npos);
   EXPECT_NE(DecodeIr(rows, "\x09", kSince).error().message.find("version"), std::string::npos);
-  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x02\x00\x00\x00", 4), kSince).ok());
-  EXPECT_FALSE(DecodeIr(rows, std::string_view("\x02\x00\x80", 3), kSince).ok());
+  const auto refuses = [&](const char* hex) { return !DecodeIr(rows, Unhex(hex), kSince).ok(); };
+  EXPECT_TRUE(refuses("02000000"));
+  EXPECT_TRUE(refuses("020080"));
+  EXPECT_FALSE(
+      refuses("030000"
+              "0000"));
+  EXPECT_TRUE(refuses("03000000")) << "cut short";
+  EXPECT_TRUE(
+      refuses("030000"
+              "000000"))
+      << "bytes follow it";
+  EXPECT_TRUE(
+      refuses("030080"
+              "0000"))
+      << "more aggregations than there are";
+  EXPECT_FALSE(
+      refuses("030300"
+              "0200"
+              "ce0402"));
+  EXPECT_TRUE(
+      refuses("030300"
+              "0300"
+              "ce04"))
+      << "the first borrows";
+  EXPECT_TRUE(
+      refuses("030100"
+              "0200"
+              "ce0402"))
+      << "what is empty borrows";
+  EXPECT_TRUE(
+      refuses("032100"
+              "2000"
+              "ce0402"
+              "0901"))
+      << "what does not count borrows";
+  EXPECT_TRUE(
+      refuses("030100"
+              "0000"
+              "ce0400"))
+      << "of no inputs";
 }
 
 }  // namespace

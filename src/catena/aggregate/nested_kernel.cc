@@ -98,7 +98,7 @@ struct KeyedOperation {
     AppendVarint(out, ir.slots.size());
     for (const auto& [key, slot] : ir.slots) {
       AppendSized(out, key);
-      inner->Encode(slot.data(), since, out);
+      inner->EncodeWithCount(slot.data(), since, out);
     }
   }
   bool Decode(IrReader* reader, IR& ir) const {
@@ -215,7 +215,7 @@ struct ListOperation {
     inner->AppendRaw(ir.slot->data(), into);
   }
   void Encode(const IR& ir, Timestamp since, std::string* out) const {
-    inner->Encode(ir.slot->data(), since, out);
+    inner->EncodeWithCount(ir.slot->data(), since, out);
   }
   bool Decode(IrReader* reader, IR& ir) const {
     ir.slot.emplace(inner.get());
@@ -272,7 +272,7 @@ struct ElementWiseOperation {
     for (size_t i = 0; !ir.mixed && i < ir.slots->size(); ++i) {
       const bool filled = !inner->IsEmpty(ir.slots->at(i));
       out->push_back(filled ? 1 : 0);
-      if (filled) inner->Encode(ir.slots->at(i), since, out);
+      if (filled) inner->EncodeWithCount(ir.slots->at(i), since, out);
     }
   }
   bool Decode(IrReader* reader, IR& ir) const {

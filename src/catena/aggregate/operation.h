@@ -141,8 +141,18 @@ class Kernel {
       const SweepInput& input, std::span<const SweepWindow> windows) const noexcept = 0;
 
   // Canonical: equal states are equal bytes. Never called for an empty slot.
-  // Times are stored as distances from `since`, which the reader has to know again.
-  virtual void Encode(const std::byte* slot, Timestamp since, std::string* out) const noexcept = 0;
+  // Times are stored as distances from `since`, which the reader has to know again. Answers how
+  // many inputs it is of, where the bytes do not say: it follows them, unless the reader knows and
+  // lends it. 0: it does not count.
+  virtual int64_t Encode(const std::byte* slot, Timestamp since,
+                         std::string* out) const noexcept = 0;
+  void EncodeWithCount(const std::byte* slot, Timestamp since, std::string* out) const noexcept {
+    if (const int64_t count = Encode(slot, since, out); count != 0) {
+      AppendVarint(out, static_cast<uint64_t>(count));
+    }
+  }
+  // Whether Encode answers counts.
+  virtual bool counts() const noexcept = 0;
   // Into an empty slot. kCorruption when the bytes are no state of it, or an empty one; the slot is
   // then empty.
   virtual Status Decode(IrReader* reader, std::byte* slot) const noexcept = 0;

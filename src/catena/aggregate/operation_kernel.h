@@ -18,6 +18,8 @@
 //   Finalize(const IR&)  optional<Output>; or AppendTo(const IR&, Column*) for lists and maps
 //   Encode(const IR&, string*) or, when it keeps times, Encode(const IR&, Timestamp since, string*)
 //   Decode(IrReader*, IR&) -> bool
+//   CountOf(const IR&) and SetCount(IR&, int64_t) -> bool   when it has counted its inputs: Encode
+//                        and Decode leave that out, and SetCount comes after Decode
 //   Remove(IR&, Input) and Remove(IR&, const IR&)   only when both are exact
 //   kSubtractsAtOnce = true   only when the latter takes a few instructions
 //   kOrderShows = true   only when answers depend on how inputs were folded and merged
@@ -150,20 +152,37 @@ class ColumnKernel final : public Kernel {
     return MakeSweep<Op, P>(op_, output_, input, windows);
   }
 
-  void Encode(const std::byte* slot, Timestamp since, std::string* out) const noexcept override {
+  int64_t Encode(const std::byte* slot, Timestamp since, std::string* out) const noexcept override {
     if constexpr (requires { op_.Encode(At(slot), since, out); }) {
       op_.Encode(At(slot), since, out);
     } else {
       op_.Encode(At(slot), out);
     }
+    if constexpr (kCounts) return op_.CountOf(At(slot));
+    return 0;
   }
+  bool counts() const noexcept override { return kCounts; }
   Status Decode(IrReader* reader, std::byte* slot) const noexcept override {
-    if (op_.Decode(reader, At(slot)) && reader->ok() && !op_.IsEmpty(At(slot))) return Status();
+    if (DecodeAll(reader, At(slot)) && reader->ok() && !op_.IsEmpty(At(slot))) return Status();
     At(slot) = OpIr();
     return Corruption("stored IR does not decode: restore it from a backup or recompute it");
   }
 
  private:
+  static constexpr bool kCounts = requires(const Op& op, const OpIr& ir) { op.CountOf(ir); };
+
+  // Until version 3 the count came first.
+  bool DecodeAll(IrReader* reader, OpIr& ir) const noexcept {
+    if constexpr (!kCounts) {
+      return op_.Decode(reader, ir);
+    } else {
+      const bool first = reader->version() < 3;
+      int64_t count = first ? reader->Count() : 0;
+      if (!op_.Decode(reader, ir)) return false;
+      if (!first) count = reader->Count();
+      return count > 0 && count <= kInputsMax && op_.SetCount(ir, count);
+    }
+  }
   // The memory of an IR is asked for well ahead of its turn, and some of it while a block is being
   // prepared: the processor has only so many misses under way, and would have none.
   void UpdatePrepared(const ColumnReader<P>& reader, std::span<const uint32_t> rows,

@@ -135,6 +135,8 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   // Half of it would be read in 10 us where this takes 17, and take a twentieth more on disk.
   table.block_size = 16 << 10;
+  // Where a restart stands a key stands whole; 16 would take a seventieth more on disk.
+  table.block_restart_interval = 64;
   table.format_version = 5;
   // A third smaller than Bloom's, which is quicker to make and stays where files are young.
   table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10, 0));

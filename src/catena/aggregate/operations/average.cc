@@ -33,17 +33,19 @@ struct IntegerAverage : CountedSum<int64_t, __int128> {  // 2^63 inputs of 2^63 
   void Encode(const IR& ir, std::string* out) const {
     // Almost every sum fits 64 bits; the zigzag of the high half says so in one byte.
     const auto low = static_cast<int64_t>(ir.sum);
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
     AppendZigzag(out, low);
     AppendZigzag(out, static_cast<int64_t>(ir.sum >> 64) - (low >> 63));
   }
   bool Decode(IrReader* reader, IR& ir) const {
-    if (!DecodeCount(reader, ir.count)) return false;
     const int64_t low = reader->Zigzag();
     const int64_t high = reader->Zigzag();
     // Beyond the sum of `count` inputs lies nothing that Encode would write.
     if (high > kInputsMax || high < -kInputsMax) return false;
     ir.sum = static_cast<__int128>(high) * (__int128{1} << 64) + low;
+    return true;
+  }
+  bool SetCount(IR& ir, int64_t count) const noexcept {
+    ir.count = count;
     const __int128 largest = (__int128{1} << 63) * ir.count;
     return ir.sum <= largest && ir.sum >= -largest;
   }

@@ -32,10 +32,13 @@ struct Count {
     if (ir.count == 0) return std::nullopt;
     return ir.count;
   }
-  void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
+  void Encode(const IR&, std::string*) const {}
+  bool Decode(IrReader*, IR&) const { return true; }
+  int64_t CountOf(const IR& ir) const noexcept { return ir.count; }
+  bool SetCount(IR& ir, int64_t count) const noexcept {
+    ir.count = count;
+    return true;
   }
-  bool Decode(IrReader* reader, IR& ir) const { return DecodeCount(reader, ir.count); }
 };
 
 Result<KernelPtr> BindCount(const BindRequest& request) {

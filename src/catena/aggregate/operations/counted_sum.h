@@ -42,6 +42,11 @@ struct CountedSum {
     from.count -= part.count;
   }
   bool IsEmpty(const IR& ir) const noexcept { return ir.count == 0; }
+  int64_t CountOf(const IR& ir) const noexcept { return ir.count; }
+  bool SetCount(IR& ir, int64_t count) const noexcept {
+    ir.count = count;
+    return true;
+  }
 };
 
 }  // namespace catena::aggregate

@@ -45,13 +45,10 @@ struct ExactSumFold {
   }
   void Remove(IR& from, const IR& part) const noexcept { from.Subtract(part); }
   bool IsEmpty(const IR& ir) const noexcept { return ir.count() == 0; }
-  void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count()));
-    ir.Encode(out);
-  }
-  bool Decode(IrReader* reader, IR& ir) const {
-    int64_t count = 0;
-    if (!DecodeCount(reader, count) || !ir.Decode(reader)) return false;
+  void Encode(const IR& ir, std::string* out) const { ir.Encode(out); }
+  bool Decode(IrReader* reader, IR& ir) const { return ir.Decode(reader); }
+  int64_t CountOf(const IR& ir) const noexcept { return ir.count(); }
+  bool SetCount(IR& ir, int64_t count) const noexcept {
     ir.Count(count);
     return true;
   }

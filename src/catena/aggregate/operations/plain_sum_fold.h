@@ -29,12 +29,8 @@ struct PlainSumFold : CountedSum<double, double> {
     ir.sum += PlainSum(inputs);
     ir.count += static_cast<int64_t>(inputs.size());
   }
-  void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
-    AppendDouble(out, ir.sum);
-  }
+  void Encode(const IR& ir, std::string* out) const { AppendDouble(out, ir.sum); }
   bool Decode(IrReader* reader, IR& ir) const {
-    if (!DecodeCount(reader, ir.count)) return false;
     ir.sum = reader->Double();
     return reader->ok();
   }

@@ -31,11 +31,9 @@ struct IntegerSum : CountedSum<int64_t, uint64_t> {
     return static_cast<int64_t>(ir.sum);
   }
   void Encode(const IR& ir, std::string* out) const {
-    AppendVarint(out, static_cast<uint64_t>(ir.count));
     AppendZigzag(out, static_cast<int64_t>(ir.sum));
   }
   bool Decode(IrReader* reader, IR& ir) const {
-    if (!DecodeCount(reader, ir.count)) return false;
     ir.sum = static_cast<uint64_t>(reader->Zigzag());
     return true;
   }

@@ -2,10 +2,13 @@
 // StoredValue: how an IR owns and encodes one input value.
 //
 // Integers are zigzag varints, floats their bits, text is sized; lists, maps and structs are sized
-// types::EncodeCell, in which equal maps are equal bytes. A double is a form byte and
+// types::EncodeCell, in which equal maps are equal bytes. A double is a Decimal (decimal.h) where
+// it is one, else kBitsFollow and its bits. An event position is a byte,
 //
-//     places << 1 | negative   the digits, a varint, where it is digits / 10^places (decimal.h)
-//     kBitsFollow              its bits, where it is none
+//     bits 0-2 bytes of the time, 7: 8   3-5 bytes of the offset   6-7 partition, 3: it follows
+//
+// then such a partition, a varint, the time as its distance, two's complement, and the offset,
+// least bytes first.
 //
 // STORED FORMAT: part of the IR bytes; golden bytes in ir_codec_test.cc.
 //
@@ -38,22 +41,8 @@ inline bool DecodeCount(ByteReader* reader, int64_t& count) {
 // two small numbers.
 inline constexpr uint64_t kLowOrder = (uint64_t{1} << 48) - 1;
 
-inline void EncodePosition(int64_t time, uint64_t order, Timestamp since, std::string* out) {
-  // Any two times have a distance modulo 2^64.
-  AppendZigzag(out, static_cast<int64_t>(static_cast<uint64_t>(time) -
-                                         static_cast<uint64_t>(ToMillis(since))));
-  AppendVarint(out, order >> 48);
-  AppendVarint(out, order & kLowOrder);
-}
-
-inline bool DecodePosition(IrReader* reader, int64_t& time, uint64_t& order) {
-  time = static_cast<int64_t>(static_cast<uint64_t>(reader->Zigzag()) +
-                              static_cast<uint64_t>(ToMillis(reader->since())));
-  const uint64_t high = reader->Varint();
-  const uint64_t low = reader->Varint();
-  order = high << 48 | low;
-  return reader->ok() && high <= 0xffff && low <= kLowOrder;
-}
+void EncodePosition(int64_t time, uint64_t order, Timestamp since, std::string* out);
+bool DecodePosition(IrReader* reader, int64_t& time, uint64_t& order);
 
 // What an IR keeps of an input of type T.
 template <typename T>
@@ -88,7 +77,7 @@ void AppendStored(const StoredValue<T>& value, types::Column* into) {
 
 inline constexpr uint8_t kBitsFollow = 0xff;
 void EncodeDouble(double value, std::string* out);
-bool DecodeDouble(ByteReader* reader, double& value);
+bool DecodeDouble(IrReader* reader, double& value);
 
 template <typename T>
 void EncodeValue(const T& value, std::string* out) {
