@@ -279,6 +279,34 @@ TEST_F(AvroRegistryTest, ARegistryThatIsDownIsWaitedFor) {
   EXPECT_EQ(Open().error().code, ErrorCode::kUnavailable);
 }
 
+// Whatever stands in between, such as a proxy, answers in JSON of its own.
+TEST_F(AvroRegistryTest, AnAnswerOfOtherTypesIsAnError) {
+  const std::string path = "/subjects/odd-value/versions/latest";
+  const auto open = [&](int status, const Json& answer) {
+    registry_.Put(path, status, answer);
+    const auto decoder = Open({{"subject", "odd-value"}});
+    return decoder.ok() ? "" : decoder.error().message;
+  };
+  const Json good = {{"id", 2}, {"schema", kNew}};
+  EXPECT_EQ(open(200, good), "");
+  const auto with = [&](const char* member, const Json& value) {
+    Json odd = good;
+    odd[member] = value;
+    return odd;
+  };
+  EXPECT_EQ(open(200, with("schemaType", nullptr)), "");
+  for (const Json& odd :
+       {with("id", "2"), with("id", -2), with("id", uint64_t{1} << 32), with("schemaType", 5),
+        with("schema", nullptr), with("schema", 5), Json::array({good}), Json(5)}) {
+    EXPECT_NE(open(200, odd).find("no schema registry answers there"), std::string::npos) << odd;
+  }
+  for (const Json& code : {Json("40401"), Json(nullptr), Json(-1)}) {
+    EXPECT_NE(open(404, {{"error_code", code}}).find("no schema registry answers there"),
+              std::string::npos)
+        << code;
+  }
+}
+
 TEST_F(AvroRegistryTest, SaysWhatIsWrongWithTheConf) {
   EXPECT_NE(Open({{"subject", "a/b"}}).error().message.find("/subjects/a%2Fb/versions/latest"),
             std::string::npos);

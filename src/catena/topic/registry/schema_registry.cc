@@ -2,6 +2,7 @@
 #include "catena/topic/registry/schema_registry.h"
 
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "catena/base/json.h"
@@ -10,14 +11,29 @@ namespace catena::topic {
 namespace {
 
 // What a registry answers when it knows of nothing by that name; any other 404 is another server's.
-constexpr int kSubjectNotFound = 40401;
-constexpr int kVersionNotFound = 40402;
-constexpr int kSchemaNotFound = 40403;
+constexpr uint32_t kSubjectNotFound = 40401;
+constexpr uint32_t kVersionNotFound = 40402;
+constexpr uint32_t kSchemaNotFound = 40403;
 
 std::string ValueOf(const std::map<std::string, std::string>& serde, const char* key,
                     const char* absent) {
   const auto found = serde.find(key);
   return found == serde.end() ? absent : found->second;
+}
+
+// Of an answer, which may hold anything: nothing where the member is of another type.
+std::optional<std::string> TextOf(const Json& answer, const char* member, const char* absent) {
+  const auto found = answer.find(member);
+  if (found == answer.end() || found->is_null()) return absent;
+  if (!found->is_string()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+std::optional<uint32_t> NumberOf(const Json& answer, const char* member) {
+  const auto found = answer.find(member);
+  if (found == answer.end() || found->is_null()) return 0;
+  if (!found->is_number_unsigned() || found->get<uint64_t>() > UINT32_MAX) return std::nullopt;
+  return found->get<uint32_t>();
 }
 
 bool IsWorthAnotherTry(long status) { return status >= 500 || status == 408 || status == 429; }
@@ -99,13 +115,15 @@ Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
   const Result<Json> json = ParseJson(answer->body, where);
   const Json body = json.ok() && json->is_object() ? *json : Json::object();
   if (status == 404) {
-    const int code = body.value("error_code", 0);
+    const uint32_t code = NumberOf(body, "error_code").value_or(0);
     if (code == kSubjectNotFound || code == kVersionNotFound || code == kSchemaNotFound) {
       return NotFound("the schema registry knows of none: GET " + url_ + path);
     }
   }
-  const auto text = body.find("schema");
-  if (status != 200 || text == body.end() || !text->is_string()) {
+  const auto text = TextOf(body, "schema", "");
+  const auto type = TextOf(body, "schemaType", kAvroType);
+  const auto id = NumberOf(body, "id");
+  if (status != 200 || !text || text->empty() || !type || !id) {
     return InvalidConf(
         "no schema registry answers there; look at registry_host and registry_port (" +
         std::to_string(status) + "): GET " + url_ + path);
@@ -114,8 +132,7 @@ Result<RegisteredSchema> SchemaRegistry::Ask(const std::string& path) {
     return Unsupported("the schema refers to those of other subjects, which is not read yet: GET " +
                        url_ + path);
   }
-  return RegisteredSchema{body.value("id", 0U), body.value("schemaType", kAvroType),
-                          text->get<std::string>()};
+  return RegisteredSchema{*id, *type, *text};
 }
 
 }  // namespace catena::topic
