@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 #include "catena/base/file.h"
 
@@ -151,15 +152,20 @@ class YamlFile {
       });
     }
     if (key == "stream") {
-      return Each(node, [&](const std::string& name, const YAML::Node& value) {
-        return SetStreamParameter(PlaceOf(path_, value) + ": stream", name, value.as<std::string>(),
-                                  &settings_->stream);
-      });
+      StreamParameters said;
+      CATENA_RETURN_IF_ERROR(
+          Each(node, [&](const std::string& name, const YAML::Node& value) -> Status {
+            if (said.contains(StreamName(name))) return SaidTwice(value, StreamName(name));
+            std::string text;
+            CATENA_RETURN_IF_ERROR(Scalar(value, &text, false));
+            return SetStreamParameter(PlaceOf(path_, value) + ": stream", name, text, &said);
+          }));
+      for (auto& [name, value] : said) settings_->stream[name] = std::move(value);
+      return Status();
     }
     if (key == "kafka") {
       return Each(node, [&](const std::string& name, const YAML::Node& value) {
-        settings_->kafka[name] = value.as<std::string>();
-        return Status();
+        return Scalar(value, &settings_->kafka[name], false);
       });
     }
     return UnknownKey(PlaceOf(path_, node), key, kTopKeys);
@@ -168,10 +174,18 @@ class YamlFile {
   template <typename Visit>
   Status Each(const YAML::Node& node, Visit visit) {
     if (!node.IsMap()) return InvalidConf(PlaceOf(path_, node) + ": must be a mapping");
+    std::set<std::string> said;
     for (const auto& entry : node) {
-      CATENA_RETURN_IF_ERROR(visit(entry.first.as<std::string>(), entry.second));
+      const auto name = entry.first.as<std::string>();
+      if (!said.insert(name).second) return SaidTwice(entry.second, name);
+      CATENA_RETURN_IF_ERROR(visit(name, entry.second));
     }
     return Status();
+  }
+
+  // Which of both counts nobody could tell by looking.
+  Status SaidTwice(const YAML::Node& node, const std::string& name) {
+    return InvalidConf(PlaceOf(path_, node) + ": said twice, take one out: " + name);
   }
 
   Status Scalar(const YAML::Node& node, std::string* into, bool is_path) {

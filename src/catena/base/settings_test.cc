@@ -37,6 +37,25 @@ TEST(SettingsTest, AnUnknownKeyIsNamedWithItsLineAndTheNearestKnownOne) {
   EXPECT_NE(settings.error().message.find("did you mean warehouse?"), std::string::npos);
 }
 
+TEST(SettingsTest, WhatIsSaidTwiceOrIsNoSingleValueIsNamedWithItsLine) {
+  const auto refused = [](const std::string& yaml) {
+    const auto settings = LoadSettings(FolderWith("twice", yaml));
+    return settings.ok() ? "" : settings.error().message;
+  };
+  const auto says = [&](const std::string& yaml, const std::string& what) {
+    EXPECT_NE(refused(yaml).find(what), std::string::npos) << refused(yaml);
+  };
+  says("stream:\n  lag_millis: 1\n  lag.millis: 2\n",
+       "yaml:3: said twice, take one out: lag_millis");
+  says("stream:\n  gate: fixed\n  gate: fixed\n", "yaml:3: said twice, take one out: gate");
+  says("kafka:\n  a: 1\n  a: 2\n", "yaml:3: said twice, take one out: a");
+  says("stream:\n  lag_millis: [1]\n", "yaml:2: must be a single value");
+  says("stream:\n  lag:\n    millis: 5\n", "yaml:3: must be a single value");
+  says("stream:\n  lag_millis:\n", "must be a single value");
+  says("kafka:\n  bootstrap.servers: [a, b]\n", "yaml:2: must be a single value");
+  EXPECT_EQ(refused("stream:\n  lag_millis: 1\n  gate: fixed\n"), "");
+}
+
 TEST(SettingsTest, OverridesTakeChrononsNames) {
   Settings settings;
   ASSERT_TRUE(ApplyOverride("spark.chronon.stream.chain.lag.millis=500", &settings).ok());

@@ -11,6 +11,10 @@
 namespace catena::streaming {
 namespace {
 
+// Sums of such times and of any event time stay within 64 bits.
+constexpr Millis kLongest = 1000 * 365 * kDay;
+constexpr int64_t kMost = INT64_MAX;
+
 Error Misfit(const std::string& name, const std::string& value, const std::string& wanted) {
   return InvalidConf("stream parameter " + name + " takes " + wanted + ": " + value);
 }
@@ -32,17 +36,17 @@ class Reader {
   }
   void Read(const std::string& name, Millis* into) {
     int64_t millis = into->count();
-    ReadWhole(name, 0, &millis);
+    ReadWhole(name, 0, kLongest.count(), &millis);
     *into = Millis{millis};
   }
   void Read(const std::string& name, int* into) {
     int64_t number = *into;
-    ReadWhole(name, 0, &number);
+    ReadWhole(name, 0, kMost, &number);
     *into = static_cast<int>(std::min<int64_t>(number, 1024));
   }
   void ReadShift(const std::string& name, Millis* into) {
     int64_t millis = into->count();
-    ReadWhole(name, INT64_MIN, &millis);
+    ReadWhole(name, -kLongest.count(), kLongest.count(), &millis);
     *into = Millis{millis};
   }
   void ReadShare(const std::string& name, double* into) {
@@ -78,13 +82,18 @@ class Reader {
   }
 
  private:
-  void ReadWhole(const std::string& name, int64_t lowest, int64_t* into) {
+  void ReadWhole(const std::string& name, int64_t lowest, int64_t highest, int64_t* into) {
     const std::string* value = Find(name);
     if (value == nullptr) return;
     const auto [end, code] = std::from_chars(value->data(), value->data() + value->size(), *into);
-    if (code != std::errc() || end != value->data() + value->size() || *into < lowest) {
-      Fail(Misfit(name, *value, "a whole number" + std::string(lowest == 0 ? ", 0 or more" : "")));
+    if (code == std::errc() && end == value->data() + value->size() && *into >= lowest &&
+        *into <= highest) {
+      return;
     }
+    std::string wanted = "a whole number";
+    if (lowest == 0) wanted += ", 0 or more";
+    if (highest != kMost) wanted += ", at most " + std::to_string(highest) + " (1000 years)";
+    Fail(Misfit(name, *value, wanted));
   }
 
   const StreamParameters& settings_;

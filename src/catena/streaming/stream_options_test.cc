@@ -115,6 +115,19 @@ TEST(StreamOptions, WhatCannotBeMeantIsRefusedWithTheReason) {
   };
   EXPECT_NE(refused("lag_millis", "2s").find("takes a whole number"), std::string::npos);
   EXPECT_NE(refused("query_delay_ms", "-1").find("0 or more"), std::string::npos);
+  // Times that would overflow where they are added: with such a max_future_skew_ms every record
+  // was a dead letter.
+  for (const char* name :
+       {"lag_millis", "query_delay_ms", "query_shift_ms", "batch_interval_millis",
+        "checkpoint_interval", "timeout_millis", "out_of_orderness_ms", "max_future_skew_ms",
+        "raw_retention_ms", "as_of_retention_ms", "snapshot_wait_ms"}) {
+    EXPECT_NE(refused(name, "9223372036854775807").find("at most 31536000000000 (1000 years)"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_NE(refused("query_shift_ms", "-9223372036854775808").find("1000 years"),
+            std::string::npos);
+  EXPECT_EQ(refused("as_of_retention_ms", "31536000000000"), "");
   EXPECT_NE(refused("event_time_query", "yes").find("true or false"), std::string::npos);
   EXPECT_NE(refused("time_percentile", "95").find("up to 1"), std::string::npos);
   EXPECT_NE(refused("gate", "sleep").find("caught_up, fixed, watermark"), std::string::npos);
