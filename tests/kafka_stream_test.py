@@ -126,6 +126,25 @@ def test_a_broker_that_dies_stalls_the_stream_and_loses_nothing(repository, kafk
     assert repository.terminate(process)[0] == 128 + 15
 
 
+def test_a_topic_that_grows_is_read_whole(repository, kafka_broker):
+    rng = random.Random(SEED + 3)
+    now = now_millis()
+    before = random_rows(rng, 400, now - 2 * HOUR, now - HOUR)
+    after = random_rows(rng, 400, now - HOUR, now - MINUTE)
+    produce(repository, before)
+    process = start(repository)
+    wait_until_folded(repository, process, before)
+    for topic in (repository.payments, repository.risks):
+        kafka_broker.grow(topic, 5)
+    wait_until_said(repository, process, 0, " resumed ")
+    produce(repository, after)
+    records = repository.topic_rows(repository.payments)
+    assert {record["_partition"] for record in records} == set(range(5))
+    wait_until_folded(repository, process, before + after)
+    compare_with_backfill(repository, asked_of(rng, now - 100 * MINUTE, now - MINUTE, 200))
+    assert repository.terminate(process)[0] == 128 + 15
+
+
 def test_a_redis_that_forgot_everything_is_filled_again_from_the_topics(redis, repository):
     rng = random.Random(SEED + 2)
     now = now_millis()

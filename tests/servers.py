@@ -159,6 +159,20 @@ log.retention.ms=-1
         return ["java", "-Xms64m", "-Xmx256m", "-XX:+UseZGC", "-XX:TieredStopAtLevel=1",
                 "-cp", f"{KAFKA_JARS}/*", "kafka.Kafka", "server.properties"]
 
+    def grow(self, topic: str, partitions: int) -> None:
+        """What `kafka-topics --alter --partitions` asks: request 37, version 1."""
+        def text(value: str) -> bytes:
+            return struct.pack(">h", len(value)) + value.encode()
+        body = (struct.pack(">hhih", 37, 1, 7, -1) + struct.pack(">i", 1) + text(topic) +
+                struct.pack(">iii?", partitions, -1, 10_000, False))
+        with socket.create_connection(("127.0.0.1", self.port), 20) as connection:
+            connection.sendall(struct.pack(">i", len(body)) + body)
+            answer = connection.makefile("rb")
+            said = answer.read(struct.unpack(">i", answer.read(4))[0])
+        # Correlation, throttle time, one topic, its name, the error.
+        if said[14 + len(topic):16 + len(topic)] != b"\0\0":
+            raise ServerFailed(f"the broker does not give {topic} {partitions} partitions: {said}")
+
     def environment(self) -> dict[str, str]:
         return {"CATENA_TOPICS_DEFAULT": f"kafka://host=127.0.0.1/port={self.port}"}
 

@@ -146,12 +146,16 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::Open(rd_kafka_type_t type,
 
 KafkaClient::~KafkaClient() { rd_kafka_destroy(handle_); }
 
-std::string KafkaClient::Place() const { return "topic " + address_.name + " at " + address_.root; }
+std::string KafkaClient::Place() const { return PlaceOf(address_.name); }
+
+std::string KafkaClient::PlaceOf(const std::string& topic) const {
+  return "topic " + topic + " at " + address_.root;
+}
 
 Result<TopicPartition> KafkaClient::Partitions() {
   const auto give_up = std::chrono::steady_clock::now() + Millis{kKafkaAnswerMillis};
   while (true) {
-    const Result<TopicPartition> partitions = PartitionsNow();
+    const Result<TopicPartition> partitions = PartitionsNow(address_.name);
     // A broker that has just come back knows no topics for a moment.
     const bool may_change = !partitions.ok() && partitions.error().code == ErrorCode::kNotFound;
     if (!may_change || std::chrono::steady_clock::now() >= give_up) return partitions;
@@ -159,14 +163,15 @@ Result<TopicPartition> KafkaClient::Partitions() {
   }
 }
 
-Result<TopicPartition> KafkaClient::PartitionsNow() {
-  rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_, address_.name.c_str(), nullptr);
+Result<TopicPartition> KafkaClient::PartitionsNow(const std::string& name) const {
+  const std::string place = PlaceOf(name);
+  rd_kafka_topic_t* topic = rd_kafka_topic_new(handle_, name.c_str(), nullptr);
   const rd_kafka_metadata_t* metadata = nullptr;
   const rd_kafka_resp_err_t failed =
       rd_kafka_metadata(handle_, 0, topic, &metadata, kKafkaAnswerMillis);
   rd_kafka_topic_destroy(topic);
   if (failed != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return KafkaError(failed, "no Kafka broker answers; " + Place());
+    return KafkaError(failed, "no Kafka broker answers; " + place);
   }
   const rd_kafka_resp_err_t code =
       metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
@@ -177,13 +182,13 @@ Result<TopicPartition> KafkaClient::PartitionsNow() {
     has_leaders = has_leaders && metadata->topics[0].partitions[p].leader >= 0;
   }
   rd_kafka_metadata_destroy(metadata);
-  const Error error = KafkaError(code, Place());
+  const Error error = KafkaError(code, place);
   if (error.code == ErrorCode::kNotFound) {
-    return NotFound(fmt::format("no such topic; run `catena topic create {} --partitions N`: {}",
-                                address_.name, Place()));
+    return NotFound(
+        fmt::format("no such topic; run `catena topic create {} --partitions N`: {}", name, place));
   }
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return error;
-  if (!has_leaders) return Unavailable("a partition has no leader; " + Place());
+  if (!has_leaders) return Unavailable("a partition has no leader; " + place);
   return partitions;
 }
 
@@ -254,14 +259,14 @@ Status KafkaClient::RequestCreation(TopicPartition partitions) {
 }
 
 Status KafkaClient::Create(TopicPartition partitions) {
-  Result<TopicPartition> existing = PartitionsNow();
+  Result<TopicPartition> existing = PartitionsNow(address_.name);
   if (!existing.ok() && existing.error().code != ErrorCode::kNotFound) return existing.error();
   if (!existing.ok()) {
     CATENA_RETURN_IF_ERROR(RequestCreation(partitions));
     const auto give_up = std::chrono::steady_clock::now() + Millis{kKafkaAnswerMillis};
     // Every broker learns of it in its own time.
     do {
-      existing = PartitionsNow();
+      existing = PartitionsNow(address_.name);
       if (existing.ok()) break;
       std::this_thread::sleep_for(kLeaderLook);
     } while (std::chrono::steady_clock::now() < give_up);

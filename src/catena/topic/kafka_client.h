@@ -70,6 +70,8 @@ class KafkaClient {
   // Of the address; asked for again while the broker does not know the topic. kNotFound names the
   // command that makes it.
   Result<TopicPartition> Partitions();
+  // Of any topic of these brokers, as it is now.
+  Result<TopicPartition> PartitionsNow(const std::string& topic) const;
   // Of each partition the offset at `time`, as librdkafka takes it, RD_KAFKA_OFFSET_END and
   // RD_KAFKA_OFFSET_BEGINNING among them: one request a broker, again while leaders change.
   Result<std::vector<Offset>> OffsetsAt(const std::vector<KafkaPartition>& partitions,
@@ -84,7 +86,7 @@ class KafkaClient {
       : address_(address), handle_(handle) {}
   rd_kafka_resp_err_t LookUpOnce(const std::vector<KafkaPartition>& partitions, int64_t time,
                                  std::vector<Offset>* offsets) const;
-  Result<TopicPartition> PartitionsNow();
+  std::string PlaceOf(const std::string& topic) const;
   Status RequestCreation(TopicPartition partitions);
 
   TopicAddress address_;

@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <chrono>
 #include <deque>
+#include <mutex>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -305,11 +307,13 @@ class KafkaEnds : public TopicEnds {
       const std::vector<KafkaPartition> each = PartitionsOf(topics[i].name, counts[i]);
       partitions_.insert(partitions_.end(), each.begin(), each.end());
       counts_.push_back(each.size());
+      names_.push_back(topics[i].name);
     }
   }
 
   Result<std::vector<std::vector<Offset>>> Look() override {
     CATENA_TRY(const auto offsets, client_->OffsetsAt(partitions_, RD_KAFKA_OFFSET_END));
+    CATENA_RETURN_IF_ERROR(LookForMorePartitions());
     std::vector<std::vector<Offset>> ends;
     auto begin = offsets.begin();
     for (const ptrdiff_t count : counts_) {
@@ -320,9 +324,34 @@ class KafkaEnds : public TopicEnds {
   }
 
  private:
+  // A topic that grows says so to nobody: what came to its new partitions would never be read, and
+  // answers would not know. What is wrong with the broker the look-up tells.
+  Status LookForMorePartitions() {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto now = std::chrono::steady_clock::now();
+      if (now < look_for_more_at_) return Status();
+      look_for_more_at_ = now + kLookForMore;
+    }
+    for (size_t i = 0; i < names_.size(); ++i) {
+      const auto now = client_->PartitionsNow(names_[i]);
+      if (!now.ok() || *now <= counts_[i]) continue;
+      return Unavailable(fmt::format(
+          "the topic has got more partitions, which are to be opened as well: {} has {}, read {}",
+          names_[i], *now, counts_[i]));
+    }
+    return Status();
+  }
+
+  static constexpr std::chrono::seconds kLookForMore{10};
+
   std::unique_ptr<KafkaClient> client_;
+  std::vector<std::string> names_;
   std::vector<KafkaPartition> partitions_;
   std::vector<ptrdiff_t> counts_;  // Of them, by topic.
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point look_for_more_at_ =
+      std::chrono::steady_clock::now() + kLookForMore;
 };
 
 Result<std::unique_ptr<KafkaClient>> OpenConsumer(const TopicAddress& address) {

@@ -128,8 +128,39 @@ class KafkaTopicTest : public testing::Test {
     ASSERT_EQ(rd_kafka_event_error(event.get()), RD_KAFKA_RESP_ERR_NO_ERROR);
   }
 
+  void Grow(size_t partitions) {
+    const auto client = Producer();
+    char why[512];
+    rd_kafka_NewPartitions_t* request =
+        rd_kafka_NewPartitions_new(address_.name.c_str(), partitions, why, sizeof why);
+    ASSERT_NE(request, nullptr) << why;
+    const std::unique_ptr<rd_kafka_queue_t, Deleter> answers(rd_kafka_queue_new(client->handle()));
+    rd_kafka_CreatePartitions(client->handle(), &request, 1, nullptr, answers.get());
+    const std::unique_ptr<rd_kafka_event_t, Deleter> event(
+        rd_kafka_queue_poll(answers.get(), 20'000));
+    rd_kafka_NewPartitions_destroy(request);
+    ASSERT_NE(event, nullptr);
+    ASSERT_EQ(rd_kafka_event_error(event.get()), RD_KAFKA_RESP_ERR_NO_ERROR);
+  }
+
   TopicAddress address_;
 };
+
+TEST_F(KafkaTopicTest, WhoWatchesTheEndsOfATopicLearnsThatItHasGrown) {
+  const auto ends = OpenTopicEnds({address_}).value();
+  ASSERT_EQ(ends->Look()->at(0).size(), 1U);
+  Grow(3);
+  Status looked;
+  for (int i = 0; i < 300 && looked.ok(); ++i) {
+    looked = ends->Look().status();
+    usleep(100'000);
+  }
+  ASSERT_FALSE(looked.ok());
+  EXPECT_EQ(looked.error().code, ErrorCode::kUnavailable);
+  EXPECT_NE(looked.error().message.find("has 3, read 1"), std::string::npos)
+      << looked.error().message;
+  EXPECT_EQ(OpenTopicEnds({address_}).value()->Look()->at(0).size(), 3U);
+}
 
 TEST_F(KafkaTopicTest, WhatWasTrimmedIsNotFoundNeverSkipped) {
   Produce(Producer().get(), 10);
