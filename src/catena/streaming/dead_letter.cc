@@ -96,12 +96,13 @@ Status WriteMark(const std::string& topic, const ReplayMark& mark, kv::KVStore* 
                       /*durable=*/true);
 }
 
-// Values that the topic has got since `ends`.
+// Values that the topic has got since `ends`, those of partitions that it had not then included.
 Result<std::multiset<std::string>> AppendedSince(const std::vector<topic::Offset>& ends,
                                                  topic::TopicReader* reader) {
   std::multiset<std::string> values;
-  for (topic::TopicPartition p = 0; p < static_cast<topic::TopicPartition>(ends.size()); ++p) {
-    CATENA_RETURN_IF_ERROR(reader->Seek(p, ends[static_cast<size_t>(p)]));
+  for (topic::TopicPartition p = 0; p < reader->partitions(); ++p) {
+    const auto at = static_cast<size_t>(p);
+    if (at < ends.size()) CATENA_RETURN_IF_ERROR(reader->Seek(p, ends[at]));
     std::vector<topic::Record> records;
     do {
       records.clear();

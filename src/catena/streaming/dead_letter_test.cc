@@ -116,6 +116,24 @@ TEST_F(DeadLetterTest, WhatTheFirstVersionsReplayedIsNotReplayedAgain) {
   EXPECT_EQ(Appended(), (std::multiset<std::string>{"new", "refused later"}));
 }
 
+TEST_F(DeadLetterTest, AnInterruptedReplayIntoATopicThatHasGrownSinceDoublesNothing) {
+  const auto writer = *topic::OpenTopicWriter(address_, SystemClock());
+  std::string value = "a";  // Of the last partition, which was not there when the replay began.
+  while (writer->Append({{"k" + value, value}})->at(0).first != 2) value += "a";
+  const size_t others = value.size() - 1;
+  Keep(0, 3, value);
+  std::string bytes;
+  AppendVarint(&bytes, 0);
+  AppendSized(&bytes, topic::TopicURL(address_));
+  for (const uint64_t number : {2, 0, 0}) AppendVarint(&bytes, number);  // Two partitions, empty.
+  ASSERT_TRUE(store_->Apply({{}, {{kDeadLetterDataset, "replay/t", bytes}}}).ok());
+  const auto replay = ReplayAll();
+  ASSERT_TRUE(replay.ok()) << replay.error().message;
+  EXPECT_EQ(replay->records, 0);
+  EXPECT_EQ(replay->resumed, 1);
+  EXPECT_EQ(Appended().size(), others + 1);
+}
+
 // Interrupted by a letter that does not decode, after it had said what it is about to do.
 TEST_F(DeadLetterTest, AnInterruptedReplayLosesAndDoublesNothing) {
   testing::ForSeeds(60, [&](Random& random) {
