@@ -79,6 +79,10 @@ Result<std::unique_ptr<StreamJob>> StreamJob::Open(const std::vector<conf::Conf>
                                                    const StreamJobOptions& options,
                                                    const SchemaLookup& schemas, kv::KVStore* store,
                                                    sql::Database* database, const Clock* clock) {
+  if (options.share && options.stage != plan::ChainStage::kEnrich) {
+    return InvalidConf(
+        "what is shared among processes is the enriching of a chain: add --stage enrich");
+  }
   auto state = std::make_unique<State>();
   CATENA_TRY(plan::StreamingPlan whole, plan::PlanStreaming(confs));
   CATENA_TRY(state->plan, plan::PlanChainStage(std::move(whole), options.stage));

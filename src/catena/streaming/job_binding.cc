@@ -300,10 +300,6 @@ Result<const PublishOptions*> Binder::PublishOptionsOf(const plan::StreamTask& t
 Result<bool> Binder::JoinShare(const plan::StreamTask& task, const topic::TopicAddress& topic) {
   if (!options_.share) return false;
   const std::string& join = task.stages.back().join->metadata.name;
-  if (options_.stage != plan::ChainStage::kEnrich) {
-    return InvalidConf(
-        "what is shared among processes is the enriching of a chain; add --stage enrich: " + join);
-  }
   if (!task.group_bys.empty()) {
     return InvalidConf(
         "a chain that another one looks up is folded where it is enriched, and cannot be shared; "
@@ -330,6 +326,7 @@ Status Binder::OpenPublisher(const plan::StreamTask& task, const topic::TopicAdd
   }
   const bool beats = published_.contains(name);
   if (beats) published.heartbeats = Heartbeats::kSent;
+  for (const auto& [url, watched] : watched_) published.read.insert(url);
   CATENA_TRY(published.shared, JoinShare(task, topic));
   CATENA_TRY(BoundPublisher bound, BindPublisher(published, *to, options_, store_, clock_));
   bound_->progress->Register(name, bound.partitions);

@@ -86,6 +86,12 @@ Result<BoundPublisher> BindPublisher(const PublishedTask& published, const Publi
   if (!to.topic.empty()) {
     CATENA_TRY(parts.topic,
                topic::ParseTopicAddress(to.topic, options.topics_default, options.kafka));
+    if (published.read.contains(topic::TopicURL(*parts.topic))) {
+      return InvalidConf("publish_topic of " + parts.join +
+                         " is a topic that this stream reads, so its rows would come back to it "
+                         "for ever; give them one of their own: " +
+                         to.topic);
+    }
   }
   const std::string join = parts.join;
   BoundPublisher bound;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
@@ -35,6 +36,7 @@ struct PublishedTask {
   std::vector<const RowSink*> siblings;
   Heartbeats heartbeats = Heartbeats::kNone;
   bool shared = false;
+  std::set<std::string> read;  // URLs of the topics that the process reads.
 };
 
 Result<BoundPublisher> BindPublisher(const PublishedTask& published, const PublishOptions& to,

@@ -289,8 +289,22 @@ TEST_F(PublisherTest, WhatCannotBePublishedIsRefusedBeforeTheFirstRecord) {
   EXPECT_NE(refused({"memory:nowhere", {}, false}).find("no such topic"), std::string::npos);
   EXPECT_NE(refused({"memory:" + enriched_, {"shop"}, false}).find("publish_key"),
             std::string::npos);
+  // What a stream reads: it would read its own rows again, and publish those.
+  for (const std::string& read : {tx_, "memory:" + tx_, risk_}) {
+    EXPECT_NE(refused({read, {}, false}).find("one of their own: " + read), std::string::npos);
+  }
   options_.stage = plan::ChainStage::kEnrich;
+  EXPECT_NE(refused({tx_, {}, false}).find("one of their own"), std::string::npos);
   EXPECT_NE(refused({"", {}, true}).find("publish_topic"), std::string::npos);
+}
+
+TEST_F(PublisherTest, WhatIsSharedIsTheFirstStageAlone) {
+  options_.share = [](const topic::TopicAddress&, const std::string&) {
+    return Result<std::unique_ptr<topic::PartitionShare>>(InvalidConf("not asked for"));
+  };
+  EXPECT_NE(OpenJob().error().message.find("add --stage enrich"), std::string::npos);
+  options_.stage = plan::ChainStage::kAggregate;
+  EXPECT_NE(OpenJob().error().message.find("add --stage enrich"), std::string::npos);
 }
 
 TEST_F(PublisherTest, OfAnAvroTopicTheSchemaMustHoldTheRowAndItsIdentity) {
