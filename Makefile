@@ -13,7 +13,7 @@ CPP_FILES = $(shell git ls-files -co --exclude-standard '*.cc' '*.h')
 help: ## this list
 	@sed -n 's/^\([a-z%-]*\):.*## /  make \1|/p' Makefile | column -t -s '|'
 
-setup: ## install apt packages, DuckDB, DataSketches and .venv (quick when nothing changed)
+setup: ## install apt packages, DuckDB, Arrow, DataSketches and .venv (quick when nothing changed)
 	@tools/setup.sh
 
 servers: ## what only tests start: redis-server, a JDK and a Kafka broker

@@ -82,6 +82,9 @@ Result<uint32_t> WriteParquet(const types::Schema& schema, std::span<const types
                               const std::string& path, const ParquetOptions& options,
                               uint32_t before) {
   CATENA_RETURN_IF_ERROR(CheckParquetOptions(options));
+  for (const types::Batch& batch : batches) {
+    CATENA_CHECK(batch.schema() == schema, "the batches of a file have one schema");
+  }
   CATENA_TRY(ParquetPluginEntry* const write, Plugin());
   const auto failed = [&path](int error) {
     return Unavailable("cannot write: " + path + ": " + std::strerror(error));
