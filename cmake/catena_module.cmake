@@ -116,7 +116,9 @@ function(catena_plugin name)
   set_target_properties(catena_${name} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib" CXX_VISIBILITY_PRESET hidden
     BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN")
-  target_link_options(catena_${name} PRIVATE -Wl,--no-undefined)
+  if(NOT CATENA_SANITIZE)  # clang's runtimes are in the program alone.
+    target_link_options(catena_${name} PRIVATE -Wl,--no-undefined)
+  endif()
   foreach(library IN LISTS arg_LINK)
     add_custom_command(TARGET catena_${name} POST_BUILD
       COMMAND ${CMAKE_COMMAND} -E copy_if_different
