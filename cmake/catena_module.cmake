@@ -116,7 +116,10 @@ function(catena_plugin name)
   set_target_properties(catena_${name} PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib" CXX_VISIBILITY_PRESET hidden
     BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "$ORIGIN")
-  if(NOT CATENA_SANITIZE)  # clang's runtimes are in the program alone.
+  if(CATENA_SANITIZE)  # Their dlopen looks beside itself.
+    target_compile_definitions(catena_${arg_MODULE} PRIVATE
+      CATENA_PLUGIN_FOLDER="${CMAKE_BINARY_DIR}/lib/")
+  else()  # clang's runtimes of them are in the program alone.
     target_link_options(catena_${name} PRIVATE -Wl,--no-undefined)
   endif()
   foreach(library IN LISTS arg_LINK)

@@ -43,14 +43,16 @@ class ChecksummedFile : public ParquetSink {
 
 // What the library looks for it finds in the libraries that came with it, before the program's.
 // The sanitizers forbid that; of what the program has by the same names no writer asks.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef CATENA_PLUGIN_FOLDER
 constexpr int kLoading = RTLD_NOW | RTLD_LOCAL;
+constexpr char kFolder[] = CATENA_PLUGIN_FOLDER;
 #else
 constexpr int kLoading = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND;
+constexpr char kFolder[] = "";  // Where the program looks for its libraries.
 #endif
 
 Result<ParquetPluginEntry*> LoadPlugin() {
-  void* library = dlopen(kParquetPlugin, kLoading);
+  void* library = dlopen((kFolder + std::string(kParquetPlugin)).c_str(), kLoading);
   void* entry = library == nullptr ? nullptr : dlsym(library, kParquetPluginEntry);
   if (entry != nullptr) return reinterpret_cast<ParquetPluginEntry*>(entry);
   return Unsupported("cannot write Parquet without " + std::string(kParquetPlugin) +
