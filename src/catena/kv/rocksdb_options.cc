@@ -138,8 +138,9 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   // Where a restart stands a key stands whole; 16 would take a seventieth more on disk.
   table.block_restart_interval = 64;
   table.format_version = 5;
-  // A third smaller than Bloom's, which is quicker to make and stays where files are young.
-  table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(10, 0));
+  // A third smaller than Bloom's, which is quicker to make and stays where files are young. One key
+  // in thirty that a file lacks is looked for in vain.
+  table.filter_policy.reset(rocksdb::NewRibbonFilterPolicy(7, 0));
   table.whole_key_filtering = false;
 
   rocksdb::Options options;
