@@ -54,29 +54,29 @@ struct Piece {
   alignas(64) std::array<std::byte, kPieceRows * sizeof(parquet::ByteArray)> values;
 };
 
-// Writes `count` values from `begin` on, of which those that are null are left out. `value_of`
-// gives the value of a row as Parquet has it.
-template <typename Type, typename ValueOf>
-void WriteRun(const Column& column, size_t begin, size_t count, const ValueOf& value_of,
-              Piece* piece, parquet::TypedColumnWriter<Type>* writer) {
-  auto* values = reinterpret_cast<typename Type::c_type*>(piece->values.data());
-  const uint8_t* valid = column.validity() + begin;
-  size_t kept = 0;
-  for (size_t i = 0; i < count; ++i) {
-    values[kept] = value_of(begin + i);
-    kept += valid[i];
+template <typename Write>
+void ForPieces(const Slice& slice, const Write& write) {
+  for (size_t begin = slice.begin; begin < slice.end; begin += kPieceRows) {
+    write(begin, std::min(kPieceRows, slice.end - begin));
   }
-  std::copy_n(valid, count, piece->levels.data());
-  writer->WriteBatch(static_cast<int64_t>(count), piece->levels.data(), nullptr, values);
 }
 
+// Those that are null are left out. `value_of` gives the value of a row as Parquet has it.
 template <typename Type, typename ValueOf>
 void WriteValues(const Slice& slice, const Column& column, const ValueOf& value_of, Piece* piece,
                  parquet::ColumnWriter* writer) {
   auto* typed = static_cast<parquet::TypedColumnWriter<Type>*>(writer);
-  for (size_t begin = slice.begin; begin < slice.end; begin += kPieceRows) {
-    WriteRun<Type>(column, begin, std::min(kPieceRows, slice.end - begin), value_of, piece, typed);
-  }
+  auto* values = reinterpret_cast<typename Type::c_type*>(piece->values.data());
+  ForPieces(slice, [&](size_t begin, size_t count) {
+    const uint8_t* valid = column.validity() + begin;
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+      values[kept] = value_of(begin + i);
+      kept += valid[i];
+    }
+    std::copy_n(valid, count, piece->levels.data());
+    typed->WriteBatch(static_cast<int64_t>(count), piece->levels.data(), nullptr, values);
+  });
 }
 
 // Numbers of the layout `T`. Where none is null and Parquet has them alike, they go as they lie.
@@ -89,12 +89,10 @@ void WriteNumbers(const Slice& slice, const Column& column, Piece* piece,
     if (!column.has_nulls()) {
       auto* typed = static_cast<parquet::TypedColumnWriter<Type>*>(writer);
       piece->levels.fill(1);
-      for (size_t begin = slice.begin; begin < slice.end; begin += kPieceRows) {
-        const size_t count = std::min(kPieceRows, slice.end - begin);
+      return ForPieces(slice, [&](size_t begin, size_t count) {
         typed->WriteBatch(static_cast<int64_t>(count), piece->levels.data(), nullptr,
                           values.data() + begin);
-      }
-      return;
+      });
     }
   }
   WriteValues<Type>(
