@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <span>
 
 namespace catena::aggregate {
@@ -31,6 +32,22 @@ constexpr int kRestShiftMax = 96;
 uint64_t MagnitudeOf(int64_t value) {
   const auto bits = static_cast<uint64_t>(value);
   return value < 0 ? 0 - bits : bits;
+}
+
+struct OddRest {
+  int64_t odd;
+  int shift;
+};
+
+// Nothing where no sum has such a rest.
+std::optional<OddRest> ReadOddRest(ByteReader* reader) {
+  const int shift = reader->Byte();
+  const int64_t odd = reader->Zigzag();
+  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 ||
+      MagnitudeOf(odd) >> kRestBits != 0) {
+    return std::nullopt;
+  }
+  return OddRest{odd, shift};
 }
 
 // The place of the unit of short rests of a positive decimal's double.
@@ -273,13 +290,11 @@ bool ExactSum::DecodeDecimal(uint8_t first, IrReader* reader) {
     const auto units = static_cast<int8_t>(rest);
     return reader->ok() && units != 0 && SetDecimal(*decimal, negative, units, unit);
   }
-  const int shift = reader->Byte();
-  const int64_t odd = reader->Zigzag();
-  const uint64_t magnitude = MagnitudeOf(odd);
-  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
-    return false;
-  }
-  const bool is_short = shift >= unit && shift < unit + 7 && magnitude << (shift - unit) < 128;
+  const auto long_rest = ReadOddRest(reader);
+  if (!long_rest) return false;
+  const auto [odd, shift] = *long_rest;
+  const bool is_short =
+      shift >= unit && shift < unit + 7 && MagnitudeOf(odd) << (shift - unit) < 128;
   return !is_short && SetDecimal(*decimal, negative, odd, shift);
 }
 
@@ -288,13 +303,8 @@ bool ExactSum::DecodeVarintDecimal(uint8_t flags, ByteReader* reader) {
   if ((flags & kHasNonFinite) != 0 || decimal.digits == 0 || !decimal.IsCanonical()) return false;
   const bool negative = (flags & kNegative) != 0;
   if ((flags & kHasRest) == 0) return reader->ok() && SetDecimal(decimal, negative, 0, 0);
-  const int shift = reader->Byte();
-  const int64_t odd = reader->Zigzag();
-  const uint64_t magnitude = MagnitudeOf(odd);
-  if (!reader->ok() || shift > kRestShiftMax || odd % 2 == 0 || magnitude >> kRestBits != 0) {
-    return false;
-  }
-  return SetDecimal(decimal, negative, odd, shift);
+  const auto rest = ReadOddRest(reader);
+  return rest && SetDecimal(decimal, negative, rest->odd, rest->shift);
 }
 
 void ExactSum::Encode(std::string* out) const {
