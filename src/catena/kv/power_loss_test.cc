@@ -65,15 +65,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The folder as a machine that stops now has it afterwards.
-void CopyWhatWasSynced(const std::string& from, const std::string& to) {
-  fs::create_directories(to);
-  for (const auto& file : fs::directory_iterator(from)) {
-    if (!file.is_regular_file()) continue;
+// Of each file there is now, by name, the bytes that were synced.
+std::map<std::string, uint64_t> SyncedBytesIn(const std::string& folder) {
+  std::map<std::string, uint64_t> synced;
+  for (const auto& file : fs::directory_iterator(folder)) {
     const std::string path = file.path().string();
-    std::string bytes = ReadFile(path).value();
-    bytes.resize(std::min<uint64_t>(bytes.size(), SyncedOf(path).bytes));
-    std::ofstream(to + "/" + file.path().filename().string(), std::ios::binary) << bytes;
+    if (file.is_regular_file()) synced[file.path().filename().string()] = SyncedOf(path).bytes;
+  }
+  return synced;
+}
+
+// The folder as a machine that stops now has it afterwards. A machine stops at one moment, and
+// RocksDB's threads go on while files are read one after the other: a copy counts when no file came,
+// went or was synced meanwhile.
+void CopyWhatWasSynced(const std::string& from, const std::string& to) {
+  for (std::map<std::string, uint64_t> before, after = SyncedBytesIn(from); before != after;
+       after = SyncedBytesIn(from)) {
+    before = after;
+    fs::remove_all(to);
+    fs::create_directories(to);
+    for (const auto& [name, synced] : before) {
+      Result<std::string> bytes = ReadFile(from + "/" + name);
+      if (!bytes.ok()) break;  // It went.
+      bytes->resize(std::min<uint64_t>(bytes->size(), synced));
+      std::ofstream(to + "/" + name, std::ios::binary) << *bytes;
+    }
   }
 }
 
