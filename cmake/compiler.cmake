@@ -6,6 +6,11 @@ if(CATENA_WERROR)
   add_compile_options(-Werror)
 endif()
 
+# GCC's -O2 makes vectors only of loops whose number of turns it knows, and a batch has any number.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  string(APPEND CMAKE_CXX_FLAGS " -fvect-cost-model=dynamic")
+endif()
+
 # The same object in every build directory and every clone, so the compiler cache can share it.
 add_compile_options("-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
 find_program(CATENA_CCACHE ccache)

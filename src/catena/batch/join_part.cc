@@ -23,8 +23,8 @@ using types::Column;
 struct PartQueries {
   std::shared_ptr<KeyIndex> keys;
   std::optional<DatedGroups> dated;  // Of the keys; absent: a group is what the index says.
-  std::vector<uint32_t> groups;      // By left row; kNoGroup: none.
-  std::vector<int64_t> times;        // By left row.
+  UnsetVector<uint32_t> groups;      // By left row; kNoGroup: none.
+  UnsetVector<int64_t> times;        // By left row.
   int64_t earliest = INT64_MAX;
   int64_t latest = INT64_MIN;
 
@@ -88,15 +88,14 @@ PartQueries ReadTimes(const conf::JoinPart& part, std::span<const LeftRows> left
                       std::vector<Date>* days) {
   PartQueries queries;
   const bool snapshot = part.group_by->accuracy == conf::Accuracy::kSnapshot;
-  queries.groups.assign(CountRows(left), 0);
-  queries.times.assign(queries.groups.size(), 0);
+  queries.groups.resize(CountRows(left));
+  queries.times.resize(queries.groups.size());
   VisitRuns(left, threads, [&](const LeftRun& run) {
     for (size_t row = run.begin, at = run.at; row < run.end; ++row, ++at) {
       int64_t time = run.day->query_times[row];
-      if (time == kNoTime) {
-        queries.groups[at] = kNoGroup;
-        continue;
-      }
+      queries.groups[at] = time == kNoTime ? kNoGroup : 0;
+      queries.times[at] = 0;
+      if (time == kNoTime) continue;
       if (snapshot) time = FloorMillis(time, kDay.count());
       queries.times[at] = time;
       if (!days->empty()) (*days)[at] = Date::Of(FromMillis(time)) - 1;
@@ -357,7 +356,11 @@ const LeftKeyIds::Ids& LeftKeyIds::Of(const std::vector<std::string>& columns, i
   Ids& ids = at->second;
   if (!is_new) return ids;
   ids.keys = std::make_shared<KeyIndex>();
-  ids.of_row.assign(CountRows(left_), 0);
+  ids.of_row.resize(CountRows(left_));
+  ParallelRanges(ids.of_row.size(), threads, [&](size_t begin, size_t end) {
+    std::fill(ids.of_row.begin() + static_cast<ptrdiff_t>(begin),
+              ids.of_row.begin() + static_cast<ptrdiff_t>(end), 0);
+  });
   std::vector<KeyedRows> pieces;
   size_t first = 0;
   for (const LeftRows& day : left_) {

@@ -24,6 +24,7 @@
 
 #include "catena/batch/rows/key_index.h"
 #include "catena/batch/rows/scattered_columns.h"
+#include "catena/batch/rows/unset_vector.h"
 #include "catena/batch/source_rows.h"
 #include "catena/conf/join.h"
 
@@ -42,7 +43,7 @@ class LeftKeyIds {
  public:
   struct Ids {
     std::shared_ptr<KeyIndex> keys;
-    std::vector<uint32_t> of_row;  // kNoGroup: a part of the key is null.
+    UnsetVector<uint32_t> of_row;  // kNoGroup: a part of the key is null.
   };
   explicit LeftKeyIds(std::span<const LeftRows> left) : left_(left) {}
   const Ids& Of(const std::vector<std::string>& columns, int threads);

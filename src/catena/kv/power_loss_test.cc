@@ -76,8 +76,8 @@ std::map<std::string, uint64_t> SyncedBytesIn(const std::string& folder) {
 }
 
 // The folder as a machine that stops now has it afterwards. A machine stops at one moment, and
-// RocksDB's threads go on while files are read one after the other: a copy counts when no file came,
-// went or was synced meanwhile.
+// RocksDB's threads go on while files are read one after the other: a copy counts when no file
+// came, went or was synced meanwhile.
 void CopyWhatWasSynced(const std::string& from, const std::string& to) {
   for (std::map<std::string, uint64_t> before, after = SyncedBytesIn(from); before != after;
        after = SyncedBytesIn(from)) {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <numeric>
+#include <span>
 
 #include "catena/aggregate/window/resolution.h"
 #include "catena/base/parallel.h"
@@ -26,11 +28,6 @@ struct Asked {
     times.push_back(ToMillis(day.End()));
     days.push_back(day);
   }
-  void Add(const Asked& others) {
-    groups.insert(groups.end(), others.groups.begin(), others.groups.end());
-    times.insert(times.end(), others.times.begin(), others.times.end());
-    days.insert(days.end(), others.days.begin(), others.days.end());
-  }
   // Leaves of ascending days as many as have at most so many rows, but one; the last of them.
   Date Shorten(size_t rows_most, Date last) {
     if (days.size() <= rows_most) return last;
@@ -44,6 +41,21 @@ struct Asked {
     return beyond - 1;
   }
 };
+
+Asked Concat(std::span<const Asked> parts, int threads) {
+  Asked all;
+  const auto append = [parts](auto member, auto* to) {
+    for (const Asked& part : parts) {
+      const auto& values = part.*member;
+      to->insert(to->end(), values.begin(), values.end());
+    }
+  };
+  const std::function<void()> appends[] = {[&] { append(&Asked::groups, &all.groups); },
+                                           [&] { append(&Asked::times, &all.times); },
+                                           [&] { append(&Asked::days, &all.days); }};
+  ParallelEach(std::size(appends), threads, [&](size_t i) { appends[i](); });
+  return all;
+}
 
 // Where windows that end with the days of `range` begin.
 std::vector<int64_t> TailsOf(const conf::GroupBy& group_by, const table::PartitionRange& range) {
@@ -141,9 +153,7 @@ Asked AskEvents(const conf::GroupBy& group_by, const table::PartitionRange& rang
       if (days.Has(id, i)) of_day[i].Add(id, range.first + static_cast<int32_t>(i));
     }
   });
-  Asked asked;
-  for (const Asked& day : of_day) asked.Add(day);
-  return asked;
+  return Concat(of_day, threads);
 }
 
 // Groups are (key, day) and each has a row; the day is in the last eight bytes of the key.

@@ -7,6 +7,7 @@
 #include "catena/aggregate/window/resolution.h"
 #include "catena/aggregate/window/sawtooth.h"
 #include "catena/base/parallel.h"
+#include "catena/batch/rows/unset_vector.h"
 
 namespace catena::batch {
 namespace {
@@ -17,8 +18,8 @@ using types::ColumnPtr;
 // Queries of all chunks, and how they are grouped in each.
 struct Queries {
   RowParts parts;
-  std::vector<int64_t> times;  // By place, as groups.
-  std::vector<uint32_t> groups;
+  UnsetVector<int64_t> times;  // By place, as groups.
+  UnsetVector<uint32_t> groups;
 
   Queries(const Chunks& chunks, const TimedRows& rows, int threads)
       : parts(chunks.OfRows(rows, threads), chunks.size(), threads),
