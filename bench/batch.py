@@ -2,7 +2,7 @@
 """`make bench-batch`: the fraud chain over tables, by catena and by hand in DuckDB and Polars.
 
     usage    make bench-batch [TX=10000000] [RUNS=5] [WINDOW=exact|sawtooth] [CODEC=zstd]
-                              [PEERS="duckdb polars"] [MEMORY=5GB]
+                              [PEERS="polars duckdb"] [MEMORY=5GB]
     work     enriched: every transaction with its merchant's profile and last risk score, written
              features: nine features of its user for every transaction, over the enriched rows
              daily:    the same nine of every user at the end of every day
@@ -39,7 +39,7 @@ TRANSACTIONS = int(os.environ.get("TX", "10000000"))
 RUNS = int(os.environ.get("RUNS", str(report.REPETITIONS)))
 WINDOW = os.environ.get("WINDOW", "exact")
 CODEC = os.environ.get("CODEC", "zstd")
-PEERS = os.environ.get("PEERS", "duckdb polars").split()
+PEERS = os.environ.get("PEERS", "polars duckdb").split()
 MEMORY = os.environ.get("MEMORY", "5GB")
 FIRST_DAY, LAST_DAY = "2024-01-01", "2024-01-14"
 
