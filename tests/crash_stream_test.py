@@ -174,7 +174,8 @@ def crash_once(repository: FeatureRepository, crash: int, servers: Servers, traf
                rng: random.Random) -> None:
     """At any moment after the start, or when the stream is at work, or waits for a server."""
     said = repository.log("stream").count("ready\n") if crash > 0 else 0
-    process = repository.start("stream", *STREAM)
+    process = repository.start("stream", *STREAM, "-Z",
+                               f"checkpoint_interval={rng.choice((50, 400, 5000))}")
     if servers.are_meant(crash) or rng.random() < 0.5:
         repository.wait_until(lambda: repository.log("stream").count("ready\n") > said, "ready",
                               process, "stream")

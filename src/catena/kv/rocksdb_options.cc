@@ -153,7 +153,7 @@ rocksdb::Options RocksDBOptions(const RocksDBPlace& place) {
   options.max_write_buffer_number = 4;
   options.max_total_wal_size = 4 * place.write_buffer_mb * kMegabyte;
   options.level_compaction_dynamic_level_bytes = true;
-  // A stream commits every second, and each merge rewrites most of what there is.
+  // A stream commits every few seconds, and each merge rewrites most of what there is.
   options.level0_file_num_compaction_trigger = 12;
   options.level0_slowdown_writes_trigger = 36;
   options.level0_stop_writes_trigger = 48;

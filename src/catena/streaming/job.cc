@@ -18,6 +18,8 @@ namespace {
 
 constexpr Millis kReportInterval{1000};
 constexpr Millis kCatchUpLook{20};
+// The first commit does not wait longer: who is killed again and again gets on all the same.
+constexpr Millis kFirstCommit{1000};
 constexpr Millis kStallLook{100};
 // Retention marks move in steps, so that they cost nothing.
 constexpr Millis kRetentionStep = kFiveMinutes;
@@ -318,17 +320,16 @@ Status StreamJob::State::Sync() {
 
 // Reports, retention and syncs while the workers work; until a stop or a failure.
 void StreamJob::State::Supervise(std::stop_token stop) {
-  Timestamp synced_at = clock->Now();
-  const Millis interval =
-      std::clamp(options.stream.checkpoint_interval, kCatchUpLook, kReportInterval);
+  const Millis checkpoint_interval = options.stream.checkpoint_interval;
+  Timestamp sync_due = clock->Now() + std::min(checkpoint_interval, kFirstCommit);
+  const Millis interval = std::clamp(checkpoint_interval, kCatchUpLook, kReportInterval);
   while (!stop.stop_requested()) {
     const bool reached = ReachedEnds();
     if (const Status status = Maintain(); !status.ok()) Fail(status.error());
     if (reached) caught_up = true;
-    if (const Timestamp now = clock->Now();
-        !options.stream.debug && now - synced_at >= options.stream.checkpoint_interval) {
+    if (const Timestamp now = clock->Now(); !options.stream.debug && now >= sync_due) {
       if (const Status status = Sync(); !status.ok()) Fail(status.error());
-      synced_at = now;
+      sync_due = now + checkpoint_interval;
     }
     std::unique_lock lock(mutex);
     // Whoever waits for the catch-up is not kept waiting for the next report.

@@ -35,7 +35,7 @@ struct StreamOptions {
   double time_percentile = 0.95;     // Of the `fixed` gate.
   Millis lag{2000};                  // lag_millis: the longest wait in a gate.
   Millis batch_interval{1000};       // batch_interval_millis: never reached, see chaining.md.
-  Millis checkpoint_interval{1000};  // checkpoint_interval: between durable syncs.
+  Millis checkpoint_interval{5000};  // checkpoint_interval: between durable syncs.
   int parallelism = 0;               // Worker threads a task; 0: its share of the cores.
   Millis timeout{5000};              // timeout_millis: how often a stalled chain says so.
   GateKind gate = GateKind::kCaughtUp;

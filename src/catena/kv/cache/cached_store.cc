@@ -9,8 +9,10 @@
 #include <mutex>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "catena/base/parallel.h"
+#include "catena/kv/cache/paced_puts.h"
 
 namespace catena::kv {
 namespace {
@@ -19,6 +21,8 @@ constexpr size_t kOverhead = 200;  // Of an entry, about.
 // What is held is committed from this share of the memory on, and waited for from half of it on.
 constexpr size_t kCommitShare = 4;
 constexpr size_t kHoldShare = 2;
+// A commit of what is less takes its time; from this share on of what came meanwhile it does not.
+constexpr size_t kMuchShare = 2 * kCommitShare;
 // Of one key and dataset; so many bytes of the memory to one value.
 constexpr size_t kValuesMin = 512;
 constexpr size_t kValuesMost = 16384;
@@ -26,6 +30,22 @@ constexpr size_t kBytesPerValue = 8192;
 constexpr size_t kForgottenShare = 64;  // For the keys that were let go of.
 constexpr size_t kSweptAtOnce = 4096;
 constexpr int kBackgroundNiceness = 10;
+
+// Counts a commit that is not to wait for one that takes its time.
+class Hurry {
+ public:
+  Hurry(std::atomic<int>* all, bool is_one) : all_(is_one ? all : nullptr) {
+    if (all_ != nullptr) ++*all_;
+  }
+  ~Hurry() {
+    if (all_ != nullptr) --*all_;
+  }
+  Hurry(const Hurry&) = delete;
+  Hurry& operator=(const Hurry&) = delete;
+
+ private:
+  std::atomic<int>* all_;
+};
 
 }  // namespace
 
@@ -213,6 +233,8 @@ Status CachedStore::Hold(std::span<const HeldPut> puts, std::vector<Mark> marks,
   }
   Take(puts, epoch_, found);
   MakeRoom();
+  ++holds_;
+  has_much_ = log_.memory() >= bytes_max_ / kMuchShare;
   if (log_.memory() >= bytes_max_ / kCommitShare) changed_.notify_all();
   return Status();
 }
@@ -229,7 +251,9 @@ Status CachedStore::Apply(const WriteBatch& batch, bool durable) {
     return PassOn(puts, batch.marks, durable);
   }
   CATENA_RETURN_IF_ERROR(Hold(puts, batch.marks));
-  return durable ? Sync() : Status();
+  if (!durable) return Status();
+  CATENA_RETURN_IF_ERROR(Commit());
+  return store_->Sync();
 }
 
 bool CachedStore::BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names) {
@@ -241,11 +265,19 @@ bool CachedStore::BeginCommit(std::vector<Mark>* marks, std::vector<std::string_
   committing_ = epoch_++;
   log_begin_ += log_.size();
   std::swap(log_, committing_log_);
+  has_much_ = false;
   return true;
 }
 
-Status CachedStore::Store(std::span<const std::string_view> names, std::span<const Mark> marks) {
-  return store_->ApplySorted(HeldLog::Sorted(committing_log_, names), marks);
+Status CachedStore::Store(std::span<const std::string_view> names, std::span<const Mark> marks,
+                          bool paced) {
+  const HeldLog::Sorted puts(committing_log_, names);
+  if (!paced) return store_->ApplySorted(puts, marks);
+  const auto may_rest = [this, holds = holds_.load()]() mutable {
+    const uint64_t before = std::exchange(holds, holds_.load());
+    return holds != before && !has_much_ && commits_in_a_hurry_ == 0;
+  };
+  return store_->ApplySorted(PacedPuts(puts, may_rest), marks);
 }
 
 Status CachedStore::EndCommit(const Status& stored) {
@@ -262,7 +294,8 @@ Status CachedStore::EndCommit(const Status& stored) {
   return stored;
 }
 
-Status CachedStore::Commit() {
+Status CachedStore::CommitHeld(bool paced) {
+  const Hurry hurry(&commits_in_a_hurry_, !paced);
   const std::lock_guard committing(commit_mutex_);
   std::vector<Mark> marks;
   std::vector<std::string_view> names;
@@ -271,18 +304,18 @@ Status CachedStore::Commit() {
     CATENA_RETURN_IF_ERROR(Failure());
     if (!holds_back_ || !BeginCommit(&marks, &names)) return Status();
   }
-  const Status stored = StoreInBackground(names, marks);
+  const Status stored = StoreInBackground(names, marks, paced);
   const std::unique_lock lock(mutex_);
   return EndCommit(stored);
 }
 
 // By a thread that holds no lock and gives way: on busy cores a commit is not to be waited for.
 Status CachedStore::StoreInBackground(std::span<const std::string_view> names,
-                                      std::span<const Mark> marks) {
+                                      std::span<const Mark> marks, bool paced) {
   return Contained("a commit", [&] {
     const auto store = [&] {
       setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kBackgroundNiceness);
-      return Store(names, marks);
+      return Store(names, marks, paced);
     };
     return std::async(std::launch::async, store).get();
   });
@@ -384,7 +417,7 @@ Result<uint64_t> CachedStore::ApproximateBytes(std::string_view dataset) {
 }
 
 Status CachedStore::Sync() {
-  CATENA_RETURN_IF_ERROR(Commit());
+  CATENA_RETURN_IF_ERROR(CommitHeld(/*paced=*/true));
   return store_->Sync();
 }
 

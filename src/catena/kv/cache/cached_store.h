@@ -86,7 +86,7 @@ class CachedStore : public KVStore {
   using Visit = std::function<Status(size_t place, const std::string_view* value, bool is_newest)>;
   Status ReadEach(std::span<const Place> places, const Visit& visit, Found* found = nullptr);
   // Stores what is held now. Waits for a commit that is under way.
-  Status Commit();
+  Status Commit() { return CommitHeld(/*paced=*/false); }
   // Drops what is held, and holds nothing back any more; others read the store behind again.
   void Close();
 
@@ -108,6 +108,8 @@ class CachedStore : public KVStore {
   // What is held counts as it lies in memory, beside what it replaces behind.
   Result<uint64_t> ApproximateBytes(std::string_view dataset) override;
   Status DropDataset(std::string_view dataset) override;
+  // Leaves cores to those who write meanwhile: it may take seconds as long as they do and there is
+  // room for what they write.
   Status Sync() override;
   Status Compact() override;
   Status Resume() override;
@@ -218,10 +220,12 @@ class CachedStore : public KVStore {
   void Trim(Entry* entry, DatasetNumber dataset) const;
   static void Halve(Entry* entry, DatasetNumber dataset);
   static void HalveEach(Entry* entry);
+  Status CommitHeld(bool paced);
   bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
   // Of the log that is being committed, which nobody changes: without the lock.
-  Status Store(std::span<const std::string_view> names, std::span<const Mark> marks);
-  Status StoreInBackground(std::span<const std::string_view> names, std::span<const Mark> marks);
+  Status Store(std::span<const std::string_view> names, std::span<const Mark> marks, bool paced);
+  Status StoreInBackground(std::span<const std::string_view> names, std::span<const Mark> marks,
+                           bool paced);
   Status EndCommit(const Status& stored);
   void CommitWhenMany(const std::stop_token& stop);
   bool IsStored(Epoch epoch) const { return epoch <= stored_; }
@@ -235,6 +239,9 @@ class CachedStore : public KVStore {
   const size_t values_max_;  // That are kept of one key and dataset.
   ForOthers for_others_{this};
   std::atomic<bool> holds_back_{false};
+  std::atomic<uint64_t> holds_{0};          // Calls of Hold that are done.
+  std::atomic<bool> has_much_{false};       // Held again, while a commit is under way.
+  std::atomic<int> commits_in_a_hurry_{0};  // Under way or waiting for their turn.
 
   std::mutex commit_mutex_;              // Held for a whole commit; taken first.
   mutable std::shared_mutex mutex_;      // Guards all below.
