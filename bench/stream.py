@@ -83,12 +83,14 @@ class Broker(KafkaBroker):
     def __init__(self, folder: pathlib.Path):
         super().__init__(folder)
         with open(folder / "server.properties", "a") as properties:
-            properties.write("num.network.threads=1\nnum.io.threads=1\n")
+            properties.write("num.network.threads=1\nnum.io.threads=1\n"
+                             "fetch.purgatory.purge.interval.requests=50\n"
+                             "producer.purgatory.purge.interval.requests=50\n")
 
     def command(self) -> list[str]:
         said = super().command()
         return ["java", "-Xms1g", "-Xmx1g", "-Xmn768m", "-XX:+UseSerialGC",
-                *said[said.index("-cp"):]]
+                "-XX:+UseTransparentHugePages", "-XX:+AlwaysPreTouch", *said[said.index("-cp"):]]
 
 
 def shape_conf(shape: str, payments: str, risks: str) -> dict:

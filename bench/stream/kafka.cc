@@ -51,7 +51,7 @@ class Producer {
   Producer(const Load& load, const std::string& topic, int partitions)
       : client_(Open(RD_KAFKA_PRODUCER, {{"bootstrap.servers", load.brokers},
                                          {"enable.idempotence", "true"},
-                                         {"linger.ms", "1"},
+                                         {"linger.ms", "2"},
                                          {"max.in.flight", "1"},
                                          {"queue.buffering.max.messages", "1000000"}})),
         topic_(rd_kafka_topic_new(client_.get(), topic.c_str(), nullptr)),
