@@ -18,6 +18,7 @@ namespace {
 
 constexpr Millis kReportInterval{1000};
 constexpr Millis kCatchUpLook{20};
+constexpr Millis kSyncMin{20};
 // The first commit does not wait longer: who is killed again and again gets on all the same.
 constexpr Millis kFirstCommit{1000};
 constexpr Millis kStallLook{100};
@@ -68,6 +69,7 @@ struct StreamJob::State {
   Status MoveRetention(const BoundGroupBy& group_by);
   Status Maintain();
   Status Sync();
+  void SyncNowAndThen(const std::stop_token& stop);
   bool ReachedEnds() const;
   void Supervise(std::stop_token stop);
   void Start(const std::stop_source& all, std::vector<std::jthread>* threads);
@@ -313,27 +315,40 @@ Status StreamJob::State::Maintain() {
 Status StreamJob::State::Sync() {
   std::vector<std::map<topic::TopicPartition, topic::Offset>> applied;
   for (const auto& worker : bound->workers) applied.push_back(worker->Applied());
-  CATENA_RETURN_IF_ERROR(store->Sync());
+  CATENA_RETURN_IF_ERROR(bound->store->Sync());
   for (size_t i = 0; i < applied.size(); ++i) bound->workers[i]->NoteSynced(std::move(applied[i]));
   return Status();
 }
 
-// Reports, retention and syncs while the workers work; until a stop or a failure.
+// On a thread of its own: a commit takes its time, and no report or watermark waits for it.
+void StreamJob::State::SyncNowAndThen(const std::stop_token& stop) {
+  const Millis interval = std::clamp<Millis>(options.stream.checkpoint_interval, kSyncMin, kDay);
+  auto due = std::chrono::steady_clock::now() + std::min(interval, kFirstCommit);
+  while (true) {
+    {
+      std::unique_lock lock(mutex);
+      changed.wait_until(lock, stop, due, [] { return false; });
+    }
+    if (stop.stop_requested()) return;
+    due = std::chrono::steady_clock::now() + interval;
+    const Status synced = Contained("a commit", [&] { return Sync(); });
+    if (!synced.ok()) return Fail(synced.error());
+  }
+}
+
+// Reports and retention while the workers work; until a stop or a failure.
 void StreamJob::State::Supervise(std::stop_token stop) {
-  const Millis checkpoint_interval = options.stream.checkpoint_interval;
-  Timestamp sync_due = clock->Now() + std::min(checkpoint_interval, kFirstCommit);
-  const Millis interval = std::clamp(checkpoint_interval, kCatchUpLook, kReportInterval);
+  std::jthread syncs;
+  if (!options.stream.debug) {
+    syncs = std::jthread([this](const std::stop_token& ended) { SyncNowAndThen(ended); });
+  }
   while (!stop.stop_requested()) {
     const bool reached = ReachedEnds();
     if (const Status status = Maintain(); !status.ok()) Fail(status.error());
     if (reached) caught_up = true;
-    if (const Timestamp now = clock->Now(); !options.stream.debug && now >= sync_due) {
-      if (const Status status = Sync(); !status.ok()) Fail(status.error());
-      sync_due = now + checkpoint_interval;
-    }
     std::unique_lock lock(mutex);
     // Whoever waits for the catch-up is not kept waiting for the next report.
-    for (Millis waited{0}; waited < interval && failure.ok() && !stop.stop_requested() &&
+    for (Millis waited{0}; waited < kReportInterval && failure.ok() && !stop.stop_requested() &&
                            (caught_up || !ReachedEnds());
          waited += kCatchUpLook) {
       changed.wait_for(lock, kCatchUpLook);
