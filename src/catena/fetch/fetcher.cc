@@ -196,9 +196,11 @@ Result<FetchAnswer> Fetcher::Fetch(const std::vector<Part>& parts, const types::
           EncodeKeys(keys, parts[p].key_columns, run.reader->serving_info().keys, &run.keys));
       run.order = OrderOf(run.keys, as_of);
       run.plans.reserve(rows);
+      const size_t begin = requests.size();
       for (size_t i = 0; i < rows; ++i) {
         const GroupByReader::RowPlan* before = i == 0 ? nullptr : &run.plans.back();
         const size_t row = run.RowOf(i);
+        if (i == 1) requests.reserve(begin + (requests.size() - begin) * rows);  // All alike.
         run.plans.push_back(
             run.reader->Plan(run.view, run.keys[row], as_of[row], before, &requests));
       }

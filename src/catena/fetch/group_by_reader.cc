@@ -340,7 +340,13 @@ size_t GroupByReader::RawRequestOf(const RowPlan& plan) const {
 Result<GroupByReader::RawRows> GroupByReader::DecodeRaw(std::span<const RowPlan> plans,
                                                         const kv::FlatAnswers& answers) const {
   RawRows raw;
-  types::BatchBuilder rows(info_.inputs);
+  size_t rows_max = 0;
+  for (const RowPlan& plan : plans) {
+    if (plan.cover != nullptr && !plan.shares) rows_max += answers[RawRequestOf(plan)].size();
+  }
+  types::BatchBuilder rows(info_.inputs, rows_max);
+  raw.times.reserve(rows_max);
+  raw.orders.reserve(rows_max);
   raw.of_plan.resize(plans.size());
   std::span<const kv::FlatAnswers::Value> left;  // Of a plan's values those from its time on.
   for (size_t i = 0; i < plans.size(); ++i) {

@@ -103,6 +103,9 @@ Status Worker::KeepGood(const std::vector<uint32_t>& record_of_row, types::Batch
     CATENA_RETURN_IF_ERROR(AddDeadLetter(batch->records[record], reason, &batch->dead_letters));
   }
   std::vector<uint32_t> keep;
+  keep.reserve(rows.rows());
+  batch->record_of_row.reserve(rows.rows());
+  batch->event_times.reserve(rows.rows());
   for (uint32_t row = 0; row < rows.rows(); ++row) {
     if (bad.contains(record_of_row[row])) continue;
     keep.push_back(row);

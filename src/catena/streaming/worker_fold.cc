@@ -98,6 +98,10 @@ Status Worker::FoldEnriched(FoldTarget* target, const MicroBatch& batch,
   }
   const types::Column* times = target->query ? TimeColumn(projected.rows) : nullptr;
   std::vector<uint32_t> keep;
+  keep.reserve(projected.source_rows.size());
+  kept.record_of_row.reserve(projected.source_rows.size());
+  kept.event_times.reserve(projected.source_rows.size());
+  kept.incomplete.reserve(projected.source_rows.size());
   for (uint32_t i = 0; i < projected.source_rows.size(); ++i) {
     const uint32_t from = projected.source_rows[i];
     const uint32_t record = record_of(enriched.left_rows[from]);
@@ -138,6 +142,8 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows 
   const fetch::Checkpoint before = next;
   std::vector<int64_t> append_times;
   std::vector<uint64_t> orders;
+  append_times.reserve(given.record_of_row.size());
+  orders.reserve(given.record_of_row.size());
   for (const uint32_t record : given.record_of_row) {
     append_times.push_back(ToMillis(AppendTimeOf(batch, record)));
     orders.push_back(batch.origins.empty() ? SourceOrder(batch.records[record])

@@ -25,6 +25,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+constexpr size_t kFewRecords = 32;  // That a stream that keeps up finds at a time, about.
 constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
 
 KafkaProperties ReaderProperties(const TopicAddress& address) {
@@ -245,6 +246,7 @@ class KafkaReader : public TopicReader {
       into->push_back(std::move(at.peeked.front()));
     }
     if (taken == records_max) return Status();
+    if (into->empty()) into->reserve(std::min(records_max, kFewRecords));
     if (at.is_alone) CATENA_RETURN_IF_ERROR(FollowShared(partition));
     const auto accept = [&](const rd_kafka_message_t& message) -> Result<bool> {
       CATENA_TRY(const bool is_record, Accept(message, &at, into));
