@@ -322,15 +322,19 @@ Status StreamJob::State::Sync() {
 
 // On a thread of its own: a commit takes its time, and no report or watermark waits for it.
 void StreamJob::State::SyncNowAndThen(const std::stop_token& stop) {
+  using Steady = std::chrono::steady_clock;
   const Millis interval = std::clamp<Millis>(options.stream.checkpoint_interval, kSyncMin, kDay);
-  auto due = std::chrono::steady_clock::now() + std::min(interval, kFirstCommit);
+  auto due = Steady::now() + std::min(options.stream.checkpoint_interval, kFirstCommit);
   while (true) {
     {
       std::unique_lock lock(mutex);
       changed.wait_until(lock, stop, due, [] { return false; });
     }
-    if (stop.stop_requested()) return;
-    due = std::chrono::steady_clock::now() + interval;
+    if (Steady::now() < due) {
+      if (stop.stop_requested()) return;
+      continue;
+    }
+    due = Steady::now() + interval;
     const Status synced = Contained("a commit", [&] { return Sync(); });
     if (!synced.ok()) return Fail(synced.error());
   }

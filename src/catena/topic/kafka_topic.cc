@@ -26,7 +26,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 constexpr size_t kFewRecords = 32;  // That a stream that keeps up finds at a time, about.
-constexpr Millis kWaitMax = kDay;  // Longer ones would overflow the clock.
+constexpr Millis kWaitMax = kDay;   // Longer ones would overflow the clock.
 
 KafkaProperties ReaderProperties(const TopicAddress& address) {
   return {{"group.id", address.consumer.empty() ? "catena" : address.consumer},
