@@ -246,7 +246,6 @@ class KafkaReader : public TopicReader {
       into->push_back(std::move(at.peeked.front()));
     }
     if (taken == records_max) return Status();
-    if (into->empty()) into->reserve(std::min(records_max, kFewRecords));
     if (at.is_alone) CATENA_RETURN_IF_ERROR(FollowShared(partition));
     const auto accept = [&](const rd_kafka_message_t& message) -> Result<bool> {
       CATENA_TRY(const bool is_record, Accept(message, &at, into));
@@ -276,6 +275,7 @@ class KafkaReader : public TopicReader {
     }
     if (message.offset < at->next) return false;  // Of the feed before it was followed.
     rd_kafka_timestamp_type_t type;
+    if (into->empty()) into->reserve(kFewRecords);
     Record& record = into->emplace_back();
     record.partition = message.partition;
     record.offset = message.offset;
