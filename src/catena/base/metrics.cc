@@ -106,10 +106,24 @@ Metrics::Metrics() : families_(std::make_unique<Families>()) {
 
 Metrics::~Metrics() = default;
 
+void Metrics::Counter::Add(double by) const { of_->Increment(by); }
+
+void Metrics::Histogram::Observe(double value) const { of_->Observe(value); }
+
+void Metrics::Histogram::Observe(std::span<const std::pair<double, uint64_t>> seen) const {
+  const auto& bounds = SecondBuckets();
+  std::vector<double> counts(bounds.size() + 1);
+  double sum = 0;
+  for (const auto& [value, times] : seen) {
+    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+    counts[static_cast<size_t>(bucket)] += static_cast<double>(times);
+    sum += value * static_cast<double>(times);
+  }
+  of_->ObserveMultiple(counts, sum);
+}
+
 void Metrics::Count(const std::string& name, const Labels& labels, double by) {
-  DescriptionOf(name);
-  const std::lock_guard lock(families_->mutex);
-  families_->counters.at(name)->Add(labels).Increment(by);
+  CounterOf(name, labels).Add(by);
 }
 
 void Metrics::Set(const std::string& name, const Labels& labels, double value) {
@@ -119,23 +133,19 @@ void Metrics::Set(const std::string& name, const Labels& labels, double value) {
 }
 
 void Metrics::Observe(const std::string& name, const Labels& labels, double value) {
-  const std::pair<double, uint64_t> once(value, 1);
-  Observe(name, labels, {&once, 1});
+  HistogramOf(name, labels).Observe(value);
 }
 
-void Metrics::Observe(const std::string& name, const Labels& labels,
-                      std::span<const std::pair<double, uint64_t>> seen) {
+Metrics::Counter Metrics::CounterOf(const std::string& name, const Labels& labels) {
   DescriptionOf(name);
-  const auto& bounds = SecondBuckets();
-  std::vector<double> counts(bounds.size() + 1);
-  double sum = 0;
-  for (const auto& [value, times] : seen) {
-    const auto bucket = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-    counts[static_cast<size_t>(bucket)] += static_cast<double>(times);
-    sum += value * static_cast<double>(times);
-  }
   const std::lock_guard lock(families_->mutex);
-  families_->histograms.at(name)->Add(labels, bounds).ObserveMultiple(counts, sum);
+  return Counter(&families_->counters.at(name)->Add(labels));
+}
+
+Metrics::Histogram Metrics::HistogramOf(const std::string& name, const Labels& labels) {
+  DescriptionOf(name);
+  const std::lock_guard lock(families_->mutex);
+  return Histogram(&families_->histograms.at(name)->Add(labels, SecondBuckets()));
 }
 
 std::string Metrics::Text() const {

@@ -387,7 +387,7 @@ Status Binder::BindTargets(const plan::StreamTask& task, WorkerParts* parts) {
   const bool is_chain = !task.stages.empty() || task.enriched_by != nullptr;
   for (const auto& group_by : task.group_bys) {
     BoundGroupBy& target = bound_->group_bys.at(group_by->metadata.name);
-    FoldTarget fold{target.fold.get(), target.stats.get(), std::nullopt};
+    FoldTarget fold(target.fold.get(), target.stats.get());
     if (is_chain) {
       types::Schema rows;
       if (parts->enricher) rows = parts->enricher->output();
@@ -406,7 +406,7 @@ Status Binder::BindTargets(const plan::StreamTask& task, WorkerParts* parts) {
   const auto publisher = bound_->publishers.find(task.stages.back().join->metadata.name);
   if (publisher != bound_->publishers.end()) {
     BoundPublisher& bound = publisher->second;
-    parts->targets.push_back({bound.publisher.get(), bound.stats.get(), std::nullopt});
+    parts->targets.emplace_back(bound.publisher.get(), bound.stats.get());
     const auto share = bound_->shares.find(publisher->first);
     if (share != bound_->shares.end()) parts->share = {share->second.get(), bound.publisher.get()};
   }

@@ -342,8 +342,7 @@ Result<bool> Worker::ReleaseReady(Lane* lane) {
       const Timestamp now = clock_->Now();
       CATENA_TRY(const Release release, parts_.gate->Check(&batch.ticket, now));
       if (release == Release::kWait) break;
-      Metrics::Global().Observe("catena_enrich_gate_wait_seconds", {},
-                                Seconds(batch.ticket.read_at, now));
+      gate_wait_.Observe(Seconds(batch.ticket.read_at, now));
       CATENA_RETURN_IF_ERROR(ReleaseChain(batch, release == Release::kForced));
     } else if (parts_.enriched) {
       CATENA_RETURN_IF_ERROR(ReleaseEnriched(batch, lane));
@@ -395,8 +394,7 @@ Status Worker::ReleaseChain(const MicroBatch& batch, bool forced) {
                             static_cast<double>(rows));
   }
   const Timestamp now = clock_->Now();
-  Metrics::Global().Observe("catena_stage_duration_seconds", {{"stage", "enrich"}},
-                            Seconds(released, now));
+  enrich_duration_.Observe(Seconds(released, now));
   for (FoldTarget& target : parts_.targets) {
     target.stats->enriched.Add(now, (now - batch.ticket.read_at).count() * 1000,
                                enriched.rows.rows());

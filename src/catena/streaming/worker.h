@@ -26,10 +26,12 @@
 #include <vector>
 
 #include "catena/base/clock.h"
+#include "catena/base/metrics.h"
 #include "catena/sql/projection.h"
 #include "catena/streaming/chain_stats.h"
 #include "catena/streaming/enricher.h"
 #include "catena/streaming/fold/row_sink.h"
+#include "catena/streaming/fold/sink_metrics.h"
 #include "catena/streaming/gate.h"
 #include "catena/streaming/progress.h"
 #include "catena/streaming/publish/enriched_record.h"
@@ -43,8 +45,11 @@ namespace catena::streaming {
 
 // One GroupBy that the worker folds, or who publishes the rows of the chain.
 struct FoldTarget {
-  RowSink* sink = nullptr;
-  ChainStats* stats = nullptr;
+  FoldTarget(RowSink* of, ChainStats* told) : sink(of), stats(told), metrics(*of) {}
+
+  RowSink* sink;
+  ChainStats* stats;
+  SinkMetrics metrics;
   std::optional<sql::Projection> query;  // Of the JoinSource; absent in a simple stream.
 };
 
@@ -204,6 +209,10 @@ class Worker {
   StreamOptions options_;
   Progress* progress_;
   const Clock* clock_;
+  Metrics::Histogram gate_wait_ =
+      Metrics::Global().HistogramOf("catena_enrich_gate_wait_seconds", {});
+  Metrics::Histogram enrich_duration_ =
+      Metrics::Global().HistogramOf("catena_stage_duration_seconds", {{"stage", "enrich"}});
   std::vector<Lane> lanes_;
   std::optional<uint64_t> share_seen_;  // Its Changes().
   std::map<topic::TopicPartition, Taking> taking_;

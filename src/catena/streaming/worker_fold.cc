@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "catena/base/metrics.h"
 #include "catena/streaming/dead_letter.h"
 #include "catena/streaming/worker.h"
 
@@ -185,12 +184,8 @@ Status Worker::FoldInto(FoldTarget* target, const MicroBatch& batch, TargetRows 
                                 batch.partition, next, std::move(given.dead_letters.puts)));
     const uint64_t tiles = sink.tile_updates() - tiles_before;
     target->stats->tiles.Add(clock_->Now(), 0, tiles);
-    if (tiles > 0) {
-      Metrics::Global().Count("catena_tile_updates_total", {{"group_by", sink.name()}},
-                              static_cast<double>(tiles));
-    }
-    Metrics::Global().Observe("catena_stage_duration_seconds", {{"stage", sink.stage()}},
-                              Seconds(began, clock_->Now()));
+    target->metrics.tile_updates.Add(static_cast<double>(tiles));
+    target->metrics.apply.Observe(Seconds(began, clock_->Now()));
   }
   cell.event_time_max.store(next.event_time_max);
   if (next.event_time_max != INT64_MIN) {

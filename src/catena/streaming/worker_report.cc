@@ -4,7 +4,6 @@
 #include <cstdio>
 
 #include "catena/base/json.h"
-#include "catena/base/metrics.h"
 #include "catena/streaming/worker.h"
 
 namespace catena::streaming {
@@ -12,7 +11,7 @@ namespace catena::streaming {
 void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
                          const fetch::Checkpoint& after, const std::vector<int64_t>& event_times,
                          const std::vector<int64_t>& append_times) const {
-  const std::string& name = target->sink->name();
+  const SinkMetrics& metrics = target->metrics;
   const Timestamp now = clock_->Now();
   std::vector<std::pair<double, uint64_t>> latencies;  // With how many rows; neighbours are equal.
   for (size_t begin = 0, end = 0; begin < append_times.size(); begin = end) {
@@ -21,20 +20,7 @@ void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
     target->stats->folded.Add(now, latency * 1000, end - begin);
     latencies.emplace_back(static_cast<double>(latency) / 1000.0, end - begin);
   }
-  if (!latencies.empty()) {
-    Metrics::Global().Observe("catena_chain_latency_seconds", {{"group_by", name}}, latencies);
-  }
-  const auto count = [&](const char* result, int64_t rows) {
-    if (rows == 0) return;
-    Metrics::Global().Count("catena_events_total", {{"group_by", name}, {"result", result}},
-                            static_cast<double>(rows));
-  };
-  count("folded", after.folded - before.folded);
-  count("filtered", after.filtered - before.filtered);
-  count("null_key", after.null_key - before.null_key);
-  count("dead_lettered", after.dead_lettered - before.dead_lettered);
-  count("late", after.late_beyond_retention - before.late_beyond_retention);
-  count("duplicate", after.duplicate - before.duplicate);
+  if (!latencies.empty()) metrics.latency.Observe(latencies);
   // Times in another unit, or of history that is replayed, show here as they do in a backfill.
   int64_t other_day = 0;
   for (size_t row = 0; row < event_times.size(); ++row) {
@@ -42,7 +28,16 @@ void Worker::CountFolded(FoldTarget* target, const fetch::Checkpoint& before,
         Date::Of(FromMillis(event_times[row])) == Date::Of(FromMillis(append_times[row]));
     other_day += same ? 0 : 1;
   }
-  count("other_day", other_day);
+  const auto count = [](const Metrics::Counter& counter, int64_t rows) {
+    if (rows != 0) counter.Add(static_cast<double>(rows));
+  };
+  count(metrics.folded, after.folded - before.folded);
+  count(metrics.filtered, after.filtered - before.filtered);
+  count(metrics.null_key, after.null_key - before.null_key);
+  count(metrics.dead_lettered, after.dead_lettered - before.dead_lettered);
+  count(metrics.late, after.late_beyond_retention - before.late_beyond_retention);
+  count(metrics.duplicate, after.duplicate - before.duplicate);
+  count(metrics.other_day, other_day);
 }
 
 // --debug: decoded, enriched, projected; one JSON object a row, nothing is stored.
