@@ -134,18 +134,23 @@ TEST_P(StagedScenarioTest, StopsAtRandomRows) {
   ExpectAll(run.Fetch());
 }
 
-// As in life: a generation a night, late records after it, queries on either side of each.
-TEST_P(ScenarioTest, UploadEveryNight) {
-  ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
-  run.UploadSnapshots();
-  for (Date day = run.first_day() + 1; run.RecordAt(day.Start()) < run.records(); day = day + 1) {
-    run.AppendRecords(run.RecordAt(day.Start()));
+// As in life: a generation a night, or one where one or three before it are missing; late records
+// after it, queries on either side of each.
+TEST_P(ScenarioTest, UploadAtNight) {
+  for (const int missing : {0, 1, 3}) {
+    SCOPED_TRACE(std::to_string(missing) + " uploads missing");
+    ScenarioRun run(scenario_, {.partitions = 2, .workers = 2});
+    run.UploadSnapshots();
+    int night = 0;
+    for (Date day = run.first_day() + 1; run.RecordAt(day.Start()) < run.records(); day = day + 1) {
+      run.AppendRecords(run.RecordAt(day.Start()));
+      run.Stream();
+      if (night++ % (missing + 1) == 0) run.Upload(day - 1);
+    }
+    run.AppendRecords(run.records());
     run.Stream();
-    run.Upload(day - 1);
+    ExpectAll(run.Fetch());
   }
-  run.AppendRecords(run.records());
-  run.Stream();
-  ExpectAll(run.Fetch());
 }
 
 // The negative control: a stream that lost its last records is seen to differ.
