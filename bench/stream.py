@@ -2,7 +2,7 @@
 """`make bench-stream`: from a payment's due time to its features readable by another process.
 
     usage    make bench-stream [RATES="1000 10000 50000 100000"] [SECONDS=60] [FILE=300000]
-                               [SHAPES="simple chain chain3"] [KV=rocksdb|redis]
+                               [SHAPES="simple chain chain3"] [KV=rocksdb|redis] [RUNS=1|5|...]
     does     a real Kafka broker (and Redis) of its own; for every rate and shape fresh topics with
              2 partitions of payments and 12 of risk scores, a fresh state, one
              `catena group-by-streaming`; payments in an open loop, a score to every twenty
@@ -19,7 +19,8 @@
     hot key  the load with one user in every second payment, beside the one without
     rows     ms from when a payment was due (200 a second are watched) to when the Fetcher of
              another process shows it, p50, p99, p99.9; behind: that of the last one; CPU seconds
-             a second of the stream alone, of the broker, of load and watcher; RSS; state
+             a second of the stream alone, of the broker, of load and watcher; RSS; state; of RUNS
+             rounds through floor and shapes the median, of numbers of rows the largest
     answers  as of random moments of the run, fetched while the stream runs, against the backfill of
              the archived topics: 0 mismatches, or exit code 1
 """
@@ -39,15 +40,16 @@ import time
 
 import report
 
-sys.path.insert(0, str(report.ROOT / "tests"))
-from feature_repository import (CHAINED, HOUR_AND_DAY, RISK, SIMPLE, FeatureRepository, Http,
-                                definitions, events, group_by, join, now_millis)
+sys.path[:0] = [str(report.ROOT / "tests"), str(report.ROOT / "bench/stream")]
+from feature_repository import FeatureRepository, Http, events, join, now_millis
 from servers import KafkaBroker, RedisServer
+from shapes import WATCHED, shape_conf
 
 RATES = [int(rate) for rate in os.environ.get("RATES", "1000 10000 50000 100000").split()]
 SECONDS = float(os.environ.get("SECONDS", "60"))
 SHAPES = os.environ.get("SHAPES", "simple chain chain3").split()
 KV = os.environ.get("KV", "rocksdb")
+RUNS = int(os.environ.get("RUNS", "1"))
 FILE_PAYMENTS, FILE_RATE = int(os.environ.get("FILE", "300000")), 10_000
 PAYMENTS_PER_RISK = 20
 MERCHANTS = 10_000
@@ -61,7 +63,6 @@ SEED = 20261126
 MINUTE = 60_000
 ASKED_BACK = 100 * MINUTE  # Raw rows are kept for two hours.
 ASKED_JOIN = "t.asked.v1"
-SUM, AVERAGE = 7, 8
 HOT_EVERY, HOT_RATE = 2, 10_000
 LATE_MILLIS = 1000
 DAY = 24 * 60 * MINUTE
@@ -70,9 +71,6 @@ PATIENCE = 60
 COMPILED_RATE, COMPILED_SECONDS, COMPILED_SHARE = 10_000, 10, 0.1
 SUSTAINED_MILLIS = 1000  # Behind by more when the load ends, a rate is not held.
 TICKS = os.sysconf("SC_CLK_TCK")
-# The GroupBy that is watched, and a feature that a user's first payment gives a value.
-WATCHED = {"simple": (SIMPLE, "amount_count"), "chain": (CHAINED, "amount_sum_24h"),
-           "chain3": ("t.user_surroundings.v1", "amount_sum_24h")}
 
 
 class Broker(KafkaBroker):
@@ -94,31 +92,18 @@ class Broker(KafkaBroker):
                 "-XX:+UseTransparentHugePages", "-XX:+AlwaysPreTouch", *said[said.index("-cp"):]]
 
 
-def shape_conf(shape: str, payments: str, risks: str) -> dict:
-    """The watched GroupBy of a shape with all that is below it."""
-    below = definitions(payments, risks)
-    simple, chained = below["group_bys/t/user_spend.v1"], below["group_bys/t/user_risk.v1"]
-    if shape == "simple":
-        return simple
-    if shape == "chain":
-        return chained
-    merchant = chain_on("t.merchant_company.v1", "merchant_id", payments, chained,
-                        "t_user_risk_v1_risk_average_24h")
-    return chain_on(WATCHED["chain3"][0], "user_id", payments, merchant,
-                    "t_merchant_company_v1_seen_average_24h")
+class Samples:
+    """Figures of rounds, until all of them are there."""
 
+    def __init__(self):
+        self.of: dict[tuple[str, str], list[float]] = {}
 
-def chain_on(name: str, key: str, payments: str, parent: dict, feature: str) -> dict:
-    """Payments, each with the parent's feature as of then, by another key."""
-    parent = {field: value for field, value in parent.items() if field != "catena"}
-    enriched = join(f"{name}_enriched", events("t.payments", payments), parent)
-    source = {"joinSource": {"join": enriched, "query": {"timeColumn": "ts", "selects": {
-        key: key, "amount": "amount", "seen": feature}}}}
-    below = definitions(payments, "")["group_bys/t/user_spend.v1"]
-    return group_by(name, key, source, [
-        {"inputColumn": "seen", "operation": AVERAGE, "windows": HOUR_AND_DAY},
-        {"inputColumn": "amount", "operation": SUM, "windows": HOUR_AND_DAY}]) | {
-            "catena": below["catena"]}
+    def row(self, name: str, value: float, unit: str) -> None:
+        self.of.setdefault((name, unit), []).append(value)
+
+    def report(self, out: report.Report) -> None:
+        for (name, unit), values in self.of.items():
+            out.row(name, max(values) if unit == "rows" or len(values) == 1 else values, unit)
 
 
 class Run:
@@ -186,7 +171,7 @@ class Run:
             self.start()
             self.watch()
 
-    def stream(self, out: report.Report) -> None:
+    def stream(self, out: Samples) -> None:
         name, _ = WATCHED[self.shape]
         with self.repository as repository:
             process = self.start()
@@ -212,10 +197,10 @@ class Run:
     def waiting(self) -> int:
         return sum(chain["records_waiting"] for chain in self.repository.health().values())
 
-    def row(self, out: report.Report, figure: str, value: float, unit: str) -> None:
+    def row(self, out: report.Report | Samples, figure: str, value: float, unit: str) -> None:
         out.row(f"{self.label}/{figure}", value, unit)
 
-    def tell(self, out: report.Report, told: dict, used: list[float], pid: int) -> None:
+    def tell(self, out: Samples, told: dict, used: list[float], pid: int) -> None:
         self.tell_latencies(out, told)
         seconds = self.seconds + told["behind_ms"] / 1000
         self.row(out, "CPU of the stream", used[0] / seconds, "cores")
@@ -224,7 +209,7 @@ class Run:
         self.row(out, "CPU of load and watcher", told["cpu"] / seconds, "cores")
         self.row(out, "peak RSS of the stream", peak_mib(pid), "MiB")
 
-    def tell_latencies(self, out: report.Report, told: dict) -> None:
+    def tell_latencies(self, out: Samples, told: dict) -> None:
         for quantile in ("p50", "p99", "p99.9"):
             self.row(out, quantile, told[quantile], "ms")
         self.row(out, "behind", told["behind_ms"], "ms")
@@ -232,7 +217,7 @@ class Run:
               f"p99.9 {told['p99.9']:.2f} ms, behind {told['behind_ms']:.1f} ms; the producer was "
               f"at most {told['latest_ms']:.1f} ms late", flush=True)
 
-    def compare(self, out: report.Report, begin: int, end: int) -> int:
+    def compare(self, out: report.Report | Samples, begin: int, end: int) -> int:
         """What is fetched as of moments of the run, against the backfill of the same log; says how
         many are incomplete."""
         repository = self.repository
@@ -452,6 +437,8 @@ def set_targets(out: report.Report) -> None:
 
 
 def main() -> int:
+    if 1 < RUNS < report.REPETITIONS:
+        report.fail(f"RUNS={RUNS}: 1, or at least {report.REPETITIONS} for medians")
     programs = {"load": report.build("stream_load", "bench/stream_load"),
                 "catena": report.build("catena", "bin/catena")}
     out = report.Report("stream")
@@ -475,14 +462,16 @@ def main() -> int:
             compile_broker(folder, broker, programs)
         for rate in RATES:
             hot = [(shape, HOT_EVERY) for shape in SHAPES if rate == HOT_RATE and shape != "chain3"]
-            for shape, hot_every in [("floor", 0), *((shape, 0) for shape in SHAPES), *hot]:
-                own = folder / f"{shape}-{rate}-{hot_every}"
-                own.mkdir()
+            samples = Samples()
+            for shape, hot_every in [("floor", 0), *((shape, 0) for shape in SHAPES), *hot] * RUNS:
+                own = pathlib.Path(tempfile.mkdtemp(prefix=f"{shape}-{rate}-", dir=folder))
                 run = Run(own, broker, redis, programs, shape, rate, hot_every)
                 if shape == "floor":
-                    run.tell_latencies(out, run.load())
+                    run.tell_latencies(samples, run.load())
                 else:
-                    run.stream(out)
+                    run.stream(samples)
+                shutil.rmtree(own)
+            samples.report(out)
     set_targets(out)
     return out.finish()
 
