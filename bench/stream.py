@@ -248,10 +248,14 @@ class Run:
                         f"of {filled} rows that are not empty")
         return incomplete
 
-    def backfill(self, asked: list[dict]) -> list[dict]:
+    def archive(self) -> None:
         repository = self.repository
         repository.run("topic", "archive", repository.risks, "--table", "t.risk")
         repository.run("topic", "archive", repository.payments, "--table", "t.payments")
+
+    def backfill(self, asked: list[dict]) -> list[dict]:
+        repository = self.repository
+        self.archive()
         file = self.folder / "spine.csv"
         with open(file, "w", newline="") as stream:
             writer = csv.DictWriter(stream, ["id", *asked[0], "ds"], lineterminator="\n")
@@ -267,14 +271,17 @@ class Run:
 
 
 def compile_broker(folder: pathlib.Path, broker: Broker, programs: dict[str, pathlib.Path]) -> None:
-    """Loads it until it hardly compiles any more."""
+    """Loads it until it hardly compiles any more, with all that is asked of it later."""
     share = 1.0
     while share > COMPILED_SHARE:
         own = pathlib.Path(tempfile.mkdtemp(prefix="compiled-", dir=folder))
+        run = Run(own, broker, None, programs, "chain", COMPILED_RATE, seconds=COMPILED_SECONDS)
         before = cpu_seconds(broker.process.pid, "Compiler")
-        Run(own, broker, None, programs, "chain", COMPILED_RATE,
-            seconds=COMPILED_SECONDS).warm_up()
-        share = (cpu_seconds(broker.process.pid, "Compiler") - before) / COMPILED_SECONDS
+        run.load()
+        run.warm_up()
+        share = (cpu_seconds(broker.process.pid, "Compiler") - before) / (2 * COMPILED_SECONDS)
+        run.archive()
+        shutil.rmtree(own)
 
 
 class FileRun(Run):
@@ -415,7 +422,7 @@ def set_targets(out: report.Report) -> None:
             out.at_most(f"1-hop chain at {rate:,}/s: p99 ms", p99, 10)
             out.at_most(f"1-hop chain at {rate:,}/s: times the floor's p99",
                         p99 / out.value(f"floor/{rate}/p99"), 3)
-        if rate == 1000 and "chain3" in SHAPES:
+        if "chain3" in SHAPES:
             out.at_most(f"3-hop chain at {rate:,}/s: p99 ms", out.value(f"chain3/{rate}/p99"), 30)
     for shape, bound in (("simple", 300_000), ("chain", 100_000)):
         if shape in SHAPES:
