@@ -93,7 +93,7 @@ class Broker(KafkaBroker):
 
 
 class Samples:
-    """Figures of rounds, until all of them are there."""
+    """Figures of runs that are repeated, until all of them are there."""
 
     def __init__(self):
         self.of: dict[tuple[str, str], list[float]] = {}
@@ -197,7 +197,7 @@ class Run:
     def waiting(self) -> int:
         return sum(chain["records_waiting"] for chain in self.repository.health().values())
 
-    def row(self, out: report.Report | Samples, figure: str, value: float, unit: str) -> None:
+    def row(self, out: Samples, figure: str, value: float, unit: str) -> None:
         out.row(f"{self.label}/{figure}", value, unit)
 
     def tell(self, out: Samples, told: dict, used: list[float], pid: int) -> None:
@@ -217,7 +217,7 @@ class Run:
               f"p99.9 {told['p99.9']:.2f} ms, behind {told['behind_ms']:.1f} ms; the producer was "
               f"at most {told['latest_ms']:.1f} ms late", flush=True)
 
-    def compare(self, out: report.Report | Samples, begin: int, end: int) -> int:
+    def compare(self, out: Samples, begin: int, end: int) -> int:
         """What is fetched as of moments of the run, against the backfill of the same log; says how
         many are incomplete."""
         repository = self.repository
@@ -319,25 +319,23 @@ class FileRun(Run):
     def kind(self) -> str:
         return "shuffled" if self.late_millis else "file"
 
-    def stream(self, out: report.Report) -> None:
+    def stream(self, out: Samples) -> None:
         name, _ = WATCHED[self.shape]
         gate = ["--gate", "watermark", "-Z", f"out_of_orderness_ms={self.late_millis}"]
         with self.repository as repository:
             rates = []
-            while True:
+            while len(rates) < self.streams:
+                if rates:
+                    self.forget(process)
                 process = self.start(*(gate if self.late_millis else []))
                 rates.append(self.payments / cpu_seconds(process.pid))
-                if len(rates) == self.streams:
-                    break
-                self.forget(process)
-            rate = out.row(f"{self.label}/payments a CPU second",
-                           rates if len(rates) > 1 else rates[0], "1/s")
+                self.row(out, "payments a CPU second", rates[-1], "1/s")
             self.row(out, "peak RSS of the stream", peak_mib(process.pid), "MiB")
             counts = repository.health()[name]["counts"]
             if counts["folded"] != self.payments:
                 report.fail(f"{name}: {counts} of {self.payments} payments")
-            print(f"{self.label}: {rate:,.0f} payments a CPU second, of "
-                  f"{', '.join(f'{each:,.0f}' for each in sorted(rates))}", flush=True)
+            print(f"{self.label}: {', '.join(f'{rate:,.0f}' for rate in sorted(rates))} payments "
+                  "a CPU second", flush=True)
             incomplete = self.compare(out, max(self.begin, self.end - ASKED_BACK), self.end)
             if self.late_millis and incomplete:
                 report.fail(f"{self.label}: {incomplete} answers are incomplete")
@@ -350,7 +348,7 @@ class FileRun(Run):
         shutil.rmtree(self.folder / "state")
         (self.folder / "logs/stream").unlink()
 
-    def tell_state(self, out: report.Report, name: str) -> None:
+    def tell_state(self, out: Samples, name: str) -> None:
         """What the watched GroupBy takes on disk of what reads may still ask for; a share of the
         files' indexes and Bloom filters is in it."""
         self.repository.run("state", "compact")
@@ -451,16 +449,17 @@ def main() -> int:
     out = report.Report("stream")
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stream-")))
+        samples = Samples()
         file_runs = [(shape, 0) for shape in SHAPES]
         for shape, late_millis in file_runs + [("chain", LATE_MILLIS)] * ("chain" in SHAPES):
             own = folder / f"{shape}-file-{late_millis}"
             own.mkdir()
-            FileRun(own, shape, late_millis).stream(out)
+            FileRun(own, shape, late_millis).stream(samples)
         for shape, windows in [(shape, False) for shape in SHAPES if shape != "chain3"] + [
                 ("chain", True)] * ("chain" in SHAPES):
             own = folder / f"{shape}-week-{windows}"
             own.mkdir()
-            WeekRun(own, shape, windows).stream(out)
+            WeekRun(own, shape, windows).stream(samples)
         for name in ("kafka", "redis"):
             (folder / name).mkdir()
         broker = stack.enter_context(Broker(folder / "kafka")) if RATES else None
@@ -469,7 +468,6 @@ def main() -> int:
             compile_broker(folder, broker, programs)
         for rate in RATES:
             hot = [(shape, HOT_EVERY) for shape in SHAPES if rate == HOT_RATE and shape != "chain3"]
-            samples = Samples()
             for shape, hot_every in [("floor", 0), *((shape, 0) for shape in SHAPES), *hot] * RUNS:
                 own = pathlib.Path(tempfile.mkdtemp(prefix=f"{shape}-{rate}-", dir=folder))
                 run = Run(own, broker, redis, programs, shape, rate, hot_every)
@@ -478,7 +476,7 @@ def main() -> int:
                 else:
                     run.stream(samples)
                 shutil.rmtree(own)
-            samples.report(out)
+    samples.report(out)
     set_targets(out)
     return out.finish()
 
