@@ -92,6 +92,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
                             (("--only", "--to-offset", "x"), "PARTITION:OFFSET"),
                             (("--only", "--to-offset", "7"), "holds offsets 0 to 0"),
                             (("--only", "--to-offset", "9:0"), "partitions 0 to 2"),
-                            (("--to-millis", 1, "--to-offset", "0"), "not both")):
+                            (("--to-millis", 1, "--to-offset", "0"), "not both"),
+                            (("--to-millis", now_millis() * 1000), "this lies ahead")):
             code, _, errors = repository.ask(*reset, *flags)
             assert code == 2 and said in errors, (flags, errors)

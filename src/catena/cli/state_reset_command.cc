@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 
+#include "catena/base/clock.h"
 #include "catena/cli/commands.h"
 #include "catena/cli/storage.h"
 #include "catena/plan/streaming_plan.h"
@@ -26,6 +27,10 @@ Result<streaming::ResetTo> ReadResetTo(const ResetFlags& given) {
   streaming::ResetTo to;
   if (given.to_millis) {
     if (!given.to_offset.empty()) return InvalidConf("give --to-millis or --to-offset, not both");
+    if (*given.to_millis > ToMillis(SystemClock().Now())) {
+      return InvalidConf("--to-millis is milliseconds since 1970, and this lies ahead: " +
+                         std::to_string(*given.to_millis));
+    }
     to.appended_at = FromMillis(*given.to_millis);
   }
   for (const std::string& text : given.to_offset) {

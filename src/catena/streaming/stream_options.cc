@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catena/streaming/stream_options.h"
 
-#include <algorithm>
 #include <charconv>
 #include <map>
 #include <string>
@@ -13,7 +12,8 @@ namespace {
 
 // Sums of such times and of any event time stay within 64 bits.
 constexpr Millis kLongest = 1000 * 365 * kDay;
-constexpr int64_t kMost = INT64_MAX;
+constexpr int kWorkersMost = 1024;
+constexpr int kCacheMostMb = 64 * 1024;  // The records of a commit have numbers of 32 bits.
 
 Error Misfit(const std::string& name, const std::string& value, const std::string& wanted) {
   return InvalidConf("stream parameter " + name + " takes " + wanted + ": " + value);
@@ -39,10 +39,10 @@ class Reader {
     ReadWhole(name, 0, kLongest.count(), &millis);
     *into = Millis{millis};
   }
-  void Read(const std::string& name, int* into) {
+  void ReadUpTo(int most, const std::string& name, int* into) {
     int64_t number = *into;
-    ReadWhole(name, 0, kMost, &number);
-    *into = static_cast<int>(std::min<int64_t>(number, 1024));
+    ReadWhole(name, 0, most, &number);
+    *into = static_cast<int>(number);
   }
   void ReadShift(const std::string& name, Millis* into) {
     int64_t millis = into->count();
@@ -92,7 +92,8 @@ class Reader {
     }
     std::string wanted = "a whole number";
     if (lowest == 0) wanted += ", 0 or more";
-    if (highest != kMost) wanted += ", at most " + std::to_string(highest) + " (1000 years)";
+    wanted += ", at most " + std::to_string(highest);
+    if (highest == kLongest.count()) wanted += " (1000 years)";
     Fail(Misfit(name, *value, wanted));
   }
 
@@ -113,7 +114,7 @@ Result<StreamOptions> ReadStreamOptions(const StreamParameters& settings) {
   reader.Read("batch_duration", &options.batch_interval);
   reader.Read("batch_interval_millis", &options.batch_interval);
   reader.Read("checkpoint_interval", &options.checkpoint_interval);
-  reader.Read("parallelism", &options.parallelism);
+  reader.ReadUpTo(kWorkersMost, "parallelism", &options.parallelism);
   reader.Read("timeout_millis", &options.timeout);
   reader.ReadChoice<GateKind>("gate",
                               {{"caught_up", GateKind::kCaughtUp},
@@ -125,7 +126,7 @@ Result<StreamOptions> ReadStreamOptions(const StreamParameters& settings) {
   reader.Read("raw_retention_ms", &options.raw_retention);
   reader.Read("as_of_retention_ms", &options.as_of_retention);
   reader.Read("snapshot_wait_ms", &options.snapshot_wait);
-  reader.Read("state_cache_mb", &options.state_cache_mb);
+  reader.ReadUpTo(kCacheMostMb, "state_cache_mb", &options.state_cache_mb);
   reader.ReadChoice<OnError>(
       "on_error",
       {{"dlq", OnError::kDeadLetter}, {"fail", OnError::kFail}, {"skip", OnError::kSkip}},

@@ -128,6 +128,11 @@ TEST(StreamOptions, WhatCannotBeMeantIsRefusedWithTheReason) {
   EXPECT_NE(refused("query_shift_ms", "-9223372036854775808").find("1000 years"),
             std::string::npos);
   EXPECT_EQ(refused("as_of_retention_ms", "31536000000000"), "");
+  // Taken as 1024 without a word, once: a stream with a gigabyte where four were meant.
+  EXPECT_NE(refused("parallelism", "1025").find("at most 1024"), std::string::npos);
+  EXPECT_NE(refused("state_cache_mb", "65537").find("at most 65536"), std::string::npos);
+  EXPECT_EQ(ReadStreamOptions({{"state_cache_mb", "65536"}})->state_cache_mb, 65536);
+  EXPECT_EQ(ReadStreamOptions({{"parallelism", "1024"}})->parallelism, 1024);
   EXPECT_NE(refused("event_time_query", "yes").find("true or false"), std::string::npos);
   EXPECT_NE(refused("time_percentile", "95").find("up to 1"), std::string::npos);
   EXPECT_NE(refused("gate", "sleep").find("caught_up, fixed, watermark"), std::string::npos);
