@@ -87,8 +87,9 @@ std::vector<TimedValue> CachedStore::HeldIn(const Entry& entry, DatasetNumber da
 // Where requests stand in memory: of neighbours the key and the dataset are looked up once.
 class CachedStore::RequestFinder {
  public:
-  RequestFinder(const CachedStore& store, std::span<const GetRequest> requests)
-      : store_(store), found_(store.entries_, requests) {}
+  // Of its own stream, or of others.
+  RequestFinder(const CachedStore& store, std::span<const GetRequest> requests, bool is_own)
+      : store_(store), is_own_(is_own), found_(store.entries_, requests) {}
 
   // Each of the requests, one after the other.
   void Find(const GetRequest& request) {
@@ -100,6 +101,7 @@ class CachedStore::RequestFinder {
     entry = found_.Next(request.key);
     if (entry != nullptr) entry->Use();
     is_known = number && store_.Knows(entry, request.key, *number, request.after);
+    if (is_own_ && number) store_.asked_.Note(*number, request.after);
   }
 
   // Of the last request.
@@ -109,6 +111,7 @@ class CachedStore::RequestFinder {
 
  private:
   const CachedStore& store_;
+  const bool is_own_;
   FoundTogether<Entry> found_;
   std::optional<std::string_view> dataset_;  // Of the request before.
 };
@@ -119,7 +122,7 @@ bool CachedStore::Answer(Reading* reading) const {
   reading->missing.clear();
   reading->answers.clear();
   reading->answers.reserve(count);
-  RequestFinder found(*this, reading->requests);
+  RequestFinder found(*this, reading->requests, reading->keep);
   for (size_t i = 0; i < count; ++i) {
     const GetRequest& request = reading->requests[i];
     auto& answer = reading->answers.emplace_back(std::vector<TimedValue>());
@@ -148,8 +151,8 @@ bool CachedStore::Answer(Reading* reading) const {
   return reading->missing.empty();
 }
 
-// What is missing, as it is; of what is kept, everything: who folds a key asks for its newest
-// values, who looks it up for older ones.
+// What is missing, as it is; of what is kept, everything that is asked for of whatever key: who
+// folds a key asks for its newest values, who looks it up for older ones.
 void CachedStore::AskBehind(Reading* reading) const {
   std::vector<GetRequest> asked;
   std::vector<size_t> asked_for;
@@ -157,9 +160,9 @@ void CachedStore::AskBehind(Reading* reading) const {
   for (const auto& [i, number] : reading->missing) {
     const GetRequest& request = reading->requests[i];
     if (reading->keep && !reading->is_many[i] && number) {
+      const Timestamp from = std::min(request.after, asked_.From(*number));
       reading->loads.emplace_back(
-          *number, GetRequest{request.dataset, request.key, Timestamp::min(), Timestamp::max(),
-                              values_max_});
+          *number, GetRequest{request.dataset, request.key, from, Timestamp::max(), values_max_});
     } else {
       asked.push_back(request);
       asked_for.push_back(i);
@@ -184,7 +187,8 @@ void CachedStore::AskBehind(Reading* reading) const {
 void CachedStore::Keep(Reading* reading) {
   for (size_t i = 0; i < reading->loads.size(); ++i) {
     const auto& [number, request] = reading->loads[i];
-    if (const auto& loaded = reading->loaded[i]; loaded.ok()) Insert(number, request.key, *loaded);
+    const auto& loaded = reading->loaded[i];
+    if (loaded.ok()) Insert(number, request.key, request.after, *loaded);
   }
   for (const auto& missing : reading->missing) reading->is_many[missing.request] = 1;
 }
@@ -200,6 +204,7 @@ CachedStore::Answers CachedStore::Read(std::span<const GetRequest> requests, boo
     if (is_half_) return Answers(requests.size(), IsHalf());
     if (Answer(&reading)) return std::move(reading.answers);
     reading.version = version_;
+    if (keep) misses_ += reading.missing.size();
   }
   for (int reads = 0;; ++reads) {
     std::unique_lock lock(mutex_, std::defer_lock);
@@ -233,7 +238,7 @@ bool CachedStore::AnswerFromMemory(std::span<const GetRequest> requests, FlatAns
   answers->Clear();
   missing->clear();
   if (is_half_) return false;
-  RequestFinder found(*this, requests);
+  RequestFinder found(*this, requests, /*is_own=*/true);
   for (const GetRequest& request : requests) {
     found.Find(request);
     if (request.after < request.before) {
@@ -275,6 +280,7 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit, 
     for (size_t i = 0; i < places.size(); ++i) {
       const Place& place = places[i];
       const Entry* entry = found.Next(place.key);
+      asked_.Note(place.dataset, place.time);
       if (!Knows(entry, place.key, place.dataset, place.time)) {
         unknown.push_back(i);
         continue;
@@ -315,13 +321,12 @@ Status CachedStore::ReadEach(std::span<const Place> places, const Visit& visit, 
 
 // With what is held of the key and not behind yet. Where there may be older values than were
 // loaded, there may be others of the same time as the oldest.
-void CachedStore::Insert(DatasetNumber dataset, std::string_view key,
+void CachedStore::Insert(DatasetNumber dataset, std::string_view key, Timestamp from,
                          std::span<const TimedValue> values) {
   Entry* entry = entries_.Find(key);
   if (entry == nullptr) entry = AddEntry(key);
   const size_t before = MemoryOf(*entry);
-  const Timestamp from =
-      values.size() < values_max_ ? Timestamp::min() : values.front().time + Millis{1};
+  if (values.size() == values_max_) from = values.front().time + Millis{1};
   entry->values.Erase(dataset, [](const KeptValue&) { return true; });
   entry->coverage.Set(dataset, from);
   const auto keep = [&](std::span<const TimedValue> some) {

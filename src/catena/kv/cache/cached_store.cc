@@ -29,6 +29,8 @@ constexpr size_t kValuesMost = 16384;
 constexpr size_t kBytesPerValue = 8192;
 constexpr size_t kForgottenShare = 64;  // For the keys that were let go of.
 constexpr size_t kSweptAtOnce = 4096;
+constexpr size_t kUnaskedMin = 16;
+constexpr size_t kPrefetchedMost = 128;
 constexpr int kBackgroundNiceness = 10;
 
 // Counts a commit that is not to wait for one that takes its time.
@@ -125,12 +127,22 @@ void CachedStore::Halve(Entry* entry, DatasetNumber dataset) {
 }
 
 void CachedStore::HalveEach(Entry* entry) {
-  std::vector<DatasetNumber> datasets;
-  for (const KeptValue& value : entry->values.all()) {
-    const auto dataset = static_cast<DatasetNumber>(value.dataset);
-    if (datasets.empty() || datasets.back() != dataset) datasets.push_back(dataset);
+  for (const uint32_t dataset : entry->values.Datasets()) Halve(entry, dataset);
+}
+
+// When they are worth it: many, and not a few of many.
+void CachedStore::DropUnasked(Entry* entry) const {
+  if (entry->values.all().size() < kUnaskedMin) return;
+  for (const uint32_t dataset : entry->values.Datasets()) {
+    const Timestamp from = asked_.From(dataset);
+    const auto is_old = [from](const KeptValue& value) { return value.time < from; };
+    const std::span<const KeptValue> values = entry->values.Of(dataset);
+    const auto old = static_cast<size_t>(
+        std::partition_point(values.begin(), values.end(), is_old) - values.begin());
+    if (old < kUnaskedMin || 2 * old < values.size()) continue;
+    entry->coverage.Set(dataset, from);
+    entry->values.Erase(dataset, is_old);
   }
-  for (const DatasetNumber dataset : datasets) Halve(entry, dataset);
 }
 
 void CachedStore::Trim(Entry* entry, DatasetNumber dataset) const {
@@ -167,12 +179,15 @@ void CachedStore::TakeOne(Entry* entry, const HeldPut& put, Epoch epoch) {
   if (is_known) Trim(entry, put.dataset);
 }
 
-// What is held of the entries, and will be replaced, comes into the cache for several at once.
+// What is held of the entries, and will be replaced, comes into the cache for several at once. Of
+// very many values of a key nearly all are rows, which nothing replaces.
 void CachedStore::PrefetchHeld(std::span<Entry* const> entries) const {
   constexpr size_t kAhead = 8;
   const auto each_held = [&](size_t i, const auto& prefetch) {
     if (i >= entries.size() || entries[i] == nullptr) return;
-    for (const KeptValue& value : entries[i]->values.all()) {
+    const std::span<const KeptValue> values = entries[i]->values.all();
+    if (values.size() > kPrefetchedMost) return;
+    for (const KeptValue& value : values) {
       if (value.held >= log_begin_) prefetch(static_cast<uint32_t>(value.held - log_begin_));
     }
   };
@@ -334,16 +349,21 @@ void CachedStore::CommitWhenMany(const std::stop_token& stop) {
 }
 
 // Round and round: what was not used since the last visit goes; of what is still to be stored, half
-// of what is kept beside it.
+// of what is kept beside it; of what was used, what was not asked for.
 void CachedStore::MakeRoom() {
   for (size_t swept = 0; bytes_ + HeldBytes() > bytes_max_ && swept < kSweptAtOnce; ++swept) {
     swept_ = (swept_ + 1) & (entries_.cells() - 1);
+    if (swept_ == 0) asked_.Turn();
     // What takes the place of what goes was not visited either.
-    for (Entry* entry = entries_.At(swept_); entry != nullptr && !entry->used.exchange(false);
-         entry = entries_.At(swept_)) {
+    for (Entry* entry = entries_.At(swept_); entry != nullptr; entry = entries_.At(swept_)) {
+      const bool was_used = entry->used.exchange(false);
       bytes_ -= MemoryOf(*entry);
-      if (!IsStored(entry->newest.epoch)) {
-        HalveEach(entry);
+      if (was_used || !IsStored(entry->newest.epoch)) {
+        if (was_used) {
+          DropUnasked(entry);
+        } else {
+          HalveEach(entry);
+        }
         bytes_ += MemoryOf(*entry);
         break;
       }

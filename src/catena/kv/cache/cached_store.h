@@ -18,8 +18,9 @@
 //   memory   at most bytes_max: of what is held, half; Hold waits for a commit where there is more.
 //            Of a key and dataset that was read, the newest hundreds of values are kept, thousands
 //            where there is room: five minutes of raw rows of a busy key are asked for again and
-//            again; of what is only written, nothing once it is stored. Keys that are written
-//            before every commit keep a value of a dataset each
+//            again; older ones, which nobody asks for, go when there is no more room. Of what is
+//            only written, nothing once it is stored. Keys that are written before every commit
+//            keep a value of a dataset each
 //   errors   the store's; after one in a write this object takes no more writes until Resume, which
 //            drops what is held. Where memory runs out within a change this throws, and answers and
 //            takes nothing more until then (kUnavailable): half a change is not to be built upon
@@ -37,6 +38,7 @@
 #include <thread>
 #include <utility>
 
+#include "catena/kv/cache/asked_lately.h"
 #include "catena/kv/cache/coverage.h"
 #include "catena/kv/cache/forgotten_keys.h"
 #include "catena/kv/cache/held_log.h"
@@ -89,6 +91,8 @@ class CachedStore : public KVStore {
   Status Commit() { return CommitHeld(/*paced=*/false); }
   // Drops what is held, and holds nothing back any more; others read the store behind again.
   void Close();
+  // Requests of the stream itself that memory did not answer, since this was asked last.
+  uint64_t TakeMisses() { return misses_.exchange(0); }
 
   std::vector<Result<std::vector<TimedValue>>> MultiGet(
       std::span<const GetRequest> requests) override {
@@ -198,7 +202,9 @@ class CachedStore : public KVStore {
            !forgotten_.MayHave(key);
   }
   Entry* AddEntry(std::string_view key);
-  void Insert(DatasetNumber dataset, std::string_view key, std::span<const TimedValue> values);
+  // The newest values of `from` or later.
+  void Insert(DatasetNumber dataset, std::string_view key, Timestamp from,
+              std::span<const TimedValue> values);
 
   static size_t MemoryOf(const Entry& entry);
   static bool IsEarlier(const TimedValue& a, const TimedValue& b) {
@@ -220,6 +226,7 @@ class CachedStore : public KVStore {
   void Trim(Entry* entry, DatasetNumber dataset) const;
   static void Halve(Entry* entry, DatasetNumber dataset);
   static void HalveEach(Entry* entry);
+  void DropUnasked(Entry* entry) const;
   Status CommitHeld(bool paced);
   bool BeginCommit(std::vector<Mark>* marks, std::vector<std::string_view>* names);
   // Of the log that is being committed, which nobody changes: without the lock.
@@ -242,6 +249,7 @@ class CachedStore : public KVStore {
   std::atomic<uint64_t> holds_{0};          // Calls of Hold that are done.
   std::atomic<bool> has_much_{false};       // Held again, while a commit is under way.
   std::atomic<int> commits_in_a_hurry_{0};  // Under way or waiting for their turn.
+  std::atomic<uint64_t> misses_{0};
 
   std::mutex commit_mutex_;              // Held for a whole commit; taken first.
   mutable std::shared_mutex mutex_;      // Guards all below.
@@ -256,7 +264,8 @@ class CachedStore : public KVStore {
   KeyTable<Entry> entries_;
   uint64_t removals_ = 0;  // From entries_.
   size_t bytes_ = 0;
-  size_t swept_ = 0;      // The cell where the next sweep goes on.
+  size_t swept_ = 0;  // The cell where the next sweep goes on.
+  mutable AskedLately asked_;
   Epoch epoch_ = 1;       // Of what is written now.
   Epoch stored_ = 0;      // Everything of it and before is in the store behind.
   uint64_t version_ = 0;  // Of the store behind, as far as it matters here.

@@ -16,6 +16,16 @@ bool IsAt(const KeptValue& value, uint32_t dataset, Timestamp time, uint64_t seq
 
 }  // namespace
 
+std::vector<uint32_t> KeptValues::Datasets() const {
+  std::vector<uint32_t> datasets;
+  for (const KeptValue& value : heads_) {
+    if (datasets.empty() || datasets.back() != value.dataset) {
+      datasets.push_back(static_cast<uint32_t>(value.dataset));
+    }
+  }
+  return datasets;
+}
+
 std::vector<KeptValue>::const_iterator KeptValues::Find(uint32_t dataset, Timestamp time,
                                                         uint64_t sequence) const {
   return std::partition_point(heads_.begin(), heads_.end(), [&](const KeptValue& value) {

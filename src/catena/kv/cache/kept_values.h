@@ -34,6 +34,8 @@ struct KeptValue {
 class KeptValues {
  public:
   std::span<const KeptValue> all() const { return heads_; }
+  // Those that have any.
+  std::vector<uint32_t> Datasets() const;
   // By time and sequence.
   std::span<const KeptValue> Of(uint32_t dataset) const {
     const auto begin = BeginOf(dataset);
