@@ -41,6 +41,9 @@ constexpr Described kTable[] = {
     {"catena_fetch_rows_total", Type::kCounter, "Rows fetched, by result."},
     {"catena_feature_null_ratio", Type::kGauge, "Nulls among the last enriched values."},
     {"catena_state_bytes", Type::kGauge, "Bytes of online state, estimated."},
+    {"catena_state_cache_misses_total", Type::kCounter,
+     "Reads of a stream that its state_cache_mb did not answer; where they come with every record, "
+     "raise it."},
     {"catena_tile_updates_total", Type::kCounter, "Tile writes."},
     {"catena_http_requests_total", Type::kCounter, "HTTP requests by route and code."},
     {"catena_chain_metric", Type::kGauge,

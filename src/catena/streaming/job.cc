@@ -289,6 +289,8 @@ Status StreamJob::State::MoveRetention(const BoundGroupBy& group_by) {
 
 Status StreamJob::State::Maintain() {
   for (const auto& heart : bound->hearts) CATENA_RETURN_IF_ERROR(heart->failure());
+  Metrics::Global().Count("catena_state_cache_misses_total", {},
+                          static_cast<double>(bound->store->TakeMisses()));
   kv::WriteBatch batch;
   for (const Reported& reported : ReportedOf(*bound)) {
     const ChainReport report = ReportOf(reported, clock->Now());

@@ -44,7 +44,7 @@ struct StreamOptions {
   Millis raw_retention{7200000};    // raw_retention_ms.
   Millis as_of_retention{7200000};  // as_of_retention_ms.
   Millis snapshot_wait{0};          // snapshot_wait_ms: for the upload of a left row's day.
-  int state_cache_mb = 256;         // State that is kept in memory besides the store's own caches.
+  int state_cache_mb = 512;         // State that is kept in memory besides the store's own caches.
   OnError on_error = OnError::kDeadLetter;
   bool debug = false;  // Decode, enrich, print; write nothing.
 };
