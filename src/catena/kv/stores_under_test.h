@@ -17,6 +17,7 @@
 #include "catena/base/server_under_test.h"
 #include "catena/kv/cache/cached_store.h"
 #include "catena/kv/kv_store.h"
+#include "catena/kv/memory_store.h"
 #include "catena/kv/rocksdb_store.h"
 
 namespace catena::kv {
@@ -36,6 +37,23 @@ struct ScratchFolder {
   ScratchFolder& operator=(const ScratchFolder&) = delete;
 
   std::string path;
+};
+
+// Counts what it is asked; may do a write and then say that it does not answer.
+class StoreBehind : public MemoryKVStore {
+ public:
+  std::vector<Result<std::vector<TimedValue>>> MultiGet(
+      std::span<const GetRequest> requests) override {
+    asked += requests.size();
+    return MemoryKVStore::MultiGet(requests);
+  }
+  Status Apply(const WriteBatch& batch, bool durable = false) override {
+    CATENA_RETURN_IF_ERROR(MemoryKVStore::Apply(batch, durable));
+    return loses_answers ? Status(Unavailable("the answer was lost")) : Status();
+  }
+
+  size_t asked = 0;
+  bool loses_answers = false;
 };
 
 // The puts of a batch that has them as ApplySorted wants them; the datasets in any order.

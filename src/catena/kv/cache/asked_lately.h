@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "catena/base/time.h"
+#include "catena/kv/cache/coverage.h"
 
 namespace catena::kv {
 
@@ -48,7 +49,7 @@ class AskedLately {
   }
 
  private:
-  static constexpr uint32_t kDatasets = 64;
+  static constexpr uint32_t kDatasets = Coverage::kBits;
   using Times = std::array<std::atomic<Timestamp>, kDatasets>;  // Timestamp::max(): none.
   Times before_;                                                // Of the round before.
   Times now_;

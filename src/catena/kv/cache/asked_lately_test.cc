@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -11,6 +13,7 @@
 #include "catena/kv/cache/cached_store.h"
 #include "catena/kv/cache/fronted_store.h"
 #include "catena/kv/memory_store.h"
+#include "catena/kv/stores_under_test.h"
 
 namespace catena::kv {
 namespace {
@@ -39,16 +42,6 @@ TEST(AskedLatelyTest, IsWhatWasAskedForInTheLastTwoRounds) {
   EXPECT_EQ(from(64), Timestamp::min());
 }
 
-class StoreBehind : public MemoryKVStore {
- public:
-  std::vector<Result<std::vector<TimedValue>>> MultiGet(
-      std::span<const GetRequest> requests) override {
-    asked += requests.size();
-    return MemoryKVStore::MultiGet(requests);
-  }
-  size_t asked = 0;
-};
-
 // Rows of busy keys come without end, and the newest ten of each are read with every one that
 // comes; what is kept of the quiet keys is a tenth of the memory.
 TEST(AskedLatelyTest, OldRowsOfBusyKeysMakeRoomForOtherKeys) {
@@ -66,10 +59,10 @@ TEST(AskedLatelyTest, OldRowsOfBusyKeysMakeRoomForOtherKeys) {
     const CachedStore::HeldPut put{tiles, quiet, FromMillis(0), 0, "tile"};
     ASSERT_TRUE(cached.Hold({&put, 1}, {}).ok());
   }
+  std::vector<std::string> keys;
+  for (int i = 0; i < kBusy; ++i) keys.push_back(key("busy", i));
   size_t reads = 0;
   for (int round = 0; round < kRounds; ++round) {
-    std::vector<std::string> keys;
-    for (int i = 0; i < kBusy; ++i) keys.push_back(key("busy", i));
     std::vector<CachedStore::HeldPut> puts;
     std::vector<GetRequest> requests;
     for (const std::string& busy : keys) {
@@ -78,8 +71,9 @@ TEST(AskedLatelyTest, OldRowsOfBusyKeysMakeRoomForOtherKeys) {
     }
     ASSERT_TRUE(cached.Hold(puts, {}).ok());
     std::vector<std::string> quiet;
-    for (int i = round % kQuietEvery; i < kQuiet; i += kQuietEvery)
+    for (int i = round % kQuietEvery; i < kQuiet; i += kQuietEvery) {
       quiet.push_back(key("quiet", i));
+    }
     for (const std::string& each : quiet) requests.push_back({"tiles", each, FromMillis(0)});
     const auto answers = cached.MultiGet(requests);
     for (size_t i = 0; i < answers.size(); ++i) {

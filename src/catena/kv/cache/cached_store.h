@@ -264,11 +264,11 @@ class CachedStore : public KVStore {
   KeyTable<Entry> entries_;
   uint64_t removals_ = 0;  // From entries_.
   size_t bytes_ = 0;
-  size_t swept_ = 0;  // The cell where the next sweep goes on.
-  mutable AskedLately asked_;
-  Epoch epoch_ = 1;       // Of what is written now.
-  Epoch stored_ = 0;      // Everything of it and before is in the store behind.
-  uint64_t version_ = 0;  // Of the store behind, as far as it matters here.
+  size_t swept_ = 0;           // The cell where the next sweep goes on.
+  mutable AskedLately asked_;  // By the stream itself.
+  Epoch epoch_ = 1;            // Of what is written now.
+  Epoch stored_ = 0;           // Everything of it and before is in the store behind.
+  uint64_t version_ = 0;       // Of the store behind, as far as it matters here.
   std::map<std::pair<std::string, std::string>, HeldMark> marks_;  // Dataset, name.
   HeldLog log_;                                                    // Of this epoch.
   uint64_t log_begin_ = 1;  // The number of its first record; no two logs have one in common.

@@ -17,23 +17,6 @@
 namespace catena::kv {
 namespace {
 
-// Counts what it is asked; may do a write and then say that it does not answer.
-class StoreBehind : public MemoryKVStore {
- public:
-  std::vector<Result<std::vector<TimedValue>>> MultiGet(
-      std::span<const GetRequest> requests) override {
-    asked += requests.size();
-    return MemoryKVStore::MultiGet(requests);
-  }
-  Status Apply(const WriteBatch& batch, bool durable = false) override {
-    CATENA_RETURN_IF_ERROR(MemoryKVStore::Apply(batch, durable));
-    return loses_answers ? Status(Unavailable("the answer was lost")) : Status();
-  }
-
-  size_t asked = 0;
-  bool loses_answers = false;
-};
-
 WriteBatch PutOf(const std::string& dataset, const std::string& key, int64_t millis,
                  const std::string& value) {
   return {{{dataset, key, {FromMillis(millis), 0, value}}}, {}};
